@@ -1,0 +1,67 @@
+/* JetStream as Meridian uses it: PubAcks, direct gets, and reading a stream by position.
+ * Source: NATS ADR-31 (direct get, batches), ADR-8 (key-value). */
+#pragma once
+
+#include "bus/bus.h"
+
+/* The answer to a publish into a stream. */
+struct bus_puback {
+    uint64_t position; /* where it is stored; 0 when it is not */
+    int code;          /* 0, or the API's error code (503, 400...) */
+    int err_code;      /* 0, or JetStream's own (10077: stream is full, 10071: wrong last sequence) */
+    char description[160];
+};
+enum {
+    BUS_ERR_STREAM_FULL = 10077,       /* maximum messages/bytes exceeded: nothing was stored */
+    BUS_ERR_WRONG_LAST_SEQUENCE = 10071, /* compare-and-set failed: nothing was stored */
+};
+/* -EBADMSG when it is no PubAck. */
+MUST_USE int bus_puback_read(const struct bus_message *message, struct bus_puback *ret_ack);
+
+/* One stored message. Borrowed for the callback's duration. */
+struct bus_entry {
+    uint64_t position; /* the stream's sequence */
+    int64_t time_ms;   /* the stream's timestamp, since 1970 */
+    struct text subject;
+    const uint8_t *data;
+    size_t size;
+};
+/* Reads an answer to a direct get. 0; -ENOENT: nothing there (404); -ENODATA: end of a batch (204);
+ * -EAGAIN: the server asks to try again (408, 503); -EBADMSG. At -ENODATA `ret_entry->position` is
+ * the stream's last sequence and `ret_pending` (may be NULL) what is left beyond the batch. */
+MUST_USE int bus_entry_read(const struct bus_message *message, struct bus_entry *ret_entry,
+                            uint64_t *ret_pending);
+
+/* Asks for the last message of `subject` in `stream`; the answer is for bus_entry_read(). Any mirror
+ * near by may answer. Errors as bus_publish(). */
+MUST_USE int bus_get_last(struct bus *bus, struct bus_request *request, const char *stream,
+                          const char *subject, int64_t timeout_ms);
+
+/* Reads a stream from a position on, for ever, in order, by batches of direct gets; no consumer. */
+struct bus_reader; /* opaque */
+struct bus_reader_settings {
+    const char *stream;
+    const char *filter;    /* subject, may hold wildcards */
+    uint64_t from;         /* first position wanted */
+    uint32_t batch_max;    /* messages a request; 0: 256 */
+    uint32_t bytes_max;    /* bytes a request; 0: 4 MiB */
+    int64_t poll_ms;       /* asks by itself after that long without a ring; 0: 1000 */
+    /* Called for each message in order. Must not close the reader. */
+    void (*on_entry)(void *context, const struct bus_entry *entry);
+    /* After each batch. `caught_up`: nothing is known to be beyond. May close the reader. */
+    void (*on_pause)(void *context, bool caught_up);
+    void *context;
+};
+/* Copies the settings. NULL when memory is short. The first request leaves at once. */
+MUST_USE struct bus_reader *bus_reader_open(struct bus *bus,
+                                            const struct bus_reader_settings *settings);
+void bus_reader_close(struct bus_reader *reader); /* NULL is fine */
+/* The doorbell: `position` is stored. Reads at once when it is not yet read; when a replica that is
+ * a moment behind ends its batch below it, asks again after a pause (5 ms, doubled up to 200 ms). */
+void bus_reader_ring(struct bus_reader *reader, uint64_t position);
+/* Stops asking after the batch in flight; the owner is behind. */
+void bus_reader_hold(struct bus_reader *reader, bool hold);
+/* Goes on from `position` (drops the batch in flight). */
+void bus_reader_seek(struct bus_reader *reader, uint64_t position);
+/* The position wanted next. */
+uint64_t bus_reader_next(const struct bus_reader *reader);
