@@ -1,0 +1,205 @@
+/* What edges and hubs say to each other over core NATS, where everything may be lost and is
+ * repeated. One message is a frame: a head, then entries. [format 1]
+ *
+ *   u32 magic "MRF1", u8 version 1, u8 zero, u16 count, u64 generation, u16 shard,
+ *   text8 region (the home), text8 from (the process that sent it), then the entries:
+ *   u8 kind, u8 zero, u32 size, `size` bytes.
+ *
+ * `generation` is that of the owner: hubs set their own, edges the one they know (0: none). A lower
+ * one than known is dropped. All texts are borrowed from the bytes decoded. */
+#pragma once
+
+#include "wire/record.h"
+
+enum wire_entry_kind {
+    /* edge -> owner: hub.<r>.<s>.attach, .detach, .ack, .fetch, .eph, .claim, .lane */
+    WIRE_ATTACH = 1,
+    WIRE_DETACH = 2,
+    WIRE_REPORT = 3,
+    WIRE_FETCH = 4,
+    WIRE_EPHEMERAL_SEND = 5, /* payload: wire_message_encode() */
+    WIRE_CLAIM = 6,
+    WIRE_LANE_ASK = 7, /* a request: answered on its reply subject by WIRE_LANE_AT */
+    /* owner -> edge: edge.<r>.<edge> */
+    WIRE_ATTACHED = 32,
+    WIRE_DELIVER = 33,
+    WIRE_ACKED = 34,
+    WIRE_KICK = 35,
+    WIRE_GAP = 36,
+    WIRE_UNATTACHED = 37,
+    WIRE_CLAIMED = 38,
+    WIRE_LANE_AT = 39,
+};
+
+/* Codes of ATTACHED and CLAIMED. */
+enum wire_answer {
+    WIRE_OK = 0,
+    WIRE_NOT_HOME = 1, /* the user's home is not here: ask the directory again */
+    WIRE_BUSY = 2,     /* ask again later */
+    WIRE_REFUSED = 3,
+    WIRE_UNSURE = 4, /* the directory cannot be written now */
+};
+
+enum {
+    WIRE_ATTACH_HAS_CURSOR = 1, /* epoch and seq say what the device has; else the known cursor */
+    WIRE_ATTACH_FROM_HEAD = 2,  /* a device not known yet starts at the head, not at the oldest */
+    WIRE_ATTACHED_RESUMED = 1,  /* goes on exactly where the device was */
+    WIRE_ATTACHED_RESYNC = 2,   /* its cursor could not be honoured */
+};
+
+struct wire_attach {
+    uint64_t request; /* the edge's own; the answer repeats it */
+    struct text user;
+    struct text device;
+    uint64_t attach; /* 0 the first time; the number given before, when attaching again */
+    uint8_t flags;
+    uint32_t epoch;
+    uint64_t seq;
+    struct text token; /* empty under `trust` */
+};
+/* An attach number is given by the owner and grows: generation << 20, plus a counter. The higher one
+ * of two for the same device wins. */
+struct wire_detach {
+    struct text user;
+    struct text device;
+    uint64_t attach;
+};
+struct wire_report {
+    struct text user;
+    struct text device;
+    uint64_t attach;
+    uint32_t epoch;
+    uint64_t received; /* written to the device's socket, without holes, up to here */
+    uint64_t acked;    /* acknowledged by the device up to here */
+};
+struct wire_fetch {
+    struct text user;
+    struct text device;
+    uint64_t attach;
+    uint32_t epoch;
+    uint64_t from; /* the first seq that is missing: deliver again from here */
+};
+struct wire_claim {
+    uint64_t request;
+    struct text user;
+    struct text home;
+};
+struct wire_attached {
+    uint64_t request;
+    struct text user;
+    struct text device;
+    uint64_t attach;
+    uint8_t code; /* enum wire_answer */
+    uint8_t flags;
+    uint32_t epoch;
+    uint64_t seq;   /* deliveries begin with seq + 1 */
+    uint64_t head;  /* the last seq given in this mailbox */
+    uint64_t acked; /* the device's confirmed cursor */
+};
+struct wire_deliver {
+    uint64_t attach; /* 0: all devices of the user at this edge for which it is the next one */
+    struct text user;
+    uint32_t epoch;
+    uint64_t seq; /* 0: ephemeral */
+    int64_t at_ms; /* log time */
+    uint16_t flags;
+    uint8_t trace[16];
+    struct text sender;
+    struct text id;
+    struct text body;
+};
+struct wire_acked { /* also: where the device's confirmed cursor is */
+    struct text user;
+    struct text device;
+    uint64_t attach;
+    uint32_t epoch;
+    uint64_t seq;
+};
+enum wire_kick_reason { WIRE_KICK_REPLACED = 1, WIRE_KICK_MOVED = 2, WIRE_KICK_REVOKED = 3 };
+struct wire_kick {
+    struct text user;
+    struct text device;
+    uint64_t attach;
+    uint8_t reason;
+};
+struct wire_gap {
+    uint64_t attach;
+    struct text user;
+    uint32_t epoch;
+    uint64_t from; /* from and to are lost for this device; deliveries go on at to + 1 */
+    uint64_t to;
+    struct text reason; /* retention, mailbox_full, ttl */
+};
+struct wire_unattached { /* the owner knows no such attach: attach again */
+    struct text user;
+    struct text device;
+    uint64_t attach;
+};
+struct wire_claimed {
+    uint64_t request;
+    struct text user;
+    uint8_t code;
+    struct text home;
+    uint32_t epoch;
+};
+struct wire_lane_ask {
+    struct text source;
+};
+struct wire_lane_at {
+    struct text source;
+    uint8_t incarnation[16]; /* zeros: nothing was applied of this lane yet */
+    uint64_t sequence;       /* the outbox sequence applied last */
+};
+
+struct wire_entry {
+    uint8_t kind;
+    union {
+        struct wire_attach attach;
+        struct wire_detach detach;
+        struct wire_report report;
+        struct wire_fetch fetch;
+        struct wire_message ephemeral;
+        struct wire_claim claim;
+        struct wire_lane_ask lane_ask;
+        struct wire_attached attached;
+        struct wire_deliver deliver;
+        struct wire_acked acked;
+        struct wire_kick kick;
+        struct wire_gap gap;
+        struct wire_unattached unattached;
+        struct wire_claimed claimed;
+        struct wire_lane_at lane_at;
+    };
+};
+
+struct wire_frame {
+    uint64_t generation;
+    uint16_t shard;
+    struct text region;
+    struct text from;
+    uint16_t count;
+    struct wire_cursor entries;
+};
+
+enum { WIRE_FRAME_SIZE_MAX = 768 * 1024, WIRE_FRAME_ENTRIES_MAX = 4096 };
+
+/* -EBADMSG, -EPROTO (version). Checks the head alone. */
+MUST_USE int wire_frame_read(const void *bytes, size_t size, struct wire_frame *ret_frame);
+/* 0; -ENODATA at the end; -EBADMSG; -EPROTO: a kind not known (it is passed over, go on). */
+MUST_USE int wire_entry_next(struct wire_frame *frame, struct wire_entry *ret_entry);
+
+struct wire_frame_writer {
+    struct buffer *out;
+    size_t start;
+    uint16_t count;
+};
+/* `head->count` and `head->entries` are not used. */
+void wire_frame_begin(struct wire_frame_writer *writer, struct buffer *out,
+                      const struct wire_frame *head);
+/* True when another entry of about `size` bytes should still go into this frame. */
+bool wire_frame_has_room(const struct wire_frame_writer *writer, size_t size);
+/* Any kind but WIRE_EPHEMERAL_SEND, which has a function of its own. */
+void wire_entry_write(struct wire_frame_writer *writer, const struct wire_entry *entry);
+void wire_ephemeral_write(struct wire_frame_writer *writer, const struct wire_message *message,
+                          const struct wire_recipient *recipients, size_t recipient_count);
+MUST_USE int wire_frame_end(struct wire_frame_writer *writer); /* -ENOMEM */

@@ -1,0 +1,75 @@
+/* Every subject, stream, bucket and key name of the bus, made in one place. Regions and processes
+ * are names ([a-z0-9-]); user ids never stand in a name as they are. */
+#pragma once
+
+#include "base/text.h"
+
+#include <stdint.h>
+
+enum { WIRE_NAME_MAX = 256 };
+struct wire_name {
+    char text[WIRE_NAME_MAX];
+};
+
+/* Streams */
+struct wire_name wire_log_stream(const char *region, unsigned shard);         /* LOG_dub_3 */
+struct wire_name wire_outbox_stream(const char *region, const char *to);      /* OUT_sin_dub */
+struct wire_name wire_checkpoint_stream(const char *region);                  /* CKPT_dub */
+#define WIRE_DIRECTORY_STREAM "KV_DIRECTORY"
+#define WIRE_REVOKED_STREAM "KV_REVOKED"
+struct wire_name wire_directory_mirror(const char *region); /* KV_DIRECTORY_sin */
+struct wire_name wire_revoked_mirror(const char *region);
+
+/* Subjects of the log and of outboxes */
+struct wire_name wire_log_subjects(const char *region, unsigned shard); /* log.dub.3.> */
+struct wire_name wire_log_from_edges(const char *region, unsigned shard); /* log.dub.3.e */
+struct wire_name wire_log_from_hubs(const char *region, unsigned shard);  /* log.dub.3.h */
+struct wire_name wire_log_from_lane(const char *region, unsigned shard, const char *source);
+struct wire_name wire_outbox_subjects(const char *region, const char *to);  /* out.sin.dub.> */
+struct wire_name wire_outbox_lane(const char *region, const char *to, unsigned shard);
+struct wire_name wire_outbox_genesis(const char *region, const char *to); /* out.sin.dub.genesis */
+
+/* Who wrote a message of a log, by its subject. */
+enum wire_writer { WIRE_BY_EDGE, WIRE_BY_HUB, WIRE_BY_LANE };
+/* -EBADMSG when it is no subject of a log. `ret_source` is the lane's region, else empty. */
+MUST_USE int wire_log_writer(struct text subject, enum wire_writer *ret_writer,
+                             struct text *ret_source);
+
+/* PubAcks: pa.<r>.<s>.<process>.<n> for logs, pa.<src>_<dst>.<s>.<process>.<n> for outboxes; so a
+ * process hears its own by pa.*.*.<process>.*, an owner its doorbell by pa.<r>.<s>.> */
+struct wire_name wire_log_puback(const char *region, unsigned shard, const char *process, uint64_t n);
+struct wire_name wire_outbox_puback(const char *region, const char *to, unsigned shard,
+                                    const char *process, uint64_t n);
+struct wire_name wire_pubacks_of(const char *process);
+struct wire_name wire_log_doorbell(const char *region, unsigned shard);
+struct wire_name wire_outbox_doorbell(const char *region, const char *to, unsigned shard);
+/* The number of a PubAck's subject. -EBADMSG. */
+MUST_USE int wire_puback_number(struct text subject, uint64_t *ret_n);
+
+/* Core subjects */
+struct wire_name wire_hub_subject(const char *region, unsigned shard, const char *verb);
+struct wire_name wire_hub_subjects(const char *region, unsigned shard); /* hub.dub.3.* */
+struct wire_name wire_edge_subject(const char *region, const char *edge);
+struct wire_name wire_hub_beat_subject(const char *region, unsigned shard);
+#define WIRE_HUB_BEATS "beat.hub.*.*"
+struct wire_name wire_edge_beat_subject(const char *region, const char *edge);
+#define WIRE_EDGE_BEATS "beat.edge.*.*"
+#define WIRE_DIRECTORY_CHANGED "dir.changed"
+
+/* The directory: $KV.DIRECTORY.<key>; the key is the user id in base64url without padding (RFC 4648,
+ * section 5), behind "u."; "beat" is the primary's heartbeat. */
+struct wire_name wire_directory_subject(struct text user);
+#define WIRE_DIRECTORY_SUBJECTS "$KV.DIRECTORY.>"
+#define WIRE_DIRECTORY_BEAT "$KV.DIRECTORY.beat"
+/* The user of such a subject. -EBADMSG. */
+MUST_USE int wire_directory_user(struct text subject, char ret_user[TEXT_USER_MAX + 1]);
+
+/* The value of a directory entry: u8 version 1, text8 home, u32 epoch, u8 flags (0). */
+struct wire_directory_entry {
+    struct text home;
+    uint32_t epoch;
+};
+struct buffer;
+void wire_directory_entry_write(struct buffer *out, const struct wire_directory_entry *entry);
+MUST_USE int wire_directory_entry_read(const void *bytes, size_t size,
+                                       struct wire_directory_entry *ret_entry);
