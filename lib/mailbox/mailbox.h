@@ -1,0 +1,135 @@
+/* All mailboxes of one shard, as a pure state machine: a batch and its position go in, decisions come
+ * out. It knows no wall clock, no socket and no database, and nothing but the log: two of them that
+ * were given the same log are equal, whatever the chunks, the machine or the version.
+ *
+ * Rules, in the order they are checked (docs/architecture.md, "The log"):
+ *  1. Positions follow one another without a hole; position 1 is `genesis`.
+ *  2. Log time T = max(T, min(the stream's timestamp, T + 60 s)); the genesis sets it.
+ *  3. A batch applies whole or not at all. A damaged or malformed one is quarantined and passed over;
+ *     a kind, level or version that is not known stops the shard (-EPROTO).
+ *  4. Edges and lanes write messages only; hubs write all other kinds, and notices.
+ *  5. A lane's batch applies only when its stamp's `previous` is what was applied last of that lane.
+ *  6. `own` applies only when it expects the current generation; its position is the new one.
+ *     Acks and ticks of another generation are passed over.
+ *  7. A message whose (recipient, sender, id) was seen within the dedupe window is a repeat.
+ *
+ * One thread uses it; nothing is locked. When memory is short it aborts: half an apply is no state. */
+#pragma once
+
+#include "base/buffer.h"
+#include "base/error_text.h"
+#include "base/hash.h"
+#include "wire/names.h"
+#include "wire/record.h"
+
+struct mailbox; /* opaque: the mailboxes of one shard */
+
+MUST_USE struct mailbox *mailbox_new(void); /* at position 0; NULL when memory is short */
+void mailbox_free(struct mailbox *mailbox);
+
+struct mailbox_input {
+    uint64_t position;
+    int64_t time_ms; /* the stream's timestamp */
+    enum wire_writer writer;
+    struct text source; /* of a lane: the region it comes from */
+    const void *data;   /* a batch */
+    size_t size;
+};
+
+/* A message with its place in a mailbox. Rows are numbered 1, 2, 3... over the whole shard; each
+ * names the row of the same user before it (0: none). Borrowed for the callback's duration. */
+struct mailbox_row {
+    uint64_t row;
+    uint64_t previous_row;
+    uint64_t position;
+    struct text user;
+    uint32_t epoch;
+    uint64_t seq;
+    int64_t at_ms; /* log time */
+    const struct wire_message *message;
+};
+
+enum mailbox_passed { /* why a batch, or a part of it, was passed over */
+    MAILBOX_QUARANTINED, /* damaged, malformed, or a kind its writer may not write */
+    MAILBOX_LANE_REPEAT,
+    MAILBOX_LANE_HOLE,
+    MAILBOX_LANE_OLD, /* of an incarnation that was replaced */
+    MAILBOX_DEPOSED,  /* of a generation that is over */
+};
+
+/* What apply decided, in order. Callbacks may be NULL; they must not call mailbox_apply(). */
+struct mailbox_effects {
+    void *context;
+    void (*appended)(void *context, const struct mailbox_row *row);
+    void (*repeated)(void *context, struct text user, const struct wire_message *message,
+                     uint32_t epoch, uint64_t seq); /* the cursor of the first one */
+    void (*acked)(void *context, struct text user, struct text device, uint32_t epoch,
+                  uint64_t seq);
+    void (*device_dropped)(void *context, struct text user, struct text device);
+    void (*owned)(void *context, uint64_t generation, struct text hub, uint64_t start);
+    void (*lane_moved)(void *context, struct text source, uint64_t sequence);
+    void (*passed)(void *context, const struct mailbox_input *input, enum mailbox_passed why,
+                   const char *reason);
+    void (*misrouted)(void *context, struct text user, const struct wire_message *message);
+};
+
+/* Applies the batch at input->position, which must be the next one. 0, or the shard must stop, with
+ * the state as it was: -ESTALE: a hole or a step back in positions; -EPROTO: from a newer program, or
+ * the log does not begin with a genesis, or of another region or shard than the genesis before;
+ * -EILSEQ: the owner's hash of the log differs from ours. */
+MUST_USE int mailbox_apply(struct mailbox *mailbox, const struct mailbox_input *input,
+                           const struct mailbox_effects *effects, struct error_text *reterr_why);
+
+struct mailbox_state { /* borrowed until the next apply */
+    uint64_t position;
+    struct fingerprint hash;
+    int64_t time_ms; /* T */
+    uint8_t incarnation[16];
+    struct text region;
+    uint16_t shard;
+    uint16_t shards;
+    uint64_t generation; /* 0: nobody has owned it */
+    struct text owner;   /* empty: nobody owns it now */
+    uint64_t owner_start;
+    struct wire_config config;
+    uint64_t rows;  /* the last row's number */
+    size_t users;
+    size_t dedupe_entries;
+};
+struct mailbox_state mailbox_state(const struct mailbox *mailbox);
+/* Of a lane: false when nothing was applied of it yet. */
+bool mailbox_lane(const struct mailbox *mailbox, struct text source, uint8_t ret_incarnation[16],
+                  uint64_t *ret_sequence);
+/* Calls on_lane for each lane, in the order they were first seen. */
+void mailbox_each_lane(const struct mailbox *mailbox, void *context,
+                       void (*on_lane)(void *context, struct text source,
+                                       const uint8_t incarnation[16], uint64_t sequence));
+
+struct mailbox_user { /* borrowed until the next apply */
+    struct text name;
+    uint32_t epoch;    /* from 1 */
+    uint64_t head;     /* the last seq given; 0: none yet */
+    uint64_t oldest;   /* the first seq still kept; head + 1 when none is */
+    uint64_t last_row; /* 0: none yet */
+    void *internal;
+};
+struct mailbox_device {
+    struct text name;
+    uint32_t epoch;
+    uint64_t seq; /* confirmed */
+    int64_t used_ms; /* log time of its last ack */
+};
+bool mailbox_find_user(const struct mailbox *mailbox, struct text user,
+                       struct mailbox_user *ret_user);
+bool mailbox_find_device(const struct mailbox_user *user, struct text device,
+                         struct mailbox_device *ret_device);
+size_t mailbox_device_count(const struct mailbox_user *user);
+/* A row of this user at or after `seq`, at most 256 messages after it unless it is the last one: from
+ * where to walk back to `seq`. 0 when seq is above the head. */
+uint64_t mailbox_row_near(const struct mailbox_user *user, uint64_t seq);
+
+/* The whole state without bodies, in a form of its own with a version and a checksum; equal states
+ * give equal bytes. -ENOMEM. */
+MUST_USE int mailbox_save(const struct mailbox *mailbox, struct buffer *out);
+/* -EBADMSG: damaged or of another version. */
+MUST_USE int mailbox_load(const void *bytes, size_t size, struct mailbox **ret_mailbox);
