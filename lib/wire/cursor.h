@@ -28,6 +28,13 @@ struct text wire_read_text16(struct wire_cursor *in);
 struct text wire_read_text32(struct wire_cursor *in);
 /* A cursor over the next `size` bytes, which are passed over here. */
 struct wire_cursor wire_read_part(struct wire_cursor *in, size_t size);
+/* The bytes that `walked`, a copy of `in` that was read further, has passed; they are passed over
+ * here too. Failed when `walked` is. */
+struct wire_cursor wire_read_walked(struct wire_cursor *in, const struct wire_cursor *walked);
+/* A text8 within its bounds: the cursor fails when `is_good` (of base/text.h) says no. */
+struct text wire_read_checked(struct wire_cursor *in, bool (*is_good)(struct text));
+/* For a value that was read whole and is out of its bounds. */
+void wire_fail(struct wire_cursor *in);
 /* Nothing failed and nothing is left. */
 bool wire_done(const struct wire_cursor *in);
 
@@ -40,5 +47,10 @@ void wire_write_i64(struct buffer *out, int64_t value);
 void wire_write_text8(struct buffer *out, struct text text);
 void wire_write_text16(struct buffer *out, struct text text);
 void wire_write_text32(struct buffer *out, struct text text);
+/* A text8 within its bounds: asserted. */
+void wire_write_checked(struct buffer *out, struct text text, bool (*is_good)(struct text));
+/* A buffer over `size` bytes that were written before at offset `at`, to write them again. Valid
+ * until `out` changes; not to be freed. Failed when `out` is. */
+struct buffer wire_rewrite(const struct buffer *out, size_t at, size_t size);
 /* Overwrites four bytes written before at offset `at`. */
 void wire_patch_u32(struct buffer *out, size_t at, uint32_t value);
