@@ -20,6 +20,7 @@
 #include "base/buffer.h"
 #include "wire/cursor.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -42,14 +43,19 @@ struct wire_batch {
     struct wire_cursor body; /* borrowed */
 };
 
-/* Reads and checks the header alone; the body is neither looked at nor checked.
- * -EBADMSG: not a batch, or its header is damaged. -EPROTO: a version this program does not know. */
+/* Reads and checks the header alone; the body is neither looked at nor checked. -EBADMSG: not a
+ * batch, or its header is damaged. -EPROTO: a version or flag this program does not know. */
 MUST_USE int wire_batch_read_header(const void *bytes, size_t size, struct wire_batch *ret_batch);
 /* The whole: header, sizes, CRC of the body. Errors as above; -EILSEQ: the header is good and the
- * body is damaged (`ret_batch` then holds the header's stamp). The records are still to be decoded. */
+ * body is damaged (`ret_batch` then holds the header's stamp and an empty body). The records are
+ * still to be decoded. */
 MUST_USE int wire_batch_read(const void *bytes, size_t size, struct wire_batch *ret_batch);
+/* Decodes all records and counts them, so that a caller can take all or nothing. -EBADMSG: one is
+ * malformed, or the header's count is another. -EPROTO: all are well formed as far as this program
+ * knows, but it does not know one of them (see wire_record_next()). */
+MUST_USE int wire_batch_check(const struct wire_batch *batch);
 
-/* Building: begin, records by wire_record_write_...(), end. The buffer may hold other bytes before. */
+/* Building: begin, records by wire_..._write(), end. The buffer may hold other bytes before. */
 struct wire_batch_writer {
     struct buffer *out;
     size_t start; /* where the header is in `out` */

@@ -105,15 +105,16 @@ struct wire_record {
     };
 };
 
-/* Takes the next record out of a batch's body and decodes it. 0; -EBADMSG: malformed; -EPROTO: a
- * kind or level this program does not know (kind and level are then set); -ENODATA: no more. */
+/* Takes the next record out of a batch's body and decodes it. 0; -EBADMSG: malformed, and so is all
+ * that follows; -EPROTO: a kind, level, class, flag or recipient kind this program does not know
+ * (kind and level are then set, and the record is passed over); -ENODATA: no more. */
 MUST_USE int wire_record_next(struct wire_cursor *body, struct wire_record *ret_record);
 /* The next recipient, false at the end. */
 bool wire_recipient_next(struct wire_cursor *recipients, struct wire_recipient *ret_recipient);
 
 /* What wire_message_write() will take, for wire_batch_has_room(). */
-size_t wire_message_size(const struct wire_message *message, const struct wire_recipient *recipients,
-                         size_t recipient_count);
+size_t wire_message_size(const struct wire_message *message,
+                         const struct wire_recipient *recipients, size_t recipient_count);
 /* Append one record to the batch. The fields are within their bounds: asserted. `recipients` of
  * `message` is not used; they come as an array, 1 to 256. */
 void wire_message_write(struct wire_batch_writer *writer, const struct wire_message *message,
@@ -124,7 +125,7 @@ void wire_own_write(struct wire_batch_writer *writer, const struct wire_own *own
 void wire_tick_write(struct wire_batch_writer *writer, const struct wire_tick *tick);
 void wire_ack_write(struct wire_batch_writer *writer, const struct wire_ack *ack);
 
-/* The payload of a message alone (no record head), for frames that carry one. -EBADMSG. */
+/* The payload of a message alone (no record head), for frames that carry one. -EBADMSG, -EPROTO. */
 MUST_USE int wire_message_decode(struct wire_cursor payload, struct wire_message *ret_message);
 void wire_message_encode(struct buffer *out, const struct wire_message *message,
                          const struct wire_recipient *recipients, size_t recipient_count);
