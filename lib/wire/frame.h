@@ -6,7 +6,7 @@
  *   u8 kind, u8 zero, u32 size, `size` bytes.
  *
  * `generation` is that of the owner: hubs set their own, edges the one they know (0: none). A lower
- * one than known is dropped. All texts are borrowed from the bytes decoded. */
+ * one than known is dropped. All texts are borrowed from the bytes decoded. No device is empty. */
 #pragma once
 
 #include "wire/record.h"
@@ -57,8 +57,8 @@ struct wire_attach {
     uint64_t seq;
     struct text token; /* empty under `trust` */
 };
-/* An attach number is given by the owner and grows: generation << 20, plus a counter. The higher one
- * of two for the same device wins. */
+/* An attach number is given by the owner and grows: generation << 20, plus a counter. The higher
+ * one of two for the same device wins. */
 struct wire_detach {
     struct text user;
     struct text device;
@@ -177,7 +177,7 @@ struct wire_frame {
     uint16_t shard;
     struct text region;
     struct text from;
-    uint16_t count;
+    uint16_t count; /* of the entries that are left: wire_entry_next() counts down */
     struct wire_cursor entries;
 };
 
@@ -185,7 +185,8 @@ enum { WIRE_FRAME_SIZE_MAX = 768 * 1024, WIRE_FRAME_ENTRIES_MAX = 4096 };
 
 /* -EBADMSG, -EPROTO (version). Checks the head alone. */
 MUST_USE int wire_frame_read(const void *bytes, size_t size, struct wire_frame *ret_frame);
-/* 0; -ENODATA at the end; -EBADMSG; -EPROTO: a kind not known (it is passed over, go on). */
+/* 0; -ENODATA at the end; -EBADMSG: malformed, or not as many entries as the head says (the rest is
+ * lost too); -EPROTO: a kind, code or flag not known (the entry is passed over, go on). */
 MUST_USE int wire_entry_next(struct wire_frame *frame, struct wire_entry *ret_entry);
 
 struct wire_frame_writer {
@@ -198,7 +199,8 @@ void wire_frame_begin(struct wire_frame_writer *writer, struct buffer *out,
                       const struct wire_frame *head);
 /* True when another entry of about `size` bytes should still go into this frame. */
 bool wire_frame_has_room(const struct wire_frame_writer *writer, size_t size);
-/* Any kind but WIRE_EPHEMERAL_SEND, which has a function of its own. */
+/* Any kind but WIRE_EPHEMERAL_SEND, which has a function of its own. The fields are within their
+ * bounds: asserted. */
 void wire_entry_write(struct wire_frame_writer *writer, const struct wire_entry *entry);
 void wire_ephemeral_write(struct wire_frame_writer *writer, const struct wire_message *message,
                           const struct wire_recipient *recipients, size_t recipient_count);
