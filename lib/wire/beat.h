@@ -1,4 +1,5 @@
-/* Beats: what processes tell all the time, so that nothing depends on a single message. [format 1] */
+/* Beats: what processes tell all the time, so that nothing depends on a single message. Layouts are
+ * in beat.c. [format 1] */
 #pragma once
 
 #include "wire/cursor.h"
@@ -21,7 +22,7 @@ struct wire_hub_beat {
     uint8_t level;          /* the highest this hub knows */
     uint16_t log_permille;  /* of the log's max_bytes in use */
     uint32_t lag_ms;        /* how far apply is behind, by log time */
-    uint16_t lane_count;    /* each: wire_lane, for wire_beat_lane_next() */
+    uint16_t lane_count;    /* each: wire_lane, for wire_lane_next() */
     uint16_t outbox_count;  /* each: wire_outbox */
     uint16_t edge_count;    /* each: wire_edge_count */
     struct wire_cursor lanes;
