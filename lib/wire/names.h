@@ -37,7 +37,8 @@ MUST_USE int wire_log_writer(struct text subject, enum wire_writer *ret_writer,
 
 /* PubAcks: pa.<r>.<s>.<process>.<n> for logs, pa.<src>_<dst>.<s>.<process>.<n> for outboxes; so a
  * process hears its own by pa.*.*.<process>.*, an owner its doorbell by pa.<r>.<s>.> */
-struct wire_name wire_log_puback(const char *region, unsigned shard, const char *process, uint64_t n);
+struct wire_name wire_log_puback(const char *region, unsigned shard, const char *process,
+                                 uint64_t n);
 struct wire_name wire_outbox_puback(const char *region, const char *to, unsigned shard,
                                     const char *process, uint64_t n);
 struct wire_name wire_pubacks_of(const char *process);
@@ -56,8 +57,8 @@ struct wire_name wire_edge_beat_subject(const char *region, const char *edge);
 #define WIRE_EDGE_BEATS "beat.edge.*.*"
 #define WIRE_DIRECTORY_CHANGED "dir.changed"
 
-/* The directory: $KV.DIRECTORY.<key>; the key is the user id in base64url without padding (RFC 4648,
- * section 5), behind "u."; "beat" is the primary's heartbeat. */
+/* The directory: $KV.DIRECTORY.<key>; the key is the user id in base64url without padding (RFC
+ * 4648, section 5), behind "u."; "beat" is the primary's heartbeat. */
 struct wire_name wire_directory_subject(struct text user);
 #define WIRE_DIRECTORY_SUBJECTS "$KV.DIRECTORY.>"
 #define WIRE_DIRECTORY_BEAT "$KV.DIRECTORY.beat"

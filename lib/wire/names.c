@@ -1,0 +1,293 @@
+#include "wire/names.h"
+#include "wire/cursor.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { DIRECTORY_ENTRY_VERSION = 1 };
+
+PRINTF_LIKE(1, 2) static struct wire_name name_of(const char *format, ...)
+{
+    struct wire_name name;
+    va_list args;
+    va_start(args, format);
+    int size = vsnprintf(name.text, sizeof name.text, format, args);
+    va_end(args);
+    assert(size > 0 && (size_t)size < sizeof name.text);
+    return name;
+}
+
+/* A name from outside was checked where it came in; a '.' or '*' here is our mistake. */
+static const char *region_of(const char *region)
+{
+    assert(text_is_region_name(text_of(region)));
+    return region;
+}
+
+static const char *process_of(const char *process)
+{
+    assert(text_is_process_name(text_of(process)));
+    return process;
+}
+
+struct wire_name wire_log_stream(const char *region, unsigned shard)
+{
+    return name_of("LOG_%s_%u", region_of(region), shard);
+}
+
+struct wire_name wire_outbox_stream(const char *region, const char *to)
+{
+    return name_of("OUT_%s_%s", region_of(region), region_of(to));
+}
+
+struct wire_name wire_checkpoint_stream(const char *region)
+{
+    return name_of("CKPT_%s", region_of(region));
+}
+
+struct wire_name wire_directory_mirror(const char *region)
+{
+    return name_of(WIRE_DIRECTORY_STREAM "_%s", region_of(region));
+}
+
+struct wire_name wire_revoked_mirror(const char *region)
+{
+    return name_of(WIRE_REVOKED_STREAM "_%s", region_of(region));
+}
+
+struct wire_name wire_log_subjects(const char *region, unsigned shard)
+{
+    return name_of("log.%s.%u.>", region_of(region), shard);
+}
+
+struct wire_name wire_log_from_edges(const char *region, unsigned shard)
+{
+    return name_of("log.%s.%u.e", region_of(region), shard);
+}
+
+struct wire_name wire_log_from_hubs(const char *region, unsigned shard)
+{
+    return name_of("log.%s.%u.h", region_of(region), shard);
+}
+
+struct wire_name wire_log_from_lane(const char *region, unsigned shard, const char *source)
+{
+    return name_of("log.%s.%u.l.%s", region_of(region), shard, region_of(source));
+}
+
+struct wire_name wire_outbox_subjects(const char *region, const char *to)
+{
+    return name_of("out.%s.%s.>", region_of(region), region_of(to));
+}
+
+struct wire_name wire_outbox_lane(const char *region, const char *to, unsigned shard)
+{
+    return name_of("out.%s.%s.%u", region_of(region), region_of(to), shard);
+}
+
+struct wire_name wire_outbox_genesis(const char *region, const char *to)
+{
+    return name_of("out.%s.%s.genesis", region_of(region), region_of(to));
+}
+
+/* Takes what stands before the next dot. Nothing is left after the last one. */
+static struct text take_token(struct text *rest)
+{
+    const char *dot = rest->size == 0 ? NULL : memchr(rest->data, '.', rest->size);
+    struct text token = *rest;
+    if (dot == NULL) {
+        *rest = TEXT("");
+        return token;
+    }
+    token.size = (size_t)(dot - rest->data);
+    *rest = (struct text){.data = dot + 1, .size = rest->size - token.size - 1};
+    return token;
+}
+
+static bool is_shard(struct text token)
+{
+    uint64_t shard;
+    return text_to_u64(token, UINT16_MAX, &shard) == 0;
+}
+
+int wire_log_writer(struct text subject, enum wire_writer *ret_writer, struct text *ret_source)
+{
+    struct text rest = subject;
+    bool good = text_equal(take_token(&rest), TEXT("log"));
+    good = text_is_region_name(take_token(&rest)) && good;
+    good = is_shard(take_token(&rest)) && good;
+    if (!good)
+        return -EBADMSG;
+    if (text_equal(rest, TEXT("e")) || text_equal(rest, TEXT("h"))) {
+        *ret_writer = rest.data[0] == 'e' ? WIRE_BY_EDGE : WIRE_BY_HUB;
+        *ret_source = TEXT("");
+        return 0;
+    }
+    if (!text_equal(take_token(&rest), TEXT("l")) || !text_is_region_name(rest))
+        return -EBADMSG;
+    *ret_writer = WIRE_BY_LANE;
+    *ret_source = rest;
+    return 0;
+}
+
+struct wire_name wire_log_puback(const char *region, unsigned shard, const char *process,
+                                 uint64_t n)
+{
+    return name_of("pa.%s.%u.%s.%llu", region_of(region), shard, process_of(process),
+                   (unsigned long long)n);
+}
+
+struct wire_name wire_outbox_puback(const char *region, const char *to, unsigned shard,
+                                    const char *process, uint64_t n)
+{
+    return name_of("pa.%s_%s.%u.%s.%llu", region_of(region), region_of(to), shard,
+                   process_of(process), (unsigned long long)n);
+}
+
+struct wire_name wire_pubacks_of(const char *process)
+{
+    return name_of("pa.*.*.%s.*", process_of(process));
+}
+
+struct wire_name wire_log_doorbell(const char *region, unsigned shard)
+{
+    return name_of("pa.%s.%u.>", region_of(region), shard);
+}
+
+struct wire_name wire_outbox_doorbell(const char *region, const char *to, unsigned shard)
+{
+    return name_of("pa.%s_%s.%u.>", region_of(region), region_of(to), shard);
+}
+
+int wire_puback_number(struct text subject, uint64_t *ret_n)
+{
+    struct text rest = subject;
+    bool good = text_equal(take_token(&rest), TEXT("pa"));
+    good = take_token(&rest).size > 0 && good; /* the stream */
+    good = is_shard(take_token(&rest)) && good;
+    good = text_is_process_name(take_token(&rest)) && good;
+    if (!good || text_to_u64(rest, UINT64_MAX, ret_n) != 0)
+        return -EBADMSG;
+    return 0;
+}
+
+struct wire_name wire_hub_subject(const char *region, unsigned shard, const char *verb)
+{
+    return name_of("hub.%s.%u.%s", region_of(region), shard, process_of(verb));
+}
+
+struct wire_name wire_hub_subjects(const char *region, unsigned shard)
+{
+    return name_of("hub.%s.%u.*", region_of(region), shard);
+}
+
+struct wire_name wire_edge_subject(const char *region, const char *edge)
+{
+    return name_of("edge.%s.%s", region_of(region), process_of(edge));
+}
+
+struct wire_name wire_hub_beat_subject(const char *region, unsigned shard)
+{
+    return name_of("beat.hub.%s.%u", region_of(region), shard);
+}
+
+struct wire_name wire_edge_beat_subject(const char *region, const char *edge)
+{
+    return name_of("beat.edge.%s.%s", region_of(region), process_of(edge));
+}
+
+/* base64url (RFC 4648, section 5), without padding */
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+enum { KEY_MAX = (TEXT_USER_MAX * 4 + 2) / 3 };
+
+static size_t encode_key(struct text user, char *key)
+{
+    size_t size = 0;
+    uint32_t bits = 0;
+    unsigned pending = 0; /* bits that are not written yet: 0, 2 or 4 between bytes */
+    for (size_t i = 0; i < user.size; i++) {
+        bits = bits << 8 | (uint8_t)user.data[i];
+        for (pending += 8; pending >= 6; pending -= 6)
+            key[size++] = digits[bits >> (pending - 6) & 63];
+    }
+    if (pending > 0)
+        key[size++] = digits[bits << (6 - pending) & 63];
+    return size;
+}
+
+/* False when it is no base64url, or not the one that encode_key() makes: a user has one key. */
+static bool decode_key(struct text key, char *user, size_t *ret_size)
+{
+    size_t size = 0;
+    uint32_t bits = 0;
+    unsigned pending = 0;
+    for (size_t i = 0; i < key.size; i++) {
+        const char *digit = key.data[i] == '\0' ? NULL : strchr(digits, key.data[i]);
+        if (digit == NULL)
+            return false;
+        bits = bits << 6 | (uint32_t)(digit - digits);
+        pending += 6;
+        if (pending >= 8) {
+            pending -= 8;
+            user[size++] = (char)(bits >> pending & 255);
+        }
+    }
+    *ret_size = size;
+    return pending < 6 && (bits & ((1U << pending) - 1)) == 0;
+}
+
+static const char directory_prefix[] = "$KV.DIRECTORY.u.";
+
+struct wire_name wire_directory_subject(struct text user)
+{
+    char key[KEY_MAX];
+    assert(text_is_user_id(user));
+    size_t size = encode_key(user, key);
+    return name_of("%s%.*s", directory_prefix, (int)size, key);
+}
+
+int wire_directory_user(struct text subject, char ret_user[TEXT_USER_MAX + 1])
+{
+    struct text rest = subject;
+    bool good = text_equal(take_token(&rest), TEXT("$KV"));
+    good = text_equal(take_token(&rest), TEXT("DIRECTORY")) && good;
+    good = text_equal(take_token(&rest), TEXT("u")) && good;
+    char user[TEXT_USER_MAX];
+    size_t size;
+    if (!good || rest.size > KEY_MAX || !decode_key(rest, user, &size))
+        return -EBADMSG;
+    struct text decoded = {.data = user, .size = size};
+    if (!text_is_user_id(decoded))
+        return -EBADMSG;
+    return text_put(ret_user, TEXT_USER_MAX + 1, decoded);
+}
+
+/* Directory entry: u8 version 1, text8 home, u32 epoch, u8 flags 0 */
+void wire_directory_entry_write(struct buffer *out, const struct wire_directory_entry *entry)
+{
+    wire_write_u8(out, DIRECTORY_ENTRY_VERSION);
+    wire_write_checked(out, entry->home, text_is_region_name);
+    wire_write_u32(out, entry->epoch);
+    wire_write_u8(out, 0);
+}
+
+int wire_directory_entry_read(const void *bytes, size_t size,
+                              struct wire_directory_entry *ret_entry)
+{
+    struct wire_cursor in = wire_cursor_of(bytes, size);
+    if (wire_read_u8(&in) != DIRECTORY_ENTRY_VERSION)
+        return in.failed ? -EBADMSG : -EPROTO;
+    struct wire_directory_entry entry = {.home = wire_read_checked(&in, text_is_region_name)};
+    entry.epoch = wire_read_u32(&in);
+    uint8_t flags = wire_read_u8(&in);
+    if (!wire_done(&in))
+        return -EBADMSG;
+    if (flags != 0)
+        return -EPROTO;
+    *ret_entry = entry;
+    return 0;
+}
