@@ -1,9 +1,9 @@
 /* What an edge believes about homes: a bounded cache of the directory, and whether the region's
  * mirror is current. Pure: answers and times come in, decisions go out; asking is the caller's job.
  *
- * An entry found is believed until it is replaced or pushed out (a wrong home answers "not home", and
- * the caller then forgets it). "Unknown" is believed for 2 s at most, and only when the mirror was
- * known to be current within 5 s; else the answer is unsure. */
+ * An entry found is believed until it is replaced or pushed out (a wrong home answers "not home",
+ * and the caller then forgets it). "Unknown" is believed for 2 s at most, and only when the mirror
+ * was known to be current within 5 s; else the answer is unsure. */
 #pragma once
 
 #include "base/macros.h"
@@ -16,7 +16,8 @@
 struct directory; /* opaque, see directory.c */
 
 struct directory_settings {
-    size_t users_max;        /* entries kept; the one used longest ago goes first */
+    /* Entries kept. The one used longest ago goes first; of the unknown users, an eighth stays. */
+    size_t users_max;
     int64_t unknown_ms;      /* 2000 */
     int64_t current_ms;      /* 5000 */
 };
@@ -39,11 +40,13 @@ enum directory_answer directory_look_up(struct directory *directory, struct text
 /* The mirror (or a claim) said: this home. A lower epoch than known is ignored. */
 void directory_learn(struct directory *directory, struct text user,
                      const struct directory_home *home, int64_t now_ms);
-/* The mirror has no such user. Returns what that means now: UNKNOWN or UNSURE. */
+/* The mirror has no such user. Returns what that means now: UNKNOWN or UNSURE. A home known by now
+ * stands (a claim was faster than the mirror), and the answer is UNSURE: look up again. */
 enum directory_answer directory_learn_absent(struct directory *directory, struct text user,
                                              int64_t now_ms);
 void directory_forget(struct directory *directory, struct text user);
-/* The primary's heartbeat as the mirror shows it; a number not seen before proves it current. */
+/* The primary's heartbeat as the mirror shows it. A higher number than the last proves it current;
+ * the first one after the start does not, since the mirror may have stood still for long. */
 void directory_heartbeat(struct directory *directory, uint64_t position, int64_t now_ms);
 bool directory_is_current(const struct directory *directory, int64_t now_ms);
 size_t directory_size(const struct directory *directory);

@@ -1,0 +1,194 @@
+#include "directory/directory.h"
+#include "base/list.h"
+#include "base/table.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of the entries, the absent users may keep this share when room is needed: they are worth two
+ * seconds each, and a flood of made-up names must not push out the homes. */
+enum { ABSENT_SHARE = 8 };
+
+struct entry {
+    UT_hash_handle hh;
+    struct list used;           /* in `homes` or `absent`, the one used longest ago first */
+    int64_t absent_ms;          /* when the mirror said that there is no such user */
+    struct directory_home home; /* an empty region: absent */
+    char user[];
+};
+
+struct directory {
+    struct directory_settings settings;
+    struct entry *entries; /* by user */
+    struct list homes;
+    struct list absent;
+    size_t absent_count;
+    bool heard;  /* a heartbeat, so `position` counts */
+    bool proved; /* a heartbeat that moved on, so `proved_ms` counts */
+    uint64_t position;
+    int64_t proved_ms;
+};
+
+struct directory *directory_new(const struct directory_settings *settings)
+{
+    assert(settings->users_max >= 1);
+    struct directory *directory = calloc(1, sizeof *directory);
+    if (directory == NULL)
+        return NULL;
+    directory->settings = *settings;
+    list_init(&directory->homes);
+    list_init(&directory->absent);
+    return directory;
+}
+
+static bool is_absent(const struct entry *entry)
+{
+    return entry->home.region[0] == '\0';
+}
+
+static struct entry *find(struct directory *directory, struct text user)
+{
+    struct entry *entry;
+    HASH_FIND(hh, directory->entries, user.data, user.size, entry);
+    return entry;
+}
+
+static void unlink_entry(struct directory *directory, struct entry *entry)
+{
+    if (list_linked(&entry->used) && is_absent(entry))
+        directory->absent_count--;
+    list_remove(&entry->used);
+}
+
+static void link_entry(struct directory *directory, struct entry *entry)
+{
+    if (is_absent(entry))
+        directory->absent_count++;
+    list_push(is_absent(entry) ? &directory->absent : &directory->homes, &entry->used);
+}
+
+static void drop(struct directory *directory, struct entry *entry)
+{
+    unlink_entry(directory, entry);
+    HASH_DELETE(hh, directory->entries, entry);
+    free(entry);
+}
+
+void directory_free(struct directory *directory)
+{
+    if (directory == NULL)
+        return;
+    list_each(node, &directory->homes)
+    {
+        drop(directory, container_of(node, struct entry, used));
+    }
+    list_each(node, &directory->absent)
+    {
+        drop(directory, container_of(node, struct entry, used));
+    }
+    free(directory);
+}
+
+static void make_room(struct directory *directory)
+{
+    if (HASH_COUNT(directory->entries) < directory->settings.users_max)
+        return;
+    bool many_absent = directory->absent_count > directory->settings.users_max / ABSENT_SHARE;
+    bool from_absent = many_absent || list_empty(&directory->homes);
+    struct list *oldest = from_absent ? directory->absent.next : directory->homes.next;
+    drop(directory, container_of(oldest, struct entry, used));
+}
+
+/* A new entry, in no list yet, or NULL: then it is not remembered, and asked for again. */
+static struct entry *add(struct directory *directory, struct text user)
+{
+    assert(text_is_user_id(user));
+    make_room(directory);
+    struct entry *entry = calloc(1, sizeof *entry + user.size);
+    if (entry == NULL)
+        return NULL;
+    memcpy(entry->user, user.data, user.size);
+    HASH_ADD_KEYPTR(hh, directory->entries, entry->user, user.size, entry);
+    return entry;
+}
+
+enum directory_answer directory_look_up(struct directory *directory, struct text user,
+                                        int64_t now_ms, struct directory_home *ret_home)
+{
+    struct entry *entry = find(directory, user);
+    if (entry == NULL)
+        return DIRECTORY_ASK;
+    if (is_absent(entry)) {
+        bool fresh = now_ms - entry->absent_ms <= directory->settings.unknown_ms;
+        return fresh && directory_is_current(directory, now_ms) ? DIRECTORY_UNKNOWN : DIRECTORY_ASK;
+    }
+    unlink_entry(directory, entry);
+    link_entry(directory, entry);
+    *ret_home = entry->home;
+    return DIRECTORY_FOUND;
+}
+
+void directory_learn(struct directory *directory, struct text user,
+                     const struct directory_home *home, int64_t now_ms)
+{
+    (void)now_ms; /* a home has no age */
+    assert(home->region[0] != '\0');
+    struct entry *entry = find(directory, user);
+    if (entry != NULL && !is_absent(entry) && home->epoch < entry->home.epoch)
+        return;
+    if (entry == NULL)
+        entry = add(directory, user);
+    if (entry == NULL)
+        return;
+    unlink_entry(directory, entry);
+    entry->home = *home;
+    link_entry(directory, entry);
+}
+
+enum directory_answer directory_learn_absent(struct directory *directory, struct text user,
+                                             int64_t now_ms)
+{
+    struct entry *entry = find(directory, user);
+    if (entry != NULL && !is_absent(entry))
+        return DIRECTORY_UNSURE; /* a claim was faster than the mirror: the home stands */
+    if (!directory_is_current(directory, now_ms))
+        return DIRECTORY_UNSURE;
+    if (entry == NULL)
+        entry = add(directory, user);
+    if (entry == NULL)
+        return DIRECTORY_UNKNOWN;
+    unlink_entry(directory, entry);
+    entry->absent_ms = now_ms;
+    link_entry(directory, entry);
+    return DIRECTORY_UNKNOWN;
+}
+
+void directory_forget(struct directory *directory, struct text user)
+{
+    struct entry *entry = find(directory, user);
+    if (entry != NULL)
+        drop(directory, entry);
+}
+
+void directory_heartbeat(struct directory *directory, uint64_t position, int64_t now_ms)
+{
+    bool moved = directory->heard && position > directory->position;
+    if (!directory->heard || moved)
+        directory->position = position;
+    directory->heard = true;
+    if (!moved)
+        return;
+    directory->proved = true;
+    directory->proved_ms = now_ms;
+}
+
+bool directory_is_current(const struct directory *directory, int64_t now_ms)
+{
+    return directory->proved && now_ms - directory->proved_ms <= directory->settings.current_ms;
+}
+
+size_t directory_size(const struct directory *directory)
+{
+    return HASH_COUNT(directory->entries);
+}
