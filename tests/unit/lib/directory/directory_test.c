@@ -1,0 +1,295 @@
+#include "directory/directory.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct directory_settings settings = {
+    .users_max = 16, .unknown_ms = 2000, .current_ms = 5000};
+static const struct directory_home home_dub = {.region = "dub", .epoch = 2};
+static const struct directory_home home_sin = {.region = "sin", .epoch = 3};
+
+static struct directory *directory_of(size_t users_max)
+{
+    struct directory_settings sized = settings;
+    sized.users_max = users_max;
+    struct directory *directory = directory_new(&sized);
+    assert_non_null(directory);
+    return directory;
+}
+
+/* One whose mirror is known to be current at `now_ms`. */
+static struct directory *current_directory_of(size_t users_max, int64_t now_ms)
+{
+    struct directory *directory = directory_of(users_max);
+    directory_heartbeat(directory, 1, now_ms);
+    directory_heartbeat(directory, 2, now_ms);
+    return directory;
+}
+
+struct name {
+    char text[32];
+};
+
+static struct name name_of(const char *prefix, int number)
+{
+    struct name name;
+    snprintf(name.text, sizeof name.text, "%s%d", prefix, number);
+    return name;
+}
+
+static void learn(struct directory *directory, const char *user, int64_t now_ms)
+{
+    directory_learn(directory, text_of(user), &home_dub, now_ms);
+}
+
+static enum directory_answer look_up(struct directory *directory, const char *user, int64_t now_ms)
+{
+    struct directory_home home = {.region = "before", .epoch = 99};
+    enum directory_answer answer = directory_look_up(directory, text_of(user), now_ms, &home);
+    if (answer != DIRECTORY_FOUND) { /* untouched */
+        assert_string_equal(home.region, "before");
+        assert_int_equal(home.epoch, 99);
+    }
+    return answer;
+}
+
+static void asks_for_whom_it_does_not_know(void **state)
+{
+    (void)state;
+    struct directory *directory = current_directory_of(16, 0);
+    assert_int_equal(look_up(directory, "bob", 0), DIRECTORY_ASK);
+    assert_int_equal(directory_size(directory), 0);
+    directory_free(directory);
+    directory_free(NULL);
+}
+
+static void a_home_is_believed_for_ever(void **state)
+{
+    (void)state;
+    struct directory *directory = directory_of(16);
+    struct directory_home home;
+    directory_learn(directory, TEXT("bob"), &home_dub, 0);
+    assert_int_equal(directory_look_up(directory, TEXT("bob"), INT64_MAX, &home), DIRECTORY_FOUND);
+    assert_string_equal(home.region, "dub");
+    assert_int_equal(home.epoch, 2);
+    directory_free(directory);
+}
+
+static void a_lower_epoch_is_ignored(void **state)
+{
+    (void)state;
+    struct directory *directory = directory_of(16);
+    struct directory_home home;
+    directory_learn(directory, TEXT("bob"), &home_sin, 0);
+    directory_learn(directory, TEXT("bob"), &home_dub, 0);
+    assert_int_equal(directory_look_up(directory, TEXT("bob"), 0, &home), DIRECTORY_FOUND);
+    assert_string_equal(home.region, "sin");
+
+    struct directory_home same = {.region = "iad", .epoch = 3};
+    directory_learn(directory, TEXT("bob"), &same, 0);
+    assert_int_equal(directory_look_up(directory, TEXT("bob"), 0, &home), DIRECTORY_FOUND);
+    assert_string_equal(home.region, "iad");
+    assert_int_equal(directory_size(directory), 1);
+    directory_free(directory);
+}
+
+static void a_forgotten_home_is_asked_for(void **state)
+{
+    (void)state;
+    struct directory *directory = directory_of(16);
+    struct directory_home home;
+    directory_learn(directory, TEXT("bob"), &home_sin, 0);
+    directory_forget(directory, TEXT("bob"));
+    directory_forget(directory, TEXT("carol"));
+    assert_int_equal(look_up(directory, "bob", 0), DIRECTORY_ASK);
+    directory_learn(directory, TEXT("bob"), &home_dub, 0); /* any epoch will do now */
+    assert_int_equal(directory_look_up(directory, TEXT("bob"), 0, &home), DIRECTORY_FOUND);
+    assert_string_equal(home.region, "dub");
+    directory_free(directory);
+}
+
+static void unknown_is_believed_for_two_seconds(void **state)
+{
+    (void)state;
+    struct directory *directory = current_directory_of(16, 1000);
+    assert_int_equal(directory_learn_absent(directory, TEXT("bob"), 1000), DIRECTORY_UNKNOWN);
+    assert_int_equal(look_up(directory, "bob", 1000), DIRECTORY_UNKNOWN);
+    assert_int_equal(look_up(directory, "bob", 3000), DIRECTORY_UNKNOWN);
+    assert_int_equal(look_up(directory, "bob", 3001), DIRECTORY_ASK);
+    assert_int_equal(directory_learn_absent(directory, TEXT("bob"), 3001), DIRECTORY_UNKNOWN);
+    assert_int_equal(look_up(directory, "bob", 5001), DIRECTORY_UNKNOWN);
+    assert_int_equal(directory_size(directory), 1);
+    directory_free(directory);
+}
+
+static void unknown_is_believed_only_from_a_current_mirror(void **state)
+{
+    (void)state;
+    struct directory *directory = current_directory_of(16, 1000);
+    assert_int_equal(directory_learn_absent(directory, TEXT("bob"), 6000), DIRECTORY_UNKNOWN);
+    assert_int_equal(look_up(directory, "bob", 6000), DIRECTORY_UNKNOWN);
+    assert_int_equal(look_up(directory, "bob", 6001), DIRECTORY_ASK);
+    assert_int_equal(directory_learn_absent(directory, TEXT("bob"), 6001), DIRECTORY_UNSURE);
+    assert_int_equal(directory_learn_absent(directory, TEXT("carol"), 6001), DIRECTORY_UNSURE);
+    assert_int_equal(directory_size(directory), 1); /* what is unsure is not kept */
+    directory_heartbeat(directory, 3, 6002);
+    assert_int_equal(directory_learn_absent(directory, TEXT("carol"), 6002), DIRECTORY_UNKNOWN);
+    directory_free(directory);
+}
+
+static void only_a_heartbeat_that_moves_on_proves_the_mirror_current(void **state)
+{
+    (void)state;
+    struct directory *directory = directory_of(16);
+    assert_false(directory_is_current(directory, 0));
+    directory_heartbeat(directory, 7, 0); /* it may have stood there for an hour */
+    assert_false(directory_is_current(directory, 0));
+    directory_heartbeat(directory, 7, 1000);
+    assert_false(directory_is_current(directory, 1000));
+    directory_heartbeat(directory, 6, 1000); /* a replica that is behind */
+    assert_false(directory_is_current(directory, 1000));
+    directory_heartbeat(directory, 7, 1000);
+    assert_false(directory_is_current(directory, 1000));
+    directory_heartbeat(directory, 8, 2000);
+    assert_true(directory_is_current(directory, 2000));
+    assert_true(directory_is_current(directory, 7000));
+    assert_false(directory_is_current(directory, 7001));
+    directory_heartbeat(directory, 8, 7000);
+    assert_false(directory_is_current(directory, 7001));
+    directory_free(directory);
+}
+
+static void a_home_ends_unknown(void **state)
+{
+    (void)state;
+    struct directory *directory = current_directory_of(16, 0);
+    assert_int_equal(directory_learn_absent(directory, TEXT("bob"), 0), DIRECTORY_UNKNOWN);
+    learn(directory, "bob", 1);
+    assert_int_equal(look_up(directory, "bob", 1), DIRECTORY_FOUND);
+    assert_int_equal(directory_size(directory), 1);
+    directory_free(directory);
+}
+
+static void a_known_home_outlives_a_mirror_that_is_behind(void **state)
+{
+    (void)state;
+    struct directory *directory = current_directory_of(16, 0);
+    learn(directory, "bob", 0); /* from a claim */
+    assert_int_equal(directory_learn_absent(directory, TEXT("bob"), 1), DIRECTORY_UNSURE);
+    assert_int_equal(look_up(directory, "bob", 1), DIRECTORY_FOUND);
+    directory_free(directory);
+}
+
+static void the_one_used_longest_ago_goes_first(void **state)
+{
+    (void)state;
+    struct directory *directory = directory_of(3);
+    learn(directory, "a", 0);
+    learn(directory, "b", 0);
+    learn(directory, "c", 0);
+    assert_int_equal(directory_size(directory), 3); /* at the limit */
+    assert_int_equal(look_up(directory, "a", 0), DIRECTORY_FOUND);
+    learn(directory, "b", 0);
+    learn(directory, "d", 0); /* one past it */
+    assert_int_equal(directory_size(directory), 3);
+    assert_int_equal(look_up(directory, "c", 0), DIRECTORY_ASK);
+    assert_int_equal(look_up(directory, "a", 0), DIRECTORY_FOUND);
+    assert_int_equal(look_up(directory, "b", 0), DIRECTORY_FOUND);
+    assert_int_equal(look_up(directory, "d", 0), DIRECTORY_FOUND);
+    directory_free(directory);
+}
+
+static void one_entry_is_enough(void **state)
+{
+    (void)state;
+    struct directory *directory = current_directory_of(1, 0);
+    learn(directory, "a", 0);
+    assert_int_equal(directory_learn_absent(directory, TEXT("b"), 0), DIRECTORY_UNKNOWN);
+    assert_int_equal(look_up(directory, "a", 0), DIRECTORY_ASK);
+    assert_int_equal(directory_learn_absent(directory, TEXT("c"), 0), DIRECTORY_UNKNOWN);
+    assert_int_equal(look_up(directory, "b", 0), DIRECTORY_ASK);
+    learn(directory, "d", 0);
+    assert_int_equal(look_up(directory, "d", 0), DIRECTORY_FOUND);
+    assert_int_equal(directory_size(directory), 1);
+    directory_free(directory);
+}
+
+/* Of 16 entries, an eighth may be absent users; a third one pushes out the first. */
+static void a_flood_of_made_up_names_leaves_the_homes(void **state)
+{
+    (void)state;
+    struct directory *directory = current_directory_of(16, 0);
+    for (int i = 0; i < 16; i++)
+        learn(directory, name_of("home", i).text, 0);
+    for (int i = 0; i < 1000; i++) {
+        struct name name = name_of("made-up", i);
+        assert_int_equal(directory_learn_absent(directory, text_of(name.text), 0),
+                         DIRECTORY_UNKNOWN);
+        assert_int_equal(look_up(directory, name.text, 0), DIRECTORY_UNKNOWN);
+        assert_int_equal(directory_size(directory), 16);
+    }
+    int found = 0;
+    for (int i = 0; i < 16; i++)
+        found += look_up(directory, name_of("home", i).text, 0) == DIRECTORY_FOUND;
+    assert_int_equal(found, 13); /* two absent ones, and the one that came last */
+    directory_free(directory);
+}
+
+static void homes_take_the_room_of_absent_users(void **state)
+{
+    (void)state;
+    struct directory *directory = current_directory_of(16, 0);
+    for (int i = 0; i < 16; i++)
+        assert_int_equal(directory_learn_absent(directory, text_of(name_of("made-up", i).text), 0),
+                         DIRECTORY_UNKNOWN);
+    assert_int_equal(directory_size(directory), 16);
+    for (int i = 0; i < 14; i++)
+        learn(directory, name_of("home", i).text, 0);
+    for (int i = 0; i < 14; i++)
+        assert_int_equal(look_up(directory, name_of("home", i).text, 0), DIRECTORY_FOUND);
+    assert_int_equal(look_up(directory, "made-up15", 0), DIRECTORY_UNKNOWN);
+    assert_int_equal(look_up(directory, "made-up13", 0), DIRECTORY_ASK);
+    directory_free(directory);
+}
+
+static void the_longest_user_is_remembered(void **state)
+{
+    (void)state;
+    char user[TEXT_USER_MAX];
+    memset(user, 'u', sizeof user);
+    struct directory *directory = directory_of(16);
+    struct directory_home home;
+    directory_learn(directory, (struct text){user, sizeof user}, &home_dub, 0);
+    assert_int_equal(directory_look_up(directory, (struct text){user, sizeof user}, 0, &home),
+                     DIRECTORY_FOUND);
+    assert_int_equal(directory_look_up(directory, (struct text){user, sizeof user - 1}, 0, &home),
+                     DIRECTORY_ASK);
+    directory_free(directory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(asks_for_whom_it_does_not_know),
+        cmocka_unit_test(a_home_is_believed_for_ever),
+        cmocka_unit_test(a_lower_epoch_is_ignored),
+        cmocka_unit_test(a_forgotten_home_is_asked_for),
+        cmocka_unit_test(unknown_is_believed_for_two_seconds),
+        cmocka_unit_test(unknown_is_believed_only_from_a_current_mirror),
+        cmocka_unit_test(only_a_heartbeat_that_moves_on_proves_the_mirror_current),
+        cmocka_unit_test(a_home_ends_unknown),
+        cmocka_unit_test(a_known_home_outlives_a_mirror_that_is_behind),
+        cmocka_unit_test(the_one_used_longest_ago_goes_first),
+        cmocka_unit_test(one_entry_is_enough),
+        cmocka_unit_test(a_flood_of_made_up_names_leaves_the_homes),
+        cmocka_unit_test(homes_take_the_room_of_absent_users),
+        cmocka_unit_test(the_longest_user_is_remembered),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
