@@ -46,7 +46,8 @@ MAY_INCLUDE = {
     "tests/support": EVERY_LIB,
 }
 
-# A unit test may include what the folder that it mirrors may include, and these.
+# A unit test may include what the folder that it mirrors may include, and these. Every file may
+# include what lies beside it.
 TESTS_MAY_INCLUDE = BASE | {"tests/support"}
 
 # Headers of libraries that are not ours, and the only folders that include them.
@@ -132,7 +133,7 @@ def check_includes(root):
             target = resolve(root, path, ours)
             if target is None:
                 yield f'{path}: "{ours}" is not there'
-            elif folder_of(target) not in allowed:
+            elif target.parent != path.parent and folder_of(target) not in allowed:
                 yield f"{path}: must not include {target}"
 
 
@@ -257,6 +258,11 @@ class ThisChecker(unittest.TestCase):
         self.plant("lib/wire/hello.h", "#pragma once\n")
         self.plant("tests/unit/lib/base/text_test.c", '#include "wire/hello.h"\n')
         self.assert_found(check_includes, "tests/unit/lib/base/text_test.c")
+
+    def test_lets_a_test_include_what_lies_beside_it(self):
+        self.plant("tests/unit/lib/base/golden.h", "#pragma once\n")
+        self.plant("tests/unit/lib/base/text_test.c", '#include "golden.h"\n')
+        self.assertEqual(list(check_includes(self.root)), [])
 
     def test_finds_a_foreign_header_outside_its_wrapper(self):
         self.plant("edge/main.c", "#include <h2o.h>\n#  include <nats/nats.h>\n")
