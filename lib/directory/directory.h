@@ -18,8 +18,8 @@ struct directory; /* opaque, see directory.c */
 struct directory_settings {
     /* Entries kept. The one used longest ago goes first; of the unknown users, an eighth stays. */
     size_t users_max;
-    int64_t unknown_ms;      /* 2000 */
-    int64_t current_ms;      /* 5000 */
+    int64_t unknown_ms; /* 2000 */
+    int64_t current_ms; /* 5000 */
 };
 
 enum directory_answer {

@@ -2,8 +2,8 @@
  * in beat.c. [format 1] */
 #pragma once
 
-#include "wire/cursor.h"
 #include "wire/batch.h"
+#include "wire/cursor.h"
 
 #include <stdint.h>
 
@@ -14,17 +14,17 @@ struct wire_hub_beat {
     struct text hub;
     uint64_t start; /* as in the own record */
     uint64_t generation;
-    uint64_t applied;       /* position */
-    uint64_t head;          /* the last position known to be stored */
+    uint64_t applied; /* position */
+    uint64_t head;    /* the last position known to be stored */
     uint8_t incarnation[16];
     uint16_t shard;
     uint16_t shards;
-    uint8_t level;          /* the highest this hub knows */
-    uint16_t log_permille;  /* of the log's max_bytes in use */
-    uint32_t lag_ms;        /* how far apply is behind, by log time */
-    uint16_t lane_count;    /* each: wire_lane, for wire_lane_next() */
-    uint16_t outbox_count;  /* each: wire_outbox */
-    uint16_t edge_count;    /* each: wire_edge_count */
+    uint8_t level;         /* the highest this hub knows */
+    uint16_t log_permille; /* of the log's max_bytes in use */
+    uint32_t lag_ms;       /* how far apply is behind, by log time */
+    uint16_t lane_count;   /* each: wire_lane, for wire_lane_next() */
+    uint16_t outbox_count; /* each: wire_outbox */
+    uint16_t edge_count;   /* each: wire_edge_count */
     struct wire_cursor lanes;
     struct wire_cursor outboxes;
     struct wire_cursor edges;

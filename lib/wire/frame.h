@@ -100,7 +100,7 @@ struct wire_deliver {
     uint64_t attach; /* 0: all devices of the user at this edge for which it is the next one */
     struct text user;
     uint32_t epoch;
-    uint64_t seq; /* 0: ephemeral */
+    uint64_t seq;  /* 0: ephemeral */
     int64_t at_ms; /* log time */
     uint16_t flags;
     uint8_t trace[16];

@@ -12,20 +12,20 @@ struct wire_name {
 };
 
 /* Streams */
-struct wire_name wire_log_stream(const char *region, unsigned shard);         /* LOG_dub_3 */
-struct wire_name wire_outbox_stream(const char *region, const char *to);      /* OUT_sin_dub */
-struct wire_name wire_checkpoint_stream(const char *region);                  /* CKPT_dub */
+struct wire_name wire_log_stream(const char *region, unsigned shard);    /* LOG_dub_3 */
+struct wire_name wire_outbox_stream(const char *region, const char *to); /* OUT_sin_dub */
+struct wire_name wire_checkpoint_stream(const char *region);             /* CKPT_dub */
 #define WIRE_DIRECTORY_STREAM "KV_DIRECTORY"
 #define WIRE_REVOKED_STREAM "KV_REVOKED"
 struct wire_name wire_directory_mirror(const char *region); /* KV_DIRECTORY_sin */
 struct wire_name wire_revoked_mirror(const char *region);
 
 /* Subjects of the log and of outboxes */
-struct wire_name wire_log_subjects(const char *region, unsigned shard); /* log.dub.3.> */
+struct wire_name wire_log_subjects(const char *region, unsigned shard);   /* log.dub.3.> */
 struct wire_name wire_log_from_edges(const char *region, unsigned shard); /* log.dub.3.e */
 struct wire_name wire_log_from_hubs(const char *region, unsigned shard);  /* log.dub.3.h */
 struct wire_name wire_log_from_lane(const char *region, unsigned shard, const char *source);
-struct wire_name wire_outbox_subjects(const char *region, const char *to);  /* out.sin.dub.> */
+struct wire_name wire_outbox_subjects(const char *region, const char *to); /* out.sin.dub.> */
 struct wire_name wire_outbox_lane(const char *region, const char *to, unsigned shard);
 struct wire_name wire_outbox_genesis(const char *region, const char *to); /* out.sin.dub.genesis */
 

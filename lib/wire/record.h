@@ -40,13 +40,13 @@ struct wire_message {
     uint8_t message_class;
     uint8_t wants;
     uint16_t flags;
-    uint32_t ttl_s;      /* 0: none */
-    int64_t created_ms;  /* the sender's edge's wall clock; for people, never for decisions */
+    uint32_t ttl_s;     /* 0: none */
+    int64_t created_ms; /* the sender's edge's wall clock; for people, never for decisions */
     uint8_t trace[16];
-    struct text sender;  /* a user id */
-    struct text device;  /* of the sender; may be empty */
-    struct text id;      /* 1 to 64 printable ASCII */
-    struct text body;    /* a JSON value, exactly as it came */
+    struct text sender; /* a user id */
+    struct text device; /* of the sender; may be empty */
+    struct text id;     /* 1 to 64 printable ASCII */
+    struct text body;   /* a JSON value, exactly as it came */
     uint16_t recipient_count;
     struct wire_cursor recipients; /* for wire_recipient_next(); checked by the decoder */
 };
@@ -73,9 +73,9 @@ struct wire_config {
 };
 
 struct wire_own {
-    struct text hub;    /* empty: given up */
-    uint64_t start;     /* random for each start of a hub process */
-    uint64_t expects;   /* the generation it succeeds; applied only if that is the current one */
+    struct text hub;  /* empty: given up */
+    uint64_t start;   /* random for each start of a hub process */
+    uint64_t expects; /* the generation it succeeds; applied only if that is the current one */
 };
 
 struct wire_tick {

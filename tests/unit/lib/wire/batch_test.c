@@ -1,6 +1,6 @@
+#include "golden.h"
 #include "wire/batch.h"
 #include "wire/record.h"
-#include "golden.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-#include "wire/beat.h"
 #include "golden.h"
+#include "wire/beat.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-#include "wire/frame.h"
 #include "golden.h"
+#include "wire/frame.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
-#include "wire/names.h"
 #include "base/buffer.h"
 #include "golden.h"
+#include "wire/names.h"
 
 #include <errno.h>
 #include <setjmp.h>

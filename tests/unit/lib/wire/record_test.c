@@ -1,5 +1,5 @@
-#include "wire/record.h"
 #include "golden.h"
+#include "wire/record.h"
 
 #include <errno.h>
 #include <setjmp.h>
