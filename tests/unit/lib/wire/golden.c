@@ -70,20 +70,21 @@ static void renew_size(struct buffer *message, size_t size_at)
         golden_patch(message, size_at, message->size - size_at - 4, 4);
 }
 
-void golden_replace(struct buffer *message, size_t size_at, const char *old, struct text new)
+void golden_replace(struct buffer *message, size_t size_at, const char *old, struct text text)
 {
     char field[256];
     int size = snprintf(field, sizeof field, "%c%s", (char)strlen(old), old);
-    uint8_t *at = memmem(message->data, message->size, field, (size_t)size);
+    uint8_t *at =
+        message->size == 0 ? NULL : memmem(message->data, message->size, field, (size_t)size);
     if (at == NULL)
         fail_msg("no field \"%s\"", old);
     size_t before = (size_t)(at - message->data);
     size_t after = before + (size_t)size;
     struct buffer changed = {0};
-    uint8_t length = (uint8_t) new.size;
+    uint8_t length = (uint8_t)text.size;
     buffer_append(&changed, message->data, before);
     buffer_append(&changed, &length, 1);
-    buffer_append_text(&changed, new);
+    buffer_append_text(&changed, text);
     buffer_append(&changed, message->data + after, message->size - after);
     buffer_free(message);
     *message = changed;

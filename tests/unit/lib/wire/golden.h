@@ -13,10 +13,10 @@ void golden_assert_equal(const char *name, const void *bytes, size_t size);
 void *golden_exact(const void *bytes, size_t size);
 /* Overwrites bytes of a loaded file. */
 void golden_patch(struct buffer *message, size_t at, uint64_t value, size_t size);
-/* Replaces the text8 `old` by a text8 `new`, and renews the u32 at `size_at` (or GOLDEN_NO_SIZE),
+/* Replaces the text8 `old` by a text8 `text`, and renews the u32 at `size_at` (or GOLDEN_NO_SIZE),
  * which counts the bytes behind it. */
 enum { GOLDEN_NO_SIZE = 9999 };
-void golden_replace(struct buffer *message, size_t size_at, const char *old, struct text new);
+void golden_replace(struct buffer *message, size_t size_at, const char *old, struct text text);
 /* Puts `byte` at the end, or takes the last bytes off; the size follows. */
 void golden_append(struct buffer *message, size_t size_at, uint8_t byte);
 void golden_shorten(struct buffer *message, size_t size_at, size_t by);
