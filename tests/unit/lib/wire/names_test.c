@@ -196,11 +196,11 @@ static void refuses_what_is_no_key_of_a_user(void **state)
         "$KV.DIRECTORY.beat",
         "$KV.DIRECTORY.u",
         "$KV.DIRECTORY.u.",
-        "$KV.DIRECTORY.u.YQ==", /* padding */
-        "$KV.DIRECTORY.u.YR",   /* bits left over that are not zero */
-        "$KV.DIRECTORY.u.YWJ",  /* the same */
-        "$KV.DIRECTORY.u.Y",    /* half a byte */
-        "$KV.DIRECTORY.u.YWxpY",
+        "$KV.DIRECTORY.u.YQ==",   /* padding */
+        "$KV.DIRECTORY.u.YR",     /* bits left over that are not zero */
+        "$KV.DIRECTORY.u.YWJ",    /* the same */
+        "$KV.DIRECTORY.u.Y",      /* half a byte */
+        "$KV.DIRECTORY.u.YWxpA",  /* a digit that says nothing */
         "$KV.DIRECTORY.u.YT8+fg", /* of base64, not base64url */
         "$KV.DIRECTORY.u.YQ.YQ",
         "$KV.DIRECTORY.u.Y Q",
