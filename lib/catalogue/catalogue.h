@@ -53,11 +53,11 @@ struct catalogue_region {
     char place[CATALOGUE_PLACE_MAX + 1];
     double latitude;
     double longitude;
-    uint32_t weight;   /* share of users among regions equally near */
-    uint32_t capacity; /* connections the region is built for */
-    bool drain;        /* no new users, open ones are sent elsewhere */
-    uint32_t shards;   /* fixed by the region's genesis records */
-    uint32_t replicas; /* of its streams: 1, 3 or 5 */
+    uint32_t weight;           /* share of users among regions equally near */
+    uint32_t capacity;         /* connections the region is built for */
+    bool drain;                /* no new users, open ones are sent elsewhere */
+    uint32_t shards;           /* fixed by the region's genesis records */
+    uint32_t replicas;         /* of its streams: 1, 3 or 5 */
     uint64_t log_max_bytes;    /* of each shard's log */
     uint64_t outbox_max_bytes; /* of the outbox to each other region */
     struct catalogue_node *nodes;

@@ -39,7 +39,14 @@ void log_set_name(const char *name);
 /* A key=value pair. Made by the macros below; what it points to is read before the call returns. */
 struct log_field {
     const char *key; /* NULL ends a list */
-    enum { LOG_KIND_TEXT, LOG_KIND_U64, LOG_KIND_I64, LOG_KIND_F64, LOG_KIND_BOOL, LOG_KIND_ERRNO } kind;
+    enum {
+        LOG_KIND_TEXT,
+        LOG_KIND_U64,
+        LOG_KIND_I64,
+        LOG_KIND_F64,
+        LOG_KIND_BOOL,
+        LOG_KIND_ERRNO
+    } kind;
     union {
         struct text text;
         uint64_t u64;

@@ -53,13 +53,13 @@ struct setting {
     enum setting_type type;
     bool required; /* see SETTING_REQUIRED */
     size_t offset;
-    size_t size; /* TEXT: of the array; LIST: of one item */
+    size_t size;                /* TEXT: of the array; LIST: of one item */
     uint64_t initial, min, max; /* numbers; TEXT: min and max bytes; LIST: max items */
     double initial_f64, min_f64, max_f64;
     const char *initial_text;
-    const char *const *names;   /* ENUM: ends with NULL */
-    bool (*valid)(struct text); /* TEXT: one more check, or NULL... */
-    const char *rule;           /* ...and what it asks, as "must be ..." */
+    const char *const *names;    /* ENUM: ends with NULL */
+    bool (*valid)(struct text);  /* TEXT: one more check, or NULL... */
+    const char *rule;            /* ...and what it asks, as "must be ..." */
     const struct setting *items; /* LIST: table of one item */
     size_t count_offset;         /* LIST: size_t, the number of items */
     size_t line_offset;          /* LIST: uint32_t inside the item, its line in the file... */
