@@ -50,8 +50,6 @@ enum setting_type {
 /* Made by the macros below. */
 struct setting {
     const char *key; /* with dots; NULL ends the table */
-    enum setting_type type;
-    bool required; /* see SETTING_REQUIRED */
     size_t offset;
     size_t size;                /* TEXT: of the array; LIST: of one item */
     uint64_t initial, min, max; /* numbers; TEXT: min and max bytes; LIST: max items */
@@ -63,13 +61,15 @@ struct setting {
     const struct setting *items; /* LIST: table of one item */
     size_t count_offset;         /* LIST: size_t, the number of items */
     size_t line_offset;          /* LIST: uint32_t inside the item, its line in the file... */
-    bool has_line;               /* ...when the item has one */
     const char *doc;
+    enum setting_type type;
+    bool has_line; /* ...when the item has one */
+    bool required; /* see SETTING_REQUIRED */
 };
 
 /* The offset of `member`, which must have exactly this type. */
 #define SETTING_OFFSET(owner, member, member_type)                                                 \
-    (offsetof(owner, member) + 0 * sizeof(_Generic(((owner *)0)->member, member_type : 1)))
+    _Generic(((owner *)0)->member, member_type : offsetof(owner, member))
 
 /* clang-format off */
 #define SETTING_U32(owner, member, name, initial_, min_, max_, doc_, ...)                          \
@@ -109,8 +109,8 @@ struct setting {
      .count_offset = SETTING_OFFSET(owner, count, size_t), .size = sizeof(item),                   \
      .line_offset = SETTING_OFFSET(item, line, uint32_t), .has_line = true,                        \
      .items = (items_), .max = (max_), .doc = (doc_), __VA_ARGS__}
-/* After the doc of any row: in an item of a list the key must be there. (At the top level a text with
- * a `min_size` of 1 and an empty default is as good: settings_check() names it when it is missing.) */
+/* After the doc of any row: in an item of a list the key must be there. (At the top level a text
+ * with a `min_size` of 1 and an empty default is as good: settings_check() names it.) */
 #define SETTING_REQUIRED .required = true
 #define SETTINGS_END {.key = NULL}
 /* clang-format on */
