@@ -53,7 +53,7 @@ MUST_USE int json_parse(struct text text, struct json_value *ret_value);
 struct json_reader {
     const char *next;
     const char *end;
-    bool first;
+    enum { JSON_AT_FIRST, JSON_AT_NEXT, JSON_AT_END } place;
     int failed; /* sticks */
 };
 /* `text` is a whole document or the raw bytes of a value. */
