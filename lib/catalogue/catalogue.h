@@ -106,6 +106,6 @@ const struct catalogue_edge *catalogue_edge(const struct catalogue *catalogue, s
                                             const struct catalogue_region **ret_region);
 const struct catalogue_hub *catalogue_hub(const struct catalogue *catalogue, struct text name,
                                           const struct catalogue_region **ret_region);
-/* Appends "nats://host:port,nats://host:port": the region's nodes, for bus_open(). A terminator that
- * is not part of the size follows, so out->data is a string (unless out->failed). */
+/* Appends "nats://host:port,nats://host:port": the region's nodes, for bus_open(). A terminator
+ * that is not part of the size follows, so out->data is a string (unless out->failed). */
 void catalogue_nats_urls(const struct catalogue_region *region, struct buffer *out);

@@ -41,6 +41,7 @@ MAY_INCLUDE = {
     "edge": EVERY_LIB - {"lib/mailbox", "lib/store"},
     "region-hub": EVERY_LIB,
     "cli": EVERY_LIB | {"client/c"},
+    "config": BASE | {"lib/settings", "lib/catalogue", "edge", "region-hub"},
     "bench": EVERY_LIB | {"client/c", "edge", "region-hub"},
     "tests/fuzz": EVERY_LIB | {"edge", "region-hub"},
     "tests/support": EVERY_LIB,

@@ -1,0 +1,117 @@
+#include "catalogue/catalogue.h"
+
+#include "catalogue/check.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct catalogue *catalogue_new(struct error_text *reterr_why)
+{
+    struct catalogue *catalogue = calloc(1, sizeof *catalogue);
+    if (catalogue == NULL)
+        error_text_set(reterr_why, -ENOMEM, "out of memory");
+    else
+        settings_defaults(catalogue_table, catalogue);
+    return catalogue;
+}
+
+void catalogue_free(struct catalogue *catalogue)
+{
+    if (catalogue == NULL)
+        return;
+    settings_free(catalogue_table, catalogue);
+    free(catalogue);
+}
+
+/* Takes `catalogue`; gives it back when it was loaded and is good. */
+static struct catalogue *checked(struct catalogue *catalogue, int err, const char *path,
+                                 struct error_text *reterr_why)
+{
+    if (err == 0)
+        err = catalogue_check(catalogue, path, reterr_why);
+    if (err == 0)
+        return catalogue;
+    catalogue_free(catalogue);
+    return NULL;
+}
+
+struct catalogue *catalogue_load_file(const char *path, struct error_text *reterr_why)
+{
+    struct catalogue *catalogue = catalogue_new(reterr_why);
+    if (catalogue == NULL)
+        return NULL;
+    int err = settings_load_file(catalogue_table, catalogue, path, reterr_why);
+    return checked(catalogue, err, path, reterr_why);
+}
+
+struct catalogue *catalogue_load_text(struct text yaml, const char *path,
+                                      struct error_text *reterr_why)
+{
+    struct catalogue *catalogue = catalogue_new(reterr_why);
+    if (catalogue == NULL)
+        return NULL;
+    int err = settings_load_text(catalogue_table, catalogue, yaml, path, reterr_why);
+    return checked(catalogue, err, path, reterr_why);
+}
+
+int catalogue_region_index(const struct catalogue *catalogue, struct text name, size_t *ret_index)
+{
+    for (size_t i = 0; i < catalogue->region_count; i++) {
+        if (text_equal(text_of(catalogue->regions[i].name), name)) {
+            *ret_index = i;
+            return 0;
+        }
+    }
+    return -ENOENT;
+}
+
+const struct catalogue_region *catalogue_region(const struct catalogue *catalogue, struct text name)
+{
+    size_t index = 0;
+    if (catalogue_region_index(catalogue, name, &index) < 0)
+        return NULL;
+    return &catalogue->regions[index];
+}
+
+const struct catalogue_region *catalogue_primary(const struct catalogue *catalogue)
+{
+    return catalogue_region(catalogue, text_of(catalogue->primary));
+}
+
+const struct catalogue_edge *catalogue_edge(const struct catalogue *catalogue, struct text name,
+                                            const struct catalogue_region **ret_region)
+{
+    for (size_t i = 0; i < catalogue->region_count; i++) {
+        const struct catalogue_region *region = &catalogue->regions[i];
+        for (size_t j = 0; j < region->edge_count; j++) {
+            if (!text_equal(text_of(region->edges[j].name), name))
+                continue;
+            if (ret_region != NULL)
+                *ret_region = region;
+            return &region->edges[j];
+        }
+    }
+    return NULL;
+}
+
+const struct catalogue_hub *catalogue_hub(const struct catalogue *catalogue, struct text name,
+                                          const struct catalogue_region **ret_region)
+{
+    for (size_t i = 0; i < catalogue->region_count; i++) {
+        const struct catalogue_region *region = &catalogue->regions[i];
+        for (size_t j = 0; j < region->hub_count; j++) {
+            if (!text_equal(text_of(region->hubs[j].name), name))
+                continue;
+            if (ret_region != NULL)
+                *ret_region = region;
+            return &region->hubs[j];
+        }
+    }
+    return NULL;
+}
+
+void catalogue_nats_urls(const struct catalogue_region *region, struct buffer *out)
+{
+    for (size_t i = 0; i < region->node_count; i++)
+        buffer_printf(out, "%snats://%s", i == 0 ? "" : ",", region->nodes[i].client);
+}

@@ -1,0 +1,152 @@
+#include "catalogue/check.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A text that must be unique, and where it stands. */
+struct entry {
+    const char *text;
+    uint32_t line;
+};
+
+struct entries {
+    struct entry *all;
+    size_t count;
+};
+
+static int by_text_then_line(const void *a, const void *b)
+{
+    const struct entry *left = a;
+    const struct entry *right = b;
+    int order = strcmp(left->text, right->text);
+    return order != 0 ? order : (left->line > right->line) - (left->line < right->line);
+}
+
+static void add(struct entries *entries, const char *text, uint32_t line)
+{
+    entries->all[entries->count++] = (struct entry){text, line};
+}
+
+/* On every interface: says nothing about which machine, so it may stand there often. */
+static bool is_wildcard(const char *address)
+{
+    return strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0;
+}
+
+static void add_address(struct entries *entries, const char *address, uint32_t line)
+{
+    if (address[0] != '\0' && !is_wildcard(address))
+        add(entries, address, line);
+}
+
+static void add_names(struct entries *entries, const struct catalogue_region *region)
+{
+    for (size_t i = 0; i < region->node_count; i++)
+        add(entries, region->nodes[i].name, region->nodes[i].line);
+    for (size_t i = 0; i < region->hub_count; i++)
+        add(entries, region->hubs[i].name, region->hubs[i].line);
+    for (size_t i = 0; i < region->edge_count; i++)
+        add(entries, region->edges[i].name, region->edges[i].line);
+}
+
+static void add_addresses(struct entries *entries, const struct catalogue_region *region)
+{
+    for (size_t i = 0; i < region->node_count; i++) {
+        const struct catalogue_node *node = &region->nodes[i];
+        add_address(entries, node->client, node->line);
+        add_address(entries, node->cluster, node->line);
+        add_address(entries, node->gateway, node->line);
+        add_address(entries, node->monitor, node->line);
+    }
+    for (size_t i = 0; i < region->hub_count; i++)
+        add_address(entries, region->hubs[i].health, region->hubs[i].line);
+    for (size_t i = 0; i < region->edge_count; i++)
+        add_address(entries, region->edges[i].listen, region->edges[i].line);
+}
+
+static void add_region(struct entries *entries, const struct catalogue_region *region)
+{
+    add(entries, region->name, region->line);
+}
+
+/* The most entries that one of the functions above adds for all regions. */
+static size_t count_entries(const struct catalogue *catalogue)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < catalogue->region_count; i++) {
+        const struct catalogue_region *region = &catalogue->regions[i];
+        count += 1 + 4 * region->node_count + region->hub_count + region->edge_count;
+    }
+    return count;
+}
+
+/* No two of what `add_some` finds in the regions may be equal; `what` names it. */
+static int check_unique(const struct catalogue *catalogue, const char *path, const char *what,
+                        void (*add_some)(struct entries *, const struct catalogue_region *),
+                        struct error_text *reterr_why)
+{
+    struct entries entries = {.all = calloc(count_entries(catalogue), sizeof(struct entry))};
+    if (entries.all == NULL)
+        return error_text_set(reterr_why, -ENOMEM, "%s: out of memory", path);
+    for (size_t i = 0; i < catalogue->region_count; i++)
+        add_some(&entries, &catalogue->regions[i]);
+    qsort(entries.all, entries.count, sizeof *entries.all, by_text_then_line);
+    int err = 0;
+    for (size_t i = 1; i < entries.count && err == 0; i++)
+        if (strcmp(entries.all[i - 1].text, entries.all[i].text) == 0)
+            err = error_text_set(reterr_why, -EINVAL, "%s:%u: %s '%s' is taken by line %u", path,
+                                 entries.all[i].line, what, entries.all[i].text,
+                                 entries.all[i - 1].line);
+    free(entries.all);
+    return err;
+}
+
+static int check_region(const struct catalogue_region *region, const char *path,
+                        struct error_text *reterr_why)
+{
+    const char *lacks = region->node_count == 0   ? "node"
+                        : region->hub_count == 0  ? "hub"
+                        : region->edge_count == 0 ? "edge"
+                                                  : NULL;
+    if (lacks != NULL)
+        return error_text_set(reterr_why, -EINVAL, "%s:%u: region '%s' has no %s, must have one",
+                              path, region->line, region->name, lacks);
+    if (region->replicas % 2 == 0)
+        return error_text_set(reterr_why, -EINVAL,
+                              "%s:%u: 'replicas' of region '%s' is %u, must be 1, 3 or 5", path,
+                              region->line, region->name, region->replicas);
+    if (region->replicas > region->node_count)
+        return error_text_set(
+            reterr_why, -EINVAL,
+            "%s:%u: 'replicas' of region '%s' is %u, must not exceed its %zu nodes", path,
+            region->line, region->name, region->replicas, region->node_count);
+    return 0;
+}
+
+static int check_primary(const struct catalogue *catalogue, const char *path,
+                         struct error_text *reterr_why)
+{
+    if (catalogue->primary[0] == '\0')
+        return error_text_set(reterr_why, -EINVAL, "%s: 'primary' is missing", path);
+    if (catalogue_primary(catalogue) == NULL)
+        return error_text_set(reterr_why, -EINVAL,
+                              "%s: 'primary' is %s, must be the name of a region", path,
+                              catalogue->primary);
+    return 0;
+}
+
+int catalogue_check(const struct catalogue *catalogue, const char *path,
+                    struct error_text *reterr_why)
+{
+    if (catalogue->region_count == 0)
+        return error_text_set(reterr_why, -EINVAL, "%s: 'regions' is empty, must have one", path);
+    int err = check_unique(catalogue, path, "region", add_region, reterr_why);
+    for (size_t i = 0; i < catalogue->region_count && err == 0; i++)
+        err = check_region(&catalogue->regions[i], path, reterr_why);
+    if (err == 0)
+        err = check_unique(catalogue, path, "name", add_names, reterr_why);
+    if (err == 0)
+        err = check_unique(catalogue, path, "address", add_addresses, reterr_why);
+    return err == 0 ? check_primary(catalogue, path, reterr_why) : err;
+}
