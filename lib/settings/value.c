@@ -48,10 +48,13 @@ static int parse_with_unit(struct text from, const struct unit *units, size_t co
     return -EINVAL;
 }
 
+/* Bytes of a real number: more would not print back as the same. */
+enum { REAL_MAX = 24 };
+
 /* Digits with an optional sign and fraction; no exponent, no hex, no "inf". */
 static int parse_real(struct text from, double *ret_real)
 {
-    char copy[64];
+    char copy[REAL_MAX + 1];
     if (from.size == 0 || text_put(copy, sizeof copy, from) < 0)
         return -EINVAL;
     size_t sign = copy[0] == '-' ? 1 : 0;
@@ -239,7 +242,7 @@ static void format_with_unit(struct buffer *out, const struct unit *units, uint6
 static void format_real(struct buffer *out, double real)
 {
     char text[400]; /* %f of the largest double has 309 digits */
-    for (int digits = 0; digits <= 17; digits++) {
+    for (int digits = 0; digits < REAL_MAX; digits++) {
         snprintf(text, sizeof text, "%.*f", digits, real);
         if (strtod(text, NULL) == real)
             break;

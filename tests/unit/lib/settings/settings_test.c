@@ -198,6 +198,8 @@ static void errors_name_file_line_key_and_rule(void **state)
         {"share: 1e0", "a.yaml:1: 'share' is 1e0, must be 0 to 1"},
         {"share: 0.", "a.yaml:1: 'share' is 0., must be 0 to 1"},
         {"share: 0.1.2", "a.yaml:1: 'share' is 0.1.2, must be 0 to 1"},
+        {"share: 0.00000000000000000000001",
+         "a.yaml:1: 'share' is 0.00000000000000000000001, must be 0 to 1"},
         {"plain: yes", "a.yaml:1: 'plain' is yes, must be true or false"},
         {"mood: sad", "a.yaml:1: 'mood' is sad, must be calm, busy or loud"},
         {"name: ", "a.yaml:1: 'name' has no value, must be 1 to 8 bytes without control "
@@ -287,6 +289,7 @@ static void bounds_are_inclusive(void **state)
         "share: 0",
         "share: 1",
         "share: 1.0",
+        "share: 0.0000000000000000000001",
         "name: 12345678",
         "color: ''",
         "cars: [{name: a, at: {latitude: 90}}, {name: b}, {name: c}]",
