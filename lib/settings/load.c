@@ -161,7 +161,7 @@ static int load_scalar(struct loader *loader, struct scope *scope, const struct 
         return COMPLAIN(loader, "'%s' is \"%s\", %s, without quotes", name, setting_show(text).text,
                         rule);
     struct setting_value value = {0};
-    if (text.size > SETTINGS_VALUE_MAX || setting_parse(row, text, &value) < 0)
+    if (setting_parse(row, text, &value) < 0)
         return setting_refuse(row, place_of(loader), name, text, loader->reterr_why);
     setting_write(row, scope->owner, &value);
     return 0;

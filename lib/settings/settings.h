@@ -29,10 +29,9 @@
 
 enum {
     SETTINGS_FILE_MAX_BYTES = 1 << 20,
-    SETTINGS_DEPTH_MAX = 16,   /* mappings and sequences inside each other */
-    SETTINGS_ROWS_MAX = 256,   /* of one table */
-    SETTINGS_KEY_MAX = 127,    /* bytes of a key with its dots */
-    SETTINGS_VALUE_MAX = 4096, /* bytes of a value */
+    SETTINGS_DEPTH_MAX = 16, /* mappings and sequences inside each other */
+    SETTINGS_ROWS_MAX = 256, /* of one table */
+    SETTINGS_KEY_MAX = 127,  /* bytes of a key with its dots */
 };
 
 enum setting_type {

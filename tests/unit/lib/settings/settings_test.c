@@ -332,6 +332,28 @@ static void depth_has_a_limit(void **state)
     buffer_free(&yaml);
 }
 
+#define KEY_64 "abcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuvwxyz-abcdefghij"
+#define KEY_62 "abcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuvwxyz-abcdefgh"
+
+static const struct setting longest_key_table[] = {
+    SETTING_BOOL(struct sample, plain, KEY_64 "." KEY_62, true, "127 bytes."),
+    SETTINGS_END,
+};
+
+static void keys_have_a_longest_name(void **state)
+{
+    (void)state;
+    struct sample sample;
+    settings_defaults(longest_key_table, &sample);
+    struct text good = TEXT(KEY_64 ": {" KEY_62 ": false}");
+    struct text bad = TEXT(KEY_64 ": {" KEY_64 ": false}");
+    assert_int_equal(strlen(longest_key_table[0].key), SETTINGS_KEY_MAX);
+    assert_int_equal(settings_load_text(longest_key_table, &sample, good, "a.yaml", &why), 0);
+    assert_false(sample.plain);
+    assert_int_equal(settings_load_text(longest_key_table, &sample, bad, "a.yaml", &why), -EINVAL);
+    assert_non_null(strstr(why.text, "a.yaml:1: unknown key '" KEY_64 "."));
+}
+
 static void size_has_a_limit(void **state)
 {
     (void)state;
@@ -523,6 +545,7 @@ int main(void)
         cmocka_unit_test(errors_name_file_line_key_and_rule),
         cmocka_unit_test(bounds_are_inclusive),
         cmocka_unit_test(depth_has_a_limit),
+        cmocka_unit_test(keys_have_a_longest_name),
         cmocka_unit_test(size_has_a_limit),
         cmocka_unit_test(loads_files_and_names_those_it_cannot),
         cmocka_unit_test(a_second_file_replaces_what_it_names),
