@@ -217,6 +217,40 @@ static void sixty_four_regions_are_the_most(void **state)
     buffer_free(&yaml);
 }
 
+/* A region with so many of each; true when it loads. */
+static bool loads_with(int nodes, int hubs, int edges)
+{
+    struct buffer yaml = {0};
+    buffer_printf(&yaml, "primary: a\nregions:\n- {name: a, latitude: 0, longitude: 0, nodes: [");
+    for (int i = 0; i < nodes; i++)
+        buffer_printf(&yaml, "{name: n%d, client: n%d:1, cluster: n%d:2, gateway: n%d:3},", i, i, i,
+                      i);
+    buffer_printf(&yaml, "],\n   hubs: [");
+    for (int i = 0; i < hubs; i++)
+        buffer_printf(&yaml, "{name: h%d, health: h%d:1},", i, i);
+    buffer_printf(&yaml, "],\n   edges: [");
+    for (int i = 0; i < edges; i++)
+        buffer_printf(&yaml, "{name: e%d, listen: e%d:1, url: http://e%d},\n", i, i, i);
+    buffer_printf(&yaml, "]}\n");
+    struct catalogue *catalogue = load(&yaml);
+    bool loaded = catalogue != NULL;
+    catalogue_free(catalogue);
+    buffer_free(&yaml);
+    return loaded;
+}
+
+static void a_region_has_a_most_of_each(void **state)
+{
+    (void)state;
+    assert_true(loads_with(CATALOGUE_NODES_MAX, CATALOGUE_HUBS_MAX, CATALOGUE_EDGES_MAX));
+    assert_false(loads_with(CATALOGUE_NODES_MAX + 1, 1, 1));
+    assert_non_null(strstr(why.text, "'regions[0].nodes' has too many entries"));
+    assert_false(loads_with(1, CATALOGUE_HUBS_MAX + 1, 1));
+    assert_non_null(strstr(why.text, "'regions[0].hubs' has too many entries"));
+    assert_false(loads_with(1, 1, CATALOGUE_EDGES_MAX + 1));
+    assert_non_null(strstr(why.text, "'regions[0].edges' has too many entries"));
+}
+
 static void replicas_go_up_to_the_nodes(void **state)
 {
     (void)state;
@@ -261,6 +295,7 @@ int main(void)
         cmocka_unit_test(errors_name_the_line),
         cmocka_unit_test(a_catalogue_without_regions_is_refused),
         cmocka_unit_test(sixty_four_regions_are_the_most),
+        cmocka_unit_test(a_region_has_a_most_of_each),
         cmocka_unit_test(replicas_go_up_to_the_nodes),
         cmocka_unit_test(a_wildcard_address_may_stand_twice),
     };

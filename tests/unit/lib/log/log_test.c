@@ -92,6 +92,18 @@ static void a_long_value_is_cut_past_its_limit(void **state)
     assert_int_equal(strlen(got), strlen("x v=...") + LOG_VALUE_MAX);
 }
 
+static void a_long_name_is_cut(void **state)
+{
+    (void)state;
+    char name[LOG_NAME_MAX + 2];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    log_set_name(name);
+    size_t size = log_format(line, LOG_LINE_MAX, when_ms, LOG_LEVEL_INFO, "x", LOG_FIELDS());
+    log_set_name("meridian");
+    assert_int_equal(size, strlen("2026-01-31T09:30:00.125Z info : x\n") + LOG_NAME_MAX);
+}
+
 static void a_long_line_is_cut_and_keeps_its_newline(void **state)
 {
     (void)state;
@@ -233,6 +245,7 @@ int main(void)
         cmocka_unit_test(a_line_may_have_no_pairs),
         cmocka_unit_test(values_are_quoted_and_escaped),
         cmocka_unit_test(a_long_value_is_cut_past_its_limit),
+        cmocka_unit_test(a_long_name_is_cut),
         cmocka_unit_test(a_long_line_is_cut_and_keeps_its_newline),
         cmocka_unit_test(a_limit_counts_what_it_holds_back),
         cmocka_unit_test(levels_have_names),
