@@ -14,7 +14,8 @@
 struct loop; /* opaque, see loop.c */
 
 MUST_USE struct loop *loop_new(void); /* NULL with errno set */
-/* Messages still queued by loop_post() are delivered first. Everything added must be removed. */
+/* Messages still queued by loop_post() are delivered first. Everything added must be removed, and
+ * no other thread may be inside loop_post(). NULL is fine. */
 void loop_free(struct loop *loop);
 int loop_fd(const struct loop *loop);
 /* How long a caller may sleep before the next loop_turn(): 0 when work is due, -1 for ever. */
@@ -25,7 +26,7 @@ int loop_turn(struct loop *loop, int wait_ms);
 void loop_run(struct loop *loop);  /* turns until loop_stop() */
 void loop_stop(struct loop *loop); /* from the loop's own thread, or from a signalfd handler */
 
-/* Monotonic, read once a turn (after the wait). */
+/* Monotonic, read once a turn (after the wait); outside a turn, read at each call. */
 int64_t loop_now_ms(const struct loop *loop);
 int64_t loop_now_us(const struct loop *loop);
 
@@ -41,7 +42,8 @@ MUST_USE int loop_io_add(struct loop *loop, struct loop_io *io); /* fd, events, 
 void loop_io_change(struct loop *loop, struct loop_io *io, uint32_t events); /* no call when equal */
 void loop_io_remove(struct loop *loop, struct loop_io *io);
 
-/* A one-shot timer, embedded; zeroed but for on_due. Setting it again moves it. */
+/* A one-shot timer, embedded; zeroed but for on_due. Setting it again moves it. Milliseconds are
+ * whole ones of the clock, so it may come up to one early. */
 struct loop_timer {
     void (*on_due)(struct loop_timer *timer);
     int64_t due_ms;
