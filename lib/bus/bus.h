@@ -1,6 +1,7 @@
 /* One connection to NATS, on our loop: publishes, subscriptions and requests, all called and
- * answered on the loop's thread. The library's own threads only reconnect; what they find out is
- * handed to the loop. Nothing here blocks, except bus_close().
+ * answered on the loop's thread. Other threads only connect and watch for silence; what they find
+ * out is handed to the loop. Nothing here blocks, except bus_close(), which must not be called from
+ * inside one of the bus's callbacks.
  *
  * A bus that cannot connect goes on trying for ever; bus_is_connected() and on_state tell. While it
  * is not connected, publishing fails with -ENOTCONN: nothing is kept back to be sent later. */
@@ -19,22 +20,31 @@ struct bus; /* opaque, see bus.c */
 
 struct bus_settings {
     const char *urls;         /* comma-separated nats:// addresses, tried in turn for ever */
-    const char *name;         /* what NATS shows; also this process's inbox: "_INBOX_<name>.>" */
+    /* What NATS shows; also this process's inbox, "_INBOX_<name>.>", where the first 48 bytes of the
+     * name count and all but letters, digits and '-' become '_'. */
+    const char *name;
     const char *user;         /* NULL: none */
     const char *password;     /* NULL: none */
     size_t pending_max_bytes; /* output not yet taken by the socket; 0: 8 MiB */
-    void (*on_state)(void *context, bool connected); /* may be NULL */
+    /* May be NULL. First called from the loop, never from bus_open(). At `connected` all
+     * subscriptions are made; what was published before a loss may or may not have left. */
+    void (*on_state)(void *context, bool connected);
     void *context;
 };
 
 /* NULL with a reason only for bad settings or short memory; an absent server is no error. */
 MUST_USE struct bus *bus_open(struct loop *loop, const struct bus_settings *settings,
                               struct error_text *reterr_why);
-/* Cancels requests without a callback, drops subscriptions. Waits for the library's threads. */
+/* Cancels requests without a callback, frees subscriptions; no callback comes any more. What was
+ * published is written first if the socket takes it within 200 ms. Waits for a connection attempt:
+ * 2 s an address at most. NULL is fine. */
 void bus_close(struct bus *bus);
+struct loop *bus_loop(const struct bus *bus);
 bool bus_is_connected(const struct bus *bus);
 /* The version of the server connected to, "" before the first connection. Borrowed. */
 const char *bus_server_version(const struct bus *bus);
+/* Why it is not connected, "" when no attempt has ended yet. Borrowed until the next turn. */
+const char *bus_last_failure(const struct bus *bus);
 
 /* Borrowed by the callback for its duration. */
 struct bus_message {
@@ -47,14 +57,17 @@ struct bus_message {
 /* The value of a NATS header, an empty text when it is not there. Borrowed as the message is. */
 struct text bus_header(const struct bus_message *message, const char *name);
 
-/* -ENOTCONN; -ENOBUFS past pending_max_bytes; -EMSGSIZE past the server's max_payload. `reply` may
- * be NULL. The bytes are copied. Publishes of one turn leave in one write. */
+/* -ENOTCONN; -ENOBUFS past pending_max_bytes; -EMSGSIZE past the server's max_payload; -EINVAL for
+ * a subject with blanks, wildcards or empty tokens; -ENOMEM. `reply` may be NULL. The bytes are
+ * copied. Publishes of one turn leave in one write at its end. */
 MUST_USE int bus_publish(struct bus *bus, const char *subject, const char *reply, const void *data,
                          size_t size);
 
 struct bus_subscription; /* opaque */
 typedef void bus_on_message(void *context, const struct bus_message *message);
-/* Lives through reconnects. NULL when memory is short or the subject is bad. */
+/* Lives through reconnects, also when made without a connection; what is published while there is
+ * none is missed. NULL when memory is short or the subject is bad. Messages of one subscription come
+ * in order; between subscriptions, and between them and answers, there is no order. */
 MUST_USE struct bus_subscription *bus_subscribe(struct bus *bus, const char *subject,
                                                 bus_on_message *on_message, void *context);
 /* Also from inside its own callback. NULL is fine. */
@@ -63,12 +76,17 @@ void bus_unsubscribe(struct bus_subscription *subscription);
 enum bus_outcome {
     BUS_ANSWER,
     BUS_TIMEOUT,       /* no answer within timeout_ms: the outcome is unknown */
-    BUS_NO_RESPONDERS, /* the server said so: nobody has seen it */
+    BUS_NO_RESPONDERS, /* the server said so: nobody has seen it; see below */
 };
 /* A request, embedded in its owner, zeroed but for on_answer. It ends when on_answer returns false
  * or with an outcome other than BUS_ANSWER (`message` is then NULL), and may then be used again,
- * also from inside on_answer. Each answer renews the timeout. A connection that is lost does not
- * end it: the timeout does. */
+ * also from inside on_answer, whose result then does not matter. There it may be cancelled and
+ * freed, too. Each answer renews the timeout, which is kept to 10 ms. A connection that is lost does
+ * not end it: the timeout does. Late answers to one that has ended are dropped.
+ *
+ * BUS_NO_RESPONDERS is sure, but not sure to come: the library does not say which request the
+ * server's word belongs to, so only the first 32 requests on their way, which have an inbox each,
+ * are told. Those past 32 share one inbox and end by their timeout. */
 struct bus_request {
     bool (*on_answer)(struct bus_request *request, enum bus_outcome outcome,
                       const struct bus_message *message);
