@@ -9,4 +9,4 @@
 
 /* The object that embeds `member`, which `pointer` points to. */
 #define container_of(pointer, type, member)                                                        \
-    ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))

@@ -126,14 +126,16 @@ static void on_read(void *context)
 {
     struct bus *bus = context;
     bus->draining = true;
-    list_each (node, &bus->subscriptions) {
+    list_each(node, &bus->subscriptions)
+    {
         struct bus_subscription *subscription = container_of(node, struct bus_subscription, link);
         if (subscription->subscription != NULL)
             drain_subscription(bus, subscription);
     }
     requests_drain(&bus->requests);
     bus->draining = false;
-    list_each (node, &bus->subscriptions) {
+    list_each(node, &bus->subscriptions)
+    {
         struct bus_subscription *subscription = container_of(node, struct bus_subscription, link);
         if (subscription->on_message == NULL)
             subscription_free(subscription);
@@ -143,7 +145,8 @@ static void on_read(void *context)
 static bool on_up(void *context, natsConnection *connection)
 {
     struct bus *bus = context;
-    list_each (node, &bus->subscriptions) {
+    list_each(node, &bus->subscriptions)
+    {
         struct bus_subscription *subscription = container_of(node, struct bus_subscription, link);
         if (bus_subscribe_sync(connection, subscription->subject, &subscription->subscription) ==
             -ENOMEM)
@@ -159,7 +162,8 @@ static bool on_up(void *context, natsConnection *connection)
 static void on_down(void *context)
 {
     struct bus *bus = context;
-    list_each (node, &bus->subscriptions) {
+    list_each(node, &bus->subscriptions)
+    {
         struct bus_subscription *subscription = container_of(node, struct bus_subscription, link);
         natsSubscription_Destroy(subscription->subscription);
         subscription->subscription = NULL;
@@ -227,7 +231,7 @@ void bus_close(struct bus *bus)
     /* Unsubscribing first would leave something to be written to a connection that ends anyway. */
     bus_link_free(bus->link);
     requests_done(&bus->requests);
-    list_each (node, &bus->subscriptions)
+    list_each(node, &bus->subscriptions)
         subscription_free(container_of(node, struct bus_subscription, link));
     bus_litter_empty(&bus->litter);
     free(bus);
@@ -285,9 +289,8 @@ static int publish(struct bus *bus, const char *subject, const char *reply, cons
 {
     natsConnection *connection = bus_link_connection(bus->link);
     natsStatus status =
-        reply == NULL
-            ? natsConnection_Publish(connection, subject, data, (int)size)
-            : natsConnection_PublishRequest(connection, subject, reply, data, (int)size);
+        reply == NULL ? natsConnection_Publish(connection, subject, data, (int)size)
+                      : natsConnection_PublishRequest(connection, subject, reply, data, (int)size);
     return bus_status_to_errno(status);
 }
 

@@ -19,9 +19,9 @@
 struct bus; /* opaque, see bus.c */
 
 struct bus_settings {
-    const char *urls;         /* comma-separated nats:// addresses, tried in turn for ever */
-    /* What NATS shows; also this process's inbox, "_INBOX_<name>.>", where the first 48 bytes of the
-     * name count and all but letters, digits and '-' become '_'. */
+    const char *urls; /* comma-separated nats:// addresses, tried in turn for ever */
+    /* What NATS shows; also this process's inbox, "_INBOX_<name>.>", where the first 48 bytes of
+     * the name count and all but letters, digits and '-' become '_'. */
     const char *name;
     const char *user;         /* NULL: none */
     const char *password;     /* NULL: none */
@@ -66,8 +66,8 @@ MUST_USE int bus_publish(struct bus *bus, const char *subject, const char *reply
 struct bus_subscription; /* opaque */
 typedef void bus_on_message(void *context, const struct bus_message *message);
 /* Lives through reconnects, also when made without a connection; what is published while there is
- * none is missed. NULL when memory is short or the subject is bad. Messages of one subscription come
- * in order; between subscriptions, and between them and answers, there is no order. */
+ * none is missed. NULL when memory is short or the subject is bad. Messages of one subscription
+ * come in order; between subscriptions, and between them and answers, there is no order. */
 MUST_USE struct bus_subscription *bus_subscribe(struct bus *bus, const char *subject,
                                                 bus_on_message *on_message, void *context);
 /* Also from inside its own callback. NULL is fine. */
@@ -81,8 +81,8 @@ enum bus_outcome {
 /* A request, embedded in its owner, zeroed but for on_answer. It ends when on_answer returns false
  * or with an outcome other than BUS_ANSWER (`message` is then NULL), and may then be used again,
  * also from inside on_answer, whose result then does not matter. There it may be cancelled and
- * freed, too. Each answer renews the timeout, which is kept to 10 ms. A connection that is lost does
- * not end it: the timeout does. Late answers to one that has ended are dropped.
+ * freed, too. Each answer renews the timeout, which is kept to 10 ms. A connection that is lost
+ * does not end it: the timeout does. Late answers to one that has ended are dropped.
  *
  * BUS_NO_RESPONDERS is sure, but not sure to come: the library does not say which request the
  * server's word belongs to, so only the first 32 requests on their way, which have an inbox each,

@@ -1,5 +1,5 @@
 /* JetStream as Meridian uses it: PubAcks, direct gets, and reading a stream by position.
- * Source: NATS ADR-31 (direct get, batches), ADR-8 (key-value), and what nats-server 2.15 answers. */
+ * Source: NATS ADR-31 (direct get, batches), ADR-8 (key-value), answers of nats-server 2.15. */
 #pragma once
 
 #include "bus/bus.h"
@@ -8,11 +8,11 @@
 struct bus_puback {
     uint64_t position; /* where it is stored; 0 when it is not */
     int code;          /* 0, or the API's error code (503, 400...) */
-    int err_code;      /* 0, or JetStream's own (10077: stream is full, 10071: wrong last sequence) */
+    int err_code;      /* 0, or JetStream's own, see below */
     char description[160];
 };
 enum {
-    BUS_ERR_STREAM_FULL = 10077,       /* maximum messages/bytes exceeded: nothing was stored */
+    BUS_ERR_STREAM_FULL = 10077,         /* maximum messages/bytes exceeded: nothing was stored */
     BUS_ERR_WRONG_LAST_SEQUENCE = 10071, /* compare-and-set failed: nothing was stored */
 };
 /* -EBADMSG when it is no PubAck. An error of the server is no failure: 0, and code is set. */
@@ -32,38 +32,38 @@ struct bus_entry {
 MUST_USE int bus_entry_read(const struct bus_message *message, struct bus_entry *ret_entry,
                             uint64_t *ret_pending);
 
-/* Asks for the last message of `subject` in `stream`; the answer is for bus_entry_read(). Any mirror
- * near by may answer. Errors as bus_publish(). */
+/* Asks for the last message of `subject` in `stream`; the answer is for bus_entry_read(). Any
+ * mirror near by may answer. Errors as bus_publish(). */
 MUST_USE int bus_get_last(struct bus *bus, struct bus_request *request, const char *stream,
                           const char *subject, int64_t timeout_ms);
 
-/* Reads a stream from a position on, for ever, in order, by batches of direct gets; no consumer. Each
- * answer names the position of the one before it in its batch, so one that is lost on the way is
- * noticed and asked for again: nothing that the stream holds is passed over. A jump in positions at
- * the start of a batch means that the stream does not hold what is between (or the filter skips
+/* Reads a stream from a position on, for ever, in order, by batches of direct gets; no consumer.
+ * Each answer names the position of the one before it in its batch, so one that is lost on the way
+ * is noticed and asked for again: nothing that the stream holds is passed over. A jump in positions
+ * at the start of a batch means that the stream does not hold what is between (or the filter skips
  * it). A batch without an answer for 2 s is asked for again. */
 struct bus_reader; /* opaque */
 struct bus_reader_settings {
     const char *stream;
-    const char *filter;    /* subject, may hold wildcards; NULL: all */
-    uint64_t from;         /* first position wanted */
-    uint32_t batch_max;    /* messages a request; 0: 256 */
-    uint32_t bytes_max;    /* bytes a request; 0: 4 MiB */
-    int64_t poll_ms;       /* asks by itself after that long without a ring; 0: 1000 */
+    const char *filter; /* subject, may hold wildcards; NULL: all */
+    uint64_t from;      /* first position wanted */
+    uint32_t batch_max; /* messages a request; 0: 256 */
+    uint32_t bytes_max; /* bytes a request; 0: 4 MiB */
+    int64_t poll_ms;    /* asks by itself after that long without a ring; 0: 1000 */
     /* Called for each message in order. Must not close the reader; may hold and seek. */
     void (*on_entry)(void *context, const struct bus_entry *entry);
     /* After each batch. `caught_up`: nothing is known to be beyond. May close the reader. */
     void (*on_pause)(void *context, bool caught_up);
     void *context;
 };
-/* Copies the settings. NULL when memory is short, or a name holds blanks or quotes. The first request
- * leaves at once, or as soon as the bus is connected. */
+/* Copies the settings. NULL when memory is short, or a name holds blanks or quotes. The first
+ * request leaves at once, or as soon as the bus is connected. */
 MUST_USE struct bus_reader *bus_reader_open(struct bus *bus,
                                             const struct bus_reader_settings *settings);
 void bus_reader_close(struct bus_reader *reader); /* NULL is fine */
 /* The doorbell: `position` is stored, and the filter lets it through. Reads at once when it is not
- * yet read; when a replica that is a moment behind ends its batch below it, asks again after a pause
- * (5 ms, doubled up to 200 ms). */
+ * yet read; when a replica that is a moment behind ends its batch below it, asks again after a
+ * pause (5 ms, doubled up to 200 ms). */
 void bus_reader_ring(struct bus_reader *reader, uint64_t position);
 /* Stops asking after the batch in flight; the owner is behind. */
 void bus_reader_hold(struct bus_reader *reader, bool hold);

@@ -15,10 +15,15 @@ static bool fail(struct json_scan *scan)
     return false;
 }
 
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
 /* The next byte that is no blank, not consumed; '\0' at the end. */
 static char peek(struct json_scan *scan)
 {
-    while (scan->next < scan->end && memchr(" \t\r\n", *scan->next, 4) != NULL)
+    while (scan->next < scan->end && is_blank(*scan->next))
         scan->next++;
     return scan->failed || scan->next == scan->end ? '\0' : *scan->next;
 }
@@ -102,8 +107,9 @@ void json_scan_string(struct json_scan *scan, char *to, size_t to_size)
 static void skip_bare(struct json_scan *scan)
 {
     const char *start = scan->next;
-    while (scan->next < scan->end && strchr("+-.0123456789abcdefghijklmnopqrstuvwxyzE",
-                                            *scan->next) != NULL && *scan->next != '\0')
+    while (scan->next < scan->end &&
+           strchr("+-.0123456789abcdefghijklmnopqrstuvwxyzE", *scan->next) != NULL &&
+           *scan->next != '\0')
         scan->next++;
     if (scan->next == start)
         fail(scan);

@@ -111,7 +111,8 @@ static natsStatus on_attach(void **data, void *loop, natsConnection *connection,
     if (fd < 0)
         return NATS_SYS_ERROR;
     pthread_mutex_lock(&link->lock);
-    assert(link->fd < 0); /* one connection after another */
+    if (link->fd >= 0) /* of an address that failed after it had attached */
+        close(link->fd);
     link->fd = fd;
     link->attached = true;
     link->write_wanted = false;
@@ -197,8 +198,7 @@ static natsStatus set_options(struct bus_link *link, natsOptions *options)
     natsStatus steps[] = {
         set_urls(options, link->urls),
         natsOptions_SetName(options, link->name),
-        link->user == NULL ? NATS_OK
-                           : natsOptions_SetUserInfo(options, link->user, link->password),
+        link->user == NULL ? NATS_OK : natsOptions_SetUserInfo(options, link->user, link->password),
         natsOptions_SetEventLoop(options, link, on_attach, on_want_read, on_want_write, on_detach),
         natsOptions_SetSendAsap(options, true),
         natsOptions_SetAllowReconnect(options, false),
@@ -229,7 +229,7 @@ static natsStatus connect_to_any(struct bus_link *link, natsConnection **ret_con
 
 static int connect_beside(int connected_fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     if (getpeername(connected_fd, (struct sockaddr *)&address, &size) != 0)
         return -1;
@@ -376,8 +376,8 @@ static void write_pending(struct bus_link *link)
 {
     bool attached, write_wanted;
     read_state(link, &attached, &write_wanted);
-    if (!link->up || !attached || !write_wanted) /* the library takes a write of nothing for the end */
-        return;
+    if (!link->up || !attached || !write_wanted)
+        return; /* the library takes a write of nothing for the end of the connection */
     natsConnection_ProcessWriteEvent(link->connection);
     read_state(link, &attached, &write_wanted);
     if (attached && write_wanted)

@@ -4,6 +4,7 @@
 #include "bus/bus.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ struct bus_reader {
     uint64_t rung;       /* the highest position known to be stored */
     uint64_t batch_last; /* the last position of this batch so far, 0: none yet */
     int64_t again_ms;    /* the pause before asking again; 0: none so far */
-    bool rang; /* since the batch was asked for */
+    bool rang;           /* since the batch was asked for */
     bool hold;
 };
 
@@ -51,7 +52,7 @@ static void ask_after(struct bus_reader *reader, int64_t delay_ms)
 static void ask_after_pause(struct bus_reader *reader)
 {
     int64_t doubled = 2 * reader->again_ms;
-    reader->again_ms = doubled < AGAIN_MIN_MS ? AGAIN_MIN_MS
+    reader->again_ms = doubled < AGAIN_MIN_MS   ? AGAIN_MIN_MS
                        : doubled > AGAIN_MAX_MS ? AGAIN_MAX_MS
                                                 : doubled;
     ask_after(reader, reader->again_ms);
@@ -125,8 +126,7 @@ static void ask(struct bus_reader *reader)
         return;
     loop_timer_stop(reader->loop, &reader->again);
     struct buffer body = {0};
-    buffer_printf(&body,
-                  "{\"seq\":%llu,\"batch\":%u,\"max_bytes\":%u,\"next_by_subj\":\"%s\"}",
+    buffer_printf(&body, "{\"seq\":%llu,\"batch\":%u,\"max_bytes\":%u,\"next_by_subj\":\"%s\"}",
                   (unsigned long long)reader->next, reader->settings.batch_max,
                   reader->settings.bytes_max, reader->filter);
     reader->batch_last = 0;
@@ -154,7 +154,6 @@ static bool is_plain(const char *string)
 
 struct bus_reader *bus_reader_open(struct bus *bus, const struct bus_reader_settings *settings)
 {
-    static const char prefix[] = "$JS.API.DIRECT.GET.";
     const char *filter = settings->filter == NULL ? ">" : settings->filter;
     if (!is_plain(settings->stream) || !is_plain(filter))
         return NULL;
@@ -174,12 +173,12 @@ struct bus_reader *bus_reader_open(struct bus *bus, const struct bus_reader_sett
     reader->request.on_answer = on_answer;
     reader->again.on_due = on_again;
     reader->filter = strdup(filter);
-    reader->get = calloc(1, sizeof prefix + strlen(settings->stream));
+    if (asprintf(&reader->get, "$JS.API.DIRECT.GET.%s", settings->stream) < 0)
+        reader->get = NULL;
     if (reader->filter == NULL || reader->get == NULL) {
         bus_reader_close(reader);
         return NULL;
     }
-    strcat(strcpy(reader->get, prefix), settings->stream);
     /* Its name belongs to the caller, who may go away. */
     reader->settings.stream = reader->settings.filter = NULL;
     ask(reader);

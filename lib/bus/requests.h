@@ -21,8 +21,8 @@ enum {
 
 struct request_inbox {
     natsSubscription *subscription; /* NULL: to be made when it is needed */
-    uint64_t id;                    /* in its subject; a new one after each giving up; 0: none yet */
-    struct bus_request *taker;      /* NULL: free (and always, for the shared one) */
+    uint64_t id;               /* in its subject; a new one after each giving up; 0: none yet */
+    struct bus_request *taker; /* NULL: free (and always, for the shared one) */
     bool answered;
 };
 
@@ -30,9 +30,9 @@ struct requests {
     struct bus *bus;
     struct loop *loop;
     struct bus_litter *litter;
-    natsConnection *connection; /* NULL while there is none */
-    char prefix[64];            /* "_INBOX_<name>." */
-    uint64_t last_number;       /* of tokens and inboxes; begins at random */
+    natsConnection *connection;    /* NULL while there is none */
+    char prefix[64];               /* "_INBOX_<name>." */
+    uint64_t last_number;          /* of tokens and inboxes; begins at random */
     struct bus_request *answering; /* whose callback runs, for an answer */
     struct request_inbox inboxes[REQUEST_INBOXES + 1];
     struct bus_request **buckets; /* by token */

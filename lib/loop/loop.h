@@ -39,7 +39,8 @@ struct loop_io {
     void (*on_event)(struct loop_io *io, uint32_t events);
 };
 MUST_USE int loop_io_add(struct loop *loop, struct loop_io *io); /* fd, events, on_event are set */
-void loop_io_change(struct loop *loop, struct loop_io *io, uint32_t events); /* no call when equal */
+/* No system call when they are the same. */
+void loop_io_change(struct loop *loop, struct loop_io *io, uint32_t events);
 void loop_io_remove(struct loop *loop, struct loop_io *io);
 
 /* A one-shot timer, embedded; zeroed but for on_due. Setting it again moves it. Milliseconds are

@@ -52,7 +52,7 @@ MUST_USE int view_append(struct view *view, const struct view_row *row);
 MUST_USE int view_quarantine(struct view *view, uint64_t position, const char *reason,
                              const void *bytes, size_t size); /* at most 1,000 kept, oldest go */
 MUST_USE int view_commit(struct view *view, uint64_t position);
-uint64_t view_position(const struct view *view); /* of the last commit; 0 in a new file */
+uint64_t view_position(const struct view *view);    /* of the last commit; 0 in a new file */
 uint64_t view_quarantined(const struct view *view); /* rows kept */
 
 /* The mailbox's state, stored with its position and checked by a checksum when loaded. */
