@@ -1,4 +1,6 @@
-#include "server.h"
+#include "tests/support/nats_server.h"
+
+#include "base/hash.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -13,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { START_TRIES = 500, STREAM_TRIES = 100 };
+enum { START_TRIES = 500, STREAM_TRIES = 100, PORT_MIN = 18000, PORT_MAX = 32000 };
 
 static void must(bool good, const char *what)
 {
@@ -32,16 +34,25 @@ const char *server_binary(void)
     return access(unpacked, X_OK) == 0 ? unpacked : NULL;
 }
 
+/* Below the range that the kernel takes for outgoing connections: there, one that is tried while the
+ * server is down could take the port, and even be connected to itself. */
 static int free_port(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    must(fd >= 0 && bind(fd, (const struct sockaddr *)&address, size) == 0 &&
-             getsockname(fd, (struct sockaddr *)&address, &size) == 0,
-         "finding a port");
-    close(fd);
-    return ntohs(address.sin_port);
+    for (int tries = 0; tries < 100; tries++) {
+        uint16_t random;
+        hash_random(&random, sizeof random);
+        int port = PORT_MIN + random % (PORT_MAX - PORT_MIN);
+        struct sockaddr_in address = {.sin_family = AF_INET,
+                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                      .sin_port = htons((uint16_t)port)};
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool is_free = bind(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+        close(fd);
+        if (is_free)
+            return port;
+    }
+    must(false, "finding a port");
+    return 0;
 }
 
 void server_init(struct server *server)
@@ -139,8 +150,8 @@ static bool on_created(struct bus_request *request, enum bus_outcome outcome,
 {
     struct creation *creation = container_of(request, struct creation, request);
     creation->ended = true;
-    creation->created = outcome == BUS_ANSWER && memmem(message->data, message->size,
-                                                        "did_create", 10) != NULL;
+    creation->created =
+        outcome == BUS_ANSWER && memmem(message->data, message->size, "did_create", 10) != NULL;
     return false;
 }
 

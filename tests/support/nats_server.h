@@ -27,10 +27,12 @@ void server_done(struct server *server);  /* kills it and removes its folder */
 /* Creates a stream by its JSON configuration, waiting for JetStream. */
 void server_create_stream(struct loop *loop, struct bus *bus, const char *name, const char *json);
 
-/* For groups that need a server: they skip when there is none. */
+/* For groups that need a server: without one they are skipped. */
+enum { SKIPPED = 77 };
 #define RUN_GROUP_WITH_SERVER(tests)                                                               \
     (server_binary() == NULL                                                                       \
-         ? (print_message("skipped: no nats-server; run scripts/setup or set NATS_SERVER\n"), 0)   \
+         ? (print_message("skipped: no nats-server; run scripts/setup or set NATS_SERVER\n"),      \
+            SKIPPED)                                                                               \
          : cmocka_run_group_tests(tests, NULL, NULL))
 
 /* Turns `loop` until `condition` holds, and fails the test when it does not in `ms`. */

@@ -1,7 +1,7 @@
 /* The bus on a real server. */
 #include "bus/bus.h"
 
-#include "server.h"
+#include "tests/support/nats_server.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -191,11 +191,11 @@ static void logs_in(void **state)
     world->server.users = "authorization { user: u, password: p }";
     server_start(&world->server);
     struct error_text why;
-    world->bus = bus_open(
-        world->loop,
-        &(struct bus_settings){
-            .urls = world->server.url, .name = "test", .user = "u", .password = "p"},
-        &why);
+    world->bus =
+        bus_open(world->loop,
+                 &(struct bus_settings){
+                     .urls = world->server.url, .name = "test", .user = "u", .password = "p"},
+                 &why);
     WAIT_FOR(world->loop, SOON_MS, bus_is_connected(world->bus));
 }
 
@@ -245,8 +245,8 @@ static void ends_subscriptions_from_inside_a_callback(void **state)
 static void refuses_bad_subjects(void **state)
 {
     struct world *world = *state;
-    static const char *const never[] = {"", ".", "a.", ".a", "a..b", "a b", "a\r\nPUB", "a\t", "a.>b",
-                                        "a*", ">.a", "a.>.b"};
+    static const char *const never[] = {"",         ".",   "a.",   ".a", "a..b", "a b",
+                                        "a\r\nPUB", "a\t", "a.>b", "a*", ">.a",  "a.>.b"};
     for (size_t i = 0; i < COUNT_OF(never); i++) {
         assert_int_equal(publish(world->bus, never[i], "x"), -EINVAL);
         assert_null(bus_subscribe(world->bus, never[i], on_message, NULL));
@@ -455,7 +455,8 @@ static void tells_that_nobody_is_there(void **state)
     for (int round = 0; round < 3; round++) {
         for (size_t i = 0; i <= COUNT; i++) {
             askers[i] = (struct asker){.request.on_answer = on_answer, .wanted = 1};
-            assert_int_equal(bus_request(world->bus, &askers[i].request, "nobody", "x", 1, 1000), 0);
+            assert_int_equal(bus_request(world->bus, &askers[i].request, "nobody", "x", 1, 1000),
+                             0);
         }
         for (size_t i = 0; i < COUNT; i++)
             WAIT_FOR(world->loop, SOON_MS, askers[i].no_responders == 1);
@@ -479,7 +480,8 @@ static void tells_apart_who_is_there(void **state)
     }
     for (size_t i = 0; i < COUNT; i++) {
         struct asker *asker = &askers[i];
-        WAIT_FOR(world->loop, SOON_MS, asker->answers + asker->timeouts + asker->no_responders == 1);
+        WAIT_FOR(world->loop, SOON_MS,
+                 asker->answers + asker->timeouts + asker->no_responders == 1);
         assert_int_equal(asker->answers, i % 2 == 0 ? 1 : 0);
         assert_int_equal(asker->no_responders, i % 2 == 1 && i < 32 ? 1 : 0);
     }
@@ -509,7 +511,8 @@ static void asks_again_from_inside(void **state)
 {
     struct world *world = *state;
     assert_non_null(bus_subscribe(world->bus, "echo", on_echo, world->bus));
-    struct asker asker = {.request.on_answer = on_answer, .bus = world->bus, .wanted = 4, .again = 3};
+    struct asker asker = {
+        .request.on_answer = on_answer, .bus = world->bus, .wanted = 4, .again = 3};
     assert_int_equal(bus_request(world->bus, &asker.request, "echo", "x", 1, SOON_MS), 0);
     WAIT_FOR(world->loop, SOON_MS, asker.answers == 4);
     assert_null(asker.request.bus);

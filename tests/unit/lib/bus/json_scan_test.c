@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,11 +14,11 @@
 
 static int read_ack(const char *json, struct bus_puback *ret_ack)
 {
-    size_t size = strlen(json);
-    uint8_t *exact = malloc(size + (size == 0)); /* so that reading past it is noticed */
+    struct text text = text_of(json);
+    uint8_t *exact = malloc(text.size + (text.size == 0)); /* reading past it is noticed */
     assert_non_null(exact);
-    memcpy(exact, json, size);
-    struct bus_message message = {.data = exact, .size = size};
+    memcpy(exact, text.data, text.size);
+    struct bus_message message = {.data = exact, .size = text.size};
     int error = bus_puback_read(&message, ret_ack);
     free(exact);
     return error;
@@ -31,7 +32,8 @@ static void reads_what_is_stored(void **state)
     assert_true(ack.position == UINT64_MAX);
     assert_int_equal(ack.code, 0);
     assert_int_equal(ack.err_code, 0);
-    assert_int_equal(read_ack(" { \"seq\" : 7 , \"duplicate\" : true, \"domain\":\"x\" }\n", &ack), 0);
+    assert_int_equal(read_ack(" { \"seq\" : 7 , \"duplicate\" : true, \"domain\":\"x\" }\n", &ack),
+                     0);
     assert_true(ack.position == 7);
 }
 
@@ -39,10 +41,11 @@ static void reads_why_nothing_is_stored(void **state)
 {
     (void)state;
     struct bus_puback ack;
-    assert_int_equal(read_ack("{\"error\":{\"code\":503,\"err_code\":10077,\"description\":\"maximum "
-                              "bytes \\\"exceeded\\\"\"},\"stream\":\"LOG\",\"seq\":0}",
-                              &ack),
-                     0);
+    assert_int_equal(
+        read_ack("{\"error\":{\"code\":503,\"err_code\":10077,\"description\":\"maximum "
+                 "bytes \\\"exceeded\\\"\"},\"stream\":\"LOG\",\"seq\":0}",
+                 &ack),
+        0);
     assert_true(ack.position == 0);
     assert_int_equal(ack.code, 503);
     assert_int_equal(ack.err_code, BUS_ERR_STREAM_FULL);
@@ -52,9 +55,9 @@ static void reads_why_nothing_is_stored(void **state)
 static void shortens_a_long_description(void **state)
 {
     (void)state;
-    char json[1024] = "{\"error\":{\"code\":400,\"description\":\"";
-    memset(json + strlen(json), 'x', 500);
-    strcat(json, "\"}}");
+    char json[1024], long_one[501] = {0};
+    memset(long_one, 'x', sizeof long_one - 1);
+    snprintf(json, sizeof json, "{\"error\":{\"code\":400,\"description\":\"%s\"}}", long_one);
     struct bus_puback ack;
     assert_int_equal(read_ack(json, &ack), 0);
     assert_int_equal(strlen(ack.description), sizeof ack.description - 1);
@@ -93,8 +96,9 @@ static void refuses_what_is_no_puback(void **state)
 static void refuses_every_truncation(void **state)
 {
     (void)state;
-    static const char good[] = "{\"error\":{\"code\":503,\"err_code\":10077,\"description\":\"a\\u0041\"},"
-                               "\"x\":[1,{\"y\":[]},null],\"seq\":0}";
+    static const char good[] =
+        "{\"error\":{\"code\":503,\"err_code\":10077,\"description\":\"a\\u0041\"},"
+        "\"x\":[1,{\"y\":[]},null],\"seq\":0}";
     struct bus_puback ack = {.position = 42};
     assert_int_equal(read_ack(good, &ack), 0);
     for (size_t size = 0; size < sizeof good - 1; size++) {
@@ -108,10 +112,10 @@ static void skips_32_levels_and_no_more(void **state)
 {
     (void)state;
     for (int depth = 32; depth <= 33; depth++) {
-        char json[256] = "{\"a\":";
-        memset(json + strlen(json), '[', (size_t)depth);
-        memset(json + strlen(json), ']', (size_t)depth);
-        strcat(json, ",\"seq\":1}");
+        char json[256], open[64] = {0}, closed[64] = {0};
+        memset(open, '[', (size_t)depth);
+        memset(closed, ']', (size_t)depth);
+        snprintf(json, sizeof json, "{\"a\":%s%s,\"seq\":1}", open, closed);
         struct bus_puback ack;
         assert_int_equal(read_ack(json, &ack), depth == 32 ? 0 : -EBADMSG);
     }
