@@ -49,12 +49,13 @@ struct mailbox_row {
     const struct wire_message *message;
 };
 
-enum mailbox_passed {                      /* why a batch, or a part of it, was passed over */
-                      MAILBOX_QUARANTINED, /* damaged, malformed, or a kind its writer may not write */
-                      MAILBOX_LANE_REPEAT,
-                      MAILBOX_LANE_HOLE,
-                      MAILBOX_LANE_OLD, /* of an incarnation that was replaced */
-                      MAILBOX_DEPOSED,  /* of a generation that is over */
+enum mailbox_passed { /* why a batch, or a part of it, was passed over */
+    MAILBOX_QUARANTINED, /* damaged, malformed, or a kind its writer may not write */
+    MAILBOX_LANE_REPEAT,
+    MAILBOX_LANE_HOLE,
+    MAILBOX_LANE_OLD, /* of an incarnation that was replaced */
+    MAILBOX_DEPOSED,  /* of a generation that is over */
+    MAILBOX_REFUSED,  /* an ack above the head, of another epoch, or of another shard's user */
 };
 
 /* What apply decided, in order. Callbacks may be NULL; they must not call mailbox_apply(). */
@@ -92,7 +93,7 @@ struct mailbox_state { /* borrowed until the next apply */
     struct text owner;   /* empty: nobody owns it now */
     uint64_t owner_start;
     struct wire_config config;
-    uint64_t rows; /* the last row's number */
+    uint64_t rows;  /* the last row's number */
     size_t users;
     size_t dedupe_entries;
 };
@@ -116,7 +117,7 @@ struct mailbox_user { /* borrowed until the next apply */
 struct mailbox_device {
     struct text name;
     uint32_t epoch;
-    uint64_t seq;    /* confirmed */
+    uint64_t seq; /* confirmed */
     int64_t used_ms; /* log time of its last ack */
 };
 bool mailbox_find_user(const struct mailbox *mailbox, struct text user,

@@ -1,0 +1,141 @@
+/* What the files of this folder share: the state, and one group of functions for each part of it.
+ * Order matters wherever something is saved: users, devices, lanes and dedupe entries are kept in the
+ * order in which the log brought them, so that equal states give equal bytes. */
+#pragma once
+
+#include "mailbox/mailbox.h"
+#include "wire/beat.h"
+
+#define uthash_fatal(reason) abort() /* half an apply is no state */
+#include "base/table.h"
+
+#include <stdlib.h>
+
+enum {
+    MAILBOX_HASHES = 4096,    /* positions whose hash is remembered for ticks */
+    MAILBOX_MARK_EVERY = 256, /* seqs from one mark to the next */
+    MAILBOX_PAST_MAX = 8,     /* incarnations of a lane that are remembered as over */
+    MAILBOX_LANES_MAX = WIRE_BEAT_LANES_MAX,
+};
+
+struct mailbox_device_entry {
+    struct mailbox_device_entry *next;
+    uint64_t seq;
+    int64_t used_ms;
+    uint32_t epoch;
+    uint8_t name_size;
+    char name[];
+};
+
+/* marks[i] is the row of seq 256 * (mark_first + i). */
+struct mailbox_user_entry {
+    UT_hash_handle hh;
+    struct mailbox_device_entry *devices;
+    uint64_t *marks;
+    uint64_t head;
+    uint64_t oldest;
+    uint64_t last_row;
+    uint32_t epoch;
+    uint32_t mark_first;
+    uint32_t mark_count;
+    uint16_t device_count;
+    uint8_t name_size;
+    char name[];
+};
+
+struct mailbox_lane_entry {
+    char source[TEXT_REGION_MAX + 1];
+    uint8_t incarnation[16];
+    uint64_t sequence;
+    uint8_t past[MAILBOX_PAST_MAX][16]; /* oldest first */
+    uint8_t past_count;
+};
+
+struct mailbox_dedupe_generation; /* see mailbox_dedupe.c */
+struct mailbox_dedupe {
+    struct mailbox_dedupe_generation *generations; /* oldest first */
+    size_t count;
+    size_t capacity;
+    size_t entries;
+};
+
+struct mailbox {
+    uint64_t position;
+    struct fingerprint hash;
+    int64_t time_ms;
+    uint8_t incarnation[16];
+    char region[TEXT_REGION_MAX + 1];
+    uint16_t shard;
+    uint16_t shards;
+    uint64_t generation;
+    char owner[TEXT_PROCESS_MAX + 1];
+    uint64_t owner_start;
+    struct wire_config config;
+    uint64_t rows;
+    struct mailbox_user_entry *users;
+    struct mailbox_dedupe dedupe;
+    struct mailbox_lane_entry lanes[MAILBOX_LANES_MAX];
+    size_t lane_count;
+    /* Not part of the saved state: ticks of positions before `hashes_from` are passed over. */
+    struct fingerprint hashes[MAILBOX_HASHES]; /* of position p at p % MAILBOX_HASHES */
+    uint64_t hashes_from;
+    struct wire_record records[WIRE_BATCH_RECORDS_MAX]; /* of the batch being applied */
+};
+
+/* Memory, or abort. */
+void *mailbox_allocate(void *old, size_t size);
+
+/* What is to be done with a batch. Found without changing anything but mailbox->records. */
+struct mailbox_verdict {
+    bool passed; /* nothing of it applies, for the reason given */
+    enum mailbox_passed why;
+    const char *reason;
+    bool lane_moves; /* whether it is passed or not */
+    struct wire_stamp stamp;
+    uint16_t count; /* of mailbox->records */
+};
+MUST_USE int mailbox_judge(struct mailbox *mailbox, const struct mailbox_input *input,
+                           struct mailbox_verdict *ret_verdict, struct error_text *reterr_why);
+
+/* Users and their devices */
+struct mailbox_user_entry *mailbox_users_find(const struct mailbox *mailbox, struct text name);
+struct mailbox_user_entry *mailbox_users_take(struct mailbox *mailbox,
+                                              struct text name); /* or new */
+void mailbox_users_free(struct mailbox *mailbox);
+/* Gives the next seq to `row`; the oldest messages go when there are more than `messages_max`. */
+void mailbox_user_append(struct mailbox_user_entry *user, uint64_t row, uint32_t messages_max);
+struct mailbox_device_entry *mailbox_user_device(const struct mailbox_user_entry *user,
+                                                 struct text name);
+struct mailbox_device_entry *mailbox_user_add_device(struct mailbox_user_entry *user,
+                                                     struct text name);
+/* Unlinks the one used longest ago. The caller frees it. */
+struct mailbox_device_entry *mailbox_user_pop_stalest(struct mailbox_user_entry *user);
+
+/* Dedupe: fingerprints of messages with their cursors, in generations by log time */
+struct fingerprint mailbox_dedupe_print(const uint8_t key[16], struct text recipient,
+                                        struct text sender, struct text id);
+bool mailbox_dedupe_find(const struct mailbox_dedupe *dedupe, const struct fingerprint *print,
+                         uint32_t *ret_epoch, uint64_t *ret_seq);
+/* The fingerprint is known not to be there. */
+void mailbox_dedupe_add(struct mailbox_dedupe *dedupe, int64_t time_ms, uint32_t window_s,
+                        const struct fingerprint *print, uint32_t epoch, uint64_t seq);
+/* Drops the generations all of which is older than the window. */
+void mailbox_dedupe_expire(struct mailbox_dedupe *dedupe, int64_t time_ms, uint32_t window_s);
+void mailbox_dedupe_free(struct mailbox_dedupe *dedupe);
+void mailbox_dedupe_save(const struct mailbox_dedupe *dedupe, struct buffer *out);
+bool mailbox_dedupe_load(struct mailbox_dedupe *dedupe, struct wire_cursor *in);
+
+/* Lanes */
+const struct mailbox_lane_entry *mailbox_lanes_find(const struct mailbox *mailbox,
+                                                    struct text source);
+/* True when a batch with this stamp is the next one of its lane; else why it is not. */
+bool mailbox_lanes_is_next(const struct mailbox *mailbox, struct text source,
+                           const struct wire_stamp *stamp, enum mailbox_passed *ret_why,
+                           const char **ret_reason);
+void mailbox_lanes_move(struct mailbox *mailbox, struct text source,
+                        const struct wire_stamp *stamp);
+
+/* The form of a saved state; see mailbox_save.c. */
+#define MAILBOX_SAVE_MAGIC 0x3153424du /* "MBS1" */
+enum { MAILBOX_SAVE_VERSION = 1, MAILBOX_SAVE_CHECK_SIZE = 16 };
+struct fingerprint mailbox_save_check(const void *bytes, size_t size);

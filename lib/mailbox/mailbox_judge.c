@@ -1,0 +1,197 @@
+/* The first pass over a batch: the whole of it is read and weighed before any of it applies. Three
+ * ends: it applies, it is passed over, or the shard must stop. What is wrong for every program that
+ * will ever read it is passed over; what a newer one may understand stops the shard. */
+#include "mailbox_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+enum { LOG_OF_A_SHARD = 0 }; /* genesis.stream */
+
+static int pass(struct mailbox_verdict *verdict, enum mailbox_passed why, const char *reason)
+{
+    verdict->passed = true;
+    verdict->why = why;
+    verdict->reason = reason;
+    return 0;
+}
+
+/* Decodes all records into mailbox->records. -EBADMSG: malformed; -EPROTO: a kind, level or value
+ * this program does not know, in a batch that is well-formed else. */
+static int decode(struct mailbox *mailbox, const struct wire_batch *batch,
+                  struct wire_record *ret_unknown)
+{
+    struct wire_cursor body = batch->body;
+    bool known = true;
+    for (size_t i = 0; i < batch->count; i++) {
+        int error = wire_record_next(&body, &mailbox->records[i]);
+        if (error == -EPROTO && known) {
+            known = false;
+            *ret_unknown = mailbox->records[i];
+        }
+        if (error != 0 && error != -EPROTO)
+            return -EBADMSG;
+    }
+    if (!wire_done(&body))
+        return -EBADMSG;
+    return known ? 0 : -EPROTO;
+}
+
+/* What no program will ever apply. NULL when all is well. */
+static const char *find_fault(const struct mailbox *mailbox, enum wire_writer writer,
+                              uint16_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct wire_record *record = &mailbox->records[i];
+        if (record->kind == WIRE_MESSAGE && record->message.message_class == WIRE_EPHEMERAL)
+            return "an ephemeral message in the log";
+        if (record->kind != WIRE_MESSAGE && writer != WIRE_BY_HUB)
+            return "a kind that only hubs may write";
+    }
+    return NULL;
+}
+
+static bool is_our_hash(const struct wire_genesis *genesis)
+{
+    return text_equal(genesis->hash_name, TEXT(HASH_SHARD_NAME)) &&
+           genesis->hash_version == HASH_SHARD_VERSION;
+}
+
+/* A genesis that comes again says the same, or this is another log. */
+static bool is_same_genesis(const struct mailbox *mailbox, const struct wire_genesis *genesis)
+{
+    return genesis->stream == LOG_OF_A_SHARD && is_our_hash(genesis) &&
+           memcmp(genesis->incarnation, mailbox->incarnation, sizeof mailbox->incarnation) == 0 &&
+           text_equal(genesis->region, text_of(mailbox->region)) &&
+           genesis->shard == mailbox->shard && genesis->shards == mailbox->shards;
+}
+
+static int check_genesis(const struct mailbox *mailbox, const struct wire_genesis *genesis,
+                         struct error_text *reterr_why)
+{
+    if (mailbox->position > 0) {
+        if (is_same_genesis(mailbox, genesis))
+            return 0;
+        return error_text_set(reterr_why, -EPROTO,
+                              "a genesis of region %.*s, shard %u of %u, in the log of region %s, "
+                              "shard %u of %u, or of another incarnation",
+                              TEXT_ARGS(genesis->region), genesis->shard, genesis->shards,
+                              mailbox->region, mailbox->shard, mailbox->shards);
+    }
+    if (genesis->stream != LOG_OF_A_SHARD)
+        return error_text_set(reterr_why, -EPROTO, "the genesis is not of a shard's log");
+    if (!is_our_hash(genesis))
+        return error_text_set(reterr_why, -EPROTO, "users are spread by a hash not known: %.*s %u",
+                              TEXT_ARGS(genesis->hash_name), genesis->hash_version);
+    return 0;
+}
+
+/* The owner tells the hash of the log up to a position: is it ours? */
+static int check_tick(const struct mailbox *mailbox, const struct mailbox_input *input,
+                      const struct wire_tick *tick, struct error_text *reterr_why)
+{
+    if (tick->position >= input->position)
+        return error_text_set(reterr_why, -EILSEQ,
+                              "the log has lost records: the owner had applied position %" PRIu64
+                              " before it wrote position %" PRIu64,
+                              tick->position, input->position);
+    if (tick->position < mailbox->hashes_from)
+        return 0;
+    const struct fingerprint *ours = &mailbox->hashes[tick->position % MAILBOX_HASHES];
+    if (memcmp(ours, &tick->hash, sizeof *ours) == 0)
+        return 0;
+    return error_text_set(reterr_why, -EILSEQ,
+                          "our log differs from the owner's at or before position %" PRIu64,
+                          tick->position);
+}
+
+/* What stops the shard, in a batch that is well-formed. */
+static int check_records(const struct mailbox *mailbox, const struct mailbox_input *input,
+                         uint16_t count, struct error_text *reterr_why)
+{
+    uint64_t generation = mailbox->generation; /* as it will be at each record */
+    int error = 0;
+    for (size_t i = 0; i < count && error == 0; i++) {
+        const struct wire_record *record = &mailbox->records[i];
+        if (record->kind == WIRE_OWN && record->own.expects == generation)
+            generation = input->position;
+        else if (record->kind == WIRE_GENESIS && (i > 0 || mailbox->position > 0))
+            error = mailbox->position == 0
+                        ? error_text_set(reterr_why, -EPROTO, "more than one genesis at position 1")
+                        : check_genesis(mailbox, &record->genesis, reterr_why);
+        else if (record->kind == WIRE_TICK && record->tick.generation == generation)
+            error = check_tick(mailbox, input, &record->tick, reterr_why);
+    }
+    return error;
+}
+
+/* Nothing is known before the genesis, so nothing can be passed over there. */
+static int check_first(const struct mailbox *mailbox, const struct mailbox_input *input,
+                       const struct mailbox_verdict *verdict, struct error_text *reterr_why)
+{
+    if (verdict->passed || input->writer != WIRE_BY_HUB || mailbox->records[0].kind != WIRE_GENESIS)
+        return error_text_set(reterr_why, -EPROTO, "the log does not begin with a genesis");
+    return check_genesis(mailbox, &mailbox->records[0].genesis, reterr_why);
+}
+
+static int judge_body(struct mailbox *mailbox, const struct mailbox_input *input,
+                      const struct wire_batch *batch, struct mailbox_verdict *verdict,
+                      struct error_text *reterr_why)
+{
+    struct wire_record unknown = {0};
+    int error = decode(mailbox, batch, &unknown);
+    if (error == -EPROTO)
+        return error_text_set(reterr_why, -EPROTO,
+                              "position %" PRIu64
+                              " holds a record of kind %u and level %u that this "
+                              "program does not know (its level is %u)",
+                              input->position, unknown.kind, unknown.level, WIRE_LEVEL);
+    if (error != 0)
+        return pass(verdict, MAILBOX_QUARANTINED, "malformed record");
+    const char *fault = find_fault(mailbox, input->writer, batch->count);
+    if (fault != NULL)
+        return pass(verdict, MAILBOX_QUARANTINED, fault);
+    verdict->count = batch->count;
+    return check_records(mailbox, input, batch->count, reterr_why);
+}
+
+static int judge_batch(struct mailbox *mailbox, const struct mailbox_input *input,
+                       struct mailbox_verdict *verdict, struct error_text *reterr_why)
+{
+    struct wire_batch batch;
+    int error = wire_batch_read(input->data, input->size, &batch);
+    if (error == -EPROTO)
+        return error_text_set(reterr_why, -EPROTO,
+                              "position %" PRIu64 " holds a batch of a version not known",
+                              input->position);
+    if (error != 0 && error != -EILSEQ)
+        return pass(verdict, MAILBOX_QUARANTINED, "not a batch, or its header is damaged");
+    if (input->writer == WIRE_BY_LANE) {
+        enum mailbox_passed why;
+        const char *reason;
+        if (!mailbox_lanes_is_next(mailbox, input->source, &batch.stamp, &why, &reason))
+            return pass(verdict, why, reason);
+        verdict->stamp = batch.stamp;
+        verdict->lane_moves = true; /* also past a damaged body */
+    }
+    if (error == -EILSEQ)
+        return pass(verdict, MAILBOX_QUARANTINED, "damaged body");
+    return judge_body(mailbox, input, &batch, verdict, reterr_why);
+}
+
+int mailbox_judge(struct mailbox *mailbox, const struct mailbox_input *input,
+                  struct mailbox_verdict *ret_verdict, struct error_text *reterr_why)
+{
+    if (input->position != mailbox->position + 1)
+        return error_text_set(reterr_why, -ESTALE,
+                              "position %" PRIu64 " does not follow position %" PRIu64,
+                              input->position, mailbox->position);
+    struct mailbox_verdict verdict = {0};
+    int error = judge_batch(mailbox, input, &verdict, reterr_why);
+    if (error == 0 && mailbox->position == 0)
+        error = check_first(mailbox, input, &verdict, reterr_why);
+    if (error == 0)
+        *ret_verdict = verdict;
+    return error;
+}
