@@ -1,0 +1,97 @@
+/* The rules of the mailbox once more, as plainly as can be: lists that are searched from end to end,
+ * numbers for names, no bytes. The model test compares the two. */
+#pragma once
+
+#include "base/buffer.h"
+#include "wire/names.h"
+#include "wire/record.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    MODEL_USERS = 24,
+    MODEL_DEVICES = 6,
+    MODEL_SOURCES = 3,
+    MODEL_INCARNATIONS = 5, /* fewer than are remembered as over */
+    MODEL_RECORDS_MAX = 6,
+    MODEL_RECIPIENTS_MAX = 3,
+};
+enum model_damage { MODEL_GOOD, MODEL_BODY_DAMAGED, MODEL_HEADER_DAMAGED };
+
+struct model_record {
+    enum wire_kind kind;
+    int sender; /* of a message */
+    int id;
+    int recipients[MODEL_RECIPIENTS_MAX];
+    size_t recipient_count;
+    int user; /* of an ack */
+    int device;
+    uint32_t epoch;
+    uint64_t seq;
+    uint64_t generation; /* of an ack, a tick; expected by an own */
+    uint64_t start;      /* of an own: of hub "hub-<start>" */
+    struct wire_config config;
+};
+struct model_batch {
+    int64_t time_ms;
+    enum wire_writer writer;
+    int source; /* of a lane */
+    int incarnation;
+    uint64_t sequence;
+    uint64_t previous;
+    enum model_damage damage;
+    struct model_record records[MODEL_RECORDS_MAX];
+    size_t count;
+};
+
+struct model_device {
+    int device;
+    uint64_t seq;
+    int64_t used_ms;
+};
+struct model_user {
+    bool exists;
+    uint64_t head;
+    uint64_t oldest;
+    uint64_t last_row;
+    struct model_device devices[MODEL_DEVICES]; /* in the order they came */
+    size_t device_count;
+};
+struct model_seen {
+    int recipient;
+    int sender;
+    int id;
+    uint8_t key;
+    uint64_t seq;
+    int64_t end_ms; /* of its generation */
+};
+struct model_lane {
+    bool exists;
+    int incarnation;
+    uint64_t sequence;
+    bool over[MODEL_INCARNATIONS];
+};
+struct model {
+    uint64_t position;
+    int64_t time_ms;
+    uint64_t generation;
+    uint64_t rows;
+    struct wire_config config;
+    struct model_user users[MODEL_USERS];
+    struct model_lane lanes[MODEL_SOURCES];
+    struct model_seen *seen;
+    size_t seen_count;
+    int64_t generation_end_ms;
+    uint16_t shard;
+    uint16_t shards;
+    struct buffer *trace; /* lines as trace_effects() writes them */
+};
+
+void model_apply(struct model *model, const struct model_batch *batch);
+/* "u7" */
+struct model_name {
+    char text[16];
+};
+struct model_name model_name(const char *prefix, int number);
