@@ -14,6 +14,7 @@ int view_error(int code)
         return 0;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+    case SQLITE_ERROR: /* our queries are right, so the tables are not */
         return -EILSEQ;
     case SQLITE_FULL:
         return -ENOSPC;

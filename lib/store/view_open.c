@@ -105,6 +105,19 @@ static int check_kind(struct view *view, const char *path, struct error_text *re
     return 0;
 }
 
+/* SQLite itself notices missing pages, but takes a part of the last one for a whole. */
+static int check_size(struct view *view, const char *path, int64_t file_size,
+                      struct error_text *reterr_why)
+{
+    int64_t page_size = 0;
+    int error = ask_number(view, "PRAGMA page_size", &page_size);
+    if (error != 0)
+        return refuse(view, error, path, reterr_why);
+    if (page_size <= 0 || file_size % page_size != 0)
+        return error_text_set(reterr_why, -EILSEQ, "view %s: the file is cut off", path);
+    return 0;
+}
+
 static int check_pages(struct view *view, const char *path, struct error_text *reterr_why)
 {
     sqlite3_stmt *query;
@@ -129,8 +142,7 @@ static int prepare(struct view *view, const char *path, struct error_text *reter
         int code = sqlite3_prepare_v3(view->database, query_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                                       &view->queries[i], NULL);
         if (code != SQLITE_OK)
-            return refuse(view, code == SQLITE_ERROR ? -EILSEQ : view_error(code), path,
-                          reterr_why);
+            return refuse(view, view_error(code), path, reterr_why);
     }
     return 0;
 }
@@ -165,7 +177,9 @@ static int set_up(struct view *view, const char *path, bool is_new, int64_t file
     if ((error = run_script(view, "PRAGMA journal_mode = WAL;")) != 0 ||
         (error = run_script(view, settings)) != 0)
         return refuse(view, error, path, reterr_why);
-    if (file_size <= QUICK_CHECK_MAX_BYTES && !is_new)
+    if (!is_new)
+        error = check_size(view, path, file_size, reterr_why);
+    if (error == 0 && !is_new && file_size <= QUICK_CHECK_MAX_BYTES)
         error = check_pages(view, path, reterr_why);
     if (error == 0)
         error = prepare(view, path, reterr_why);
