@@ -1,19 +1,21 @@
-/* All mailboxes of one shard, as a pure state machine: a batch and its position go in, decisions come
- * out. It knows no wall clock, no socket and no database, and nothing but the log: two of them that
- * were given the same log are equal, whatever the chunks, the machine or the version.
+/* All mailboxes of one shard, as a pure state machine: a batch and its position go in, decisions
+ * come out. It knows no wall clock, no socket and no database, and nothing but the log: two of them
+ * that were given the same log are equal, whatever the chunks, the machine or the version.
  *
  * Rules, in the order they are checked (docs/architecture.md, "The log"):
  *  1. Positions follow one another without a hole; position 1 is `genesis`.
  *  2. Log time T = max(T, min(the stream's timestamp, T + 60 s)); the genesis sets it.
- *  3. A batch applies whole or not at all. A damaged or malformed one is quarantined and passed over;
- *     a kind, level or version that is not known stops the shard (-EPROTO).
+ *  3. A batch applies whole or not at all. A damaged or malformed one is quarantined and passed
+ *     over; a kind, level or version that is not known stops the shard (-EPROTO).
  *  4. Edges and lanes write messages only; hubs write all other kinds, and notices.
- *  5. A lane's batch applies only when its stamp's `previous` is what was applied last of that lane.
+ *  5. A lane's batch applies only when its stamp's `previous` is what was applied last of it. A
+ *     damaged body, a malformed record or a forbidden kind moves the lane on; a damaged header not.
  *  6. `own` applies only when it expects the current generation; its position is the new one.
  *     Acks and ticks of another generation are passed over.
  *  7. A message whose (recipient, sender, id) was seen within the dedupe window is a repeat.
  *
- * One thread uses it; nothing is locked. When memory is short it aborts: half an apply is no state. */
+ * One thread uses it; nothing is locked. When memory is short it aborts: half an apply is no
+ * state. */
 #pragma once
 
 #include "base/buffer.h"
@@ -49,13 +51,14 @@ struct mailbox_row {
     const struct wire_message *message;
 };
 
-enum mailbox_passed { /* why a batch, or a part of it, was passed over */
+/* Why a batch, or a part of it, was passed over. */
+enum mailbox_passed {
     MAILBOX_QUARANTINED, /* damaged, malformed, or a kind its writer may not write */
     MAILBOX_LANE_REPEAT,
     MAILBOX_LANE_HOLE,
     MAILBOX_LANE_OLD, /* of an incarnation that was replaced */
     MAILBOX_DEPOSED,  /* of a generation that is over */
-    MAILBOX_REFUSED,  /* an ack above the head, of another epoch, or of another shard's user */
+    MAILBOX_REFUSED,  /* an ack above the head, of another epoch or of another shard's user */
 };
 
 /* What apply decided, in order. Callbacks may be NULL; they must not call mailbox_apply(). */
@@ -75,9 +78,9 @@ struct mailbox_effects {
 };
 
 /* Applies the batch at input->position, which must be the next one. 0, or the shard must stop, with
- * the state as it was: -ESTALE: a hole or a step back in positions; -EPROTO: from a newer program, or
- * the log does not begin with a genesis, or of another region or shard than the genesis before;
- * -EILSEQ: the owner's hash of the log differs from ours. */
+ * the state as it was: -ESTALE: a hole or a step back in positions; -EPROTO: from a newer program,
+ * or the log does not begin with a genesis, or a genesis of another log; -EILSEQ: the owner's hash
+ * of the log differs from ours, or the owner had applied more than the log holds. */
 MUST_USE int mailbox_apply(struct mailbox *mailbox, const struct mailbox_input *input,
                            const struct mailbox_effects *effects, struct error_text *reterr_why);
 
@@ -93,7 +96,7 @@ struct mailbox_state { /* borrowed until the next apply */
     struct text owner;   /* empty: nobody owns it now */
     uint64_t owner_start;
     struct wire_config config;
-    uint64_t rows;  /* the last row's number */
+    uint64_t rows; /* the last row's number */
     size_t users;
     size_t dedupe_entries;
 };
@@ -117,7 +120,7 @@ struct mailbox_user { /* borrowed until the next apply */
 struct mailbox_device {
     struct text name;
     uint32_t epoch;
-    uint64_t seq; /* confirmed */
+    uint64_t seq;    /* confirmed */
     int64_t used_ms; /* log time of its last ack */
 };
 bool mailbox_find_user(const struct mailbox *mailbox, struct text user,
@@ -125,8 +128,8 @@ bool mailbox_find_user(const struct mailbox *mailbox, struct text user,
 bool mailbox_find_device(const struct mailbox_user *user, struct text device,
                          struct mailbox_device *ret_device);
 size_t mailbox_device_count(const struct mailbox_user *user);
-/* A row of this user at or after `seq`, at most 256 messages after it unless it is the last one: from
- * where to walk back to `seq`. 0 when seq is above the head. */
+/* A row of this user at or after `seq`, less than 256 messages after it: from where to walk back to
+ * `seq`, or to `oldest` when seq is below. 0 when seq is above the head. */
 uint64_t mailbox_row_near(const struct mailbox_user *user, uint64_t seq);
 
 /* The whole state without bodies, in a form of its own with a version and a checksum; equal states

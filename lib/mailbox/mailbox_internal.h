@@ -1,6 +1,6 @@
 /* What the files of this folder share: the state, and one group of functions for each part of it.
- * Order matters wherever something is saved: users, devices, lanes and dedupe entries are kept in the
- * order in which the log brought them, so that equal states give equal bytes. */
+ * Order matters wherever something is saved: users, devices, lanes and dedupe entries are kept in
+ * the order in which the log brought them, so that equal states give equal bytes. */
 #pragma once
 
 #include "mailbox/mailbox.h"

@@ -1,5 +1,5 @@
 /* The saved state: u32 magic, u32 version, then in this order the shard, the config, the lanes, the
- * users with their devices and marks, the dedupe entries; last 16 bytes of check over all before it.
+ * users with their devices and marks, the dedupe entries; last 16 bytes of check over all of it.
  *
  * The hashes that ticks are compared with are not in it: they change nothing that apply decides but
  * to stop, and the chain goes on from the saved hash, so that the first tick of a position after it

@@ -46,15 +46,15 @@ struct view_row {
     struct text body;
 };
 
-/* A transaction holds many rows. Appending a row that is there already replaces it. When one of these
- * fails, nothing of the transaction is kept and none is open. */
+/* A transaction holds many rows. Appending a row that is there already replaces it. When one of
+ * these fails, nothing of the transaction is kept and none is open. */
 MUST_USE int view_begin(struct view *view);
 void view_rollback(struct view *view); /* nothing when none is open */
 MUST_USE int view_append(struct view *view, const struct view_row *row);
 MUST_USE int view_quarantine(struct view *view, uint64_t position, const char *reason,
                              const void *bytes, size_t size); /* at most 1,000 kept, oldest go */
 MUST_USE int view_commit(struct view *view, uint64_t position);
-uint64_t view_position(const struct view *view); /* the highest committed; 0 in a new file */
+uint64_t view_position(const struct view *view);    /* the highest committed; 0 in a new file */
 uint64_t view_quarantined(const struct view *view); /* rows kept */
 
 /* The mailbox's state, stored with its position and checked by a checksum when loaded. */
@@ -65,7 +65,7 @@ MUST_USE int view_load_state(struct view *view, uint64_t *ret_position, struct b
 /* False: enough. The row is borrowed for the call, which must not use the view. */
 typedef bool view_on_row(void *context, const struct view_row *row);
 /* From `start_row` (of a user, at or after from_seq) walks back to from_seq of that user and epoch,
- * then gives rows in rising order, at most rows_max and about bytes_max of bodies (at least one row).
+ * then gives rows in rising order, at most rows_max and about bytes_max of bodies (at least one).
  * Stops early where the chain ends (older rows were trimmed). Every row's checksum is verified. */
 MUST_USE int view_read(struct view *view, uint64_t start_row, uint64_t from_seq, size_t rows_max,
                        size_t bytes_max, view_on_row *on_row, void *context);

@@ -1,8 +1,8 @@
 /* Opening: is this a view, and is it whole? What is looked at before it is believed:
  *  - the file's header, SQLite's own size of it, application_id and user_version, the tables;
  *  - the marks and the last row, by their checksums;
- *  - with a file of at most 32 MiB, all pages by quick_check (about 0.1 s); a larger one would hold up
- *    a take-over for longer than it takes to notice by the checksum that each row carries. */
+ *  - with a file of at most 32 MiB, all pages by quick_check (about 0.1 s). With a larger one that
+ *    would hold up a take-over; there the checksum that each row carries tells when it is read. */
 #include "store/view_internal.h"
 
 #include <errno.h>

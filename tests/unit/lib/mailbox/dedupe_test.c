@@ -1,4 +1,4 @@
-#include "world.h"
+#include "tests/support/mailbox/world.h"
 
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
-/* The rules of the mailbox once more, as plainly as can be: lists that are searched from end to end,
- * numbers for names, no bytes. The model test compares the two. */
+/* The rules of the mailbox once more, as plainly as can be: lists that are searched from end to
+ * end, numbers for names, no bytes. The model test compares the two. */
 #pragma once
 
 #include "base/buffer.h"

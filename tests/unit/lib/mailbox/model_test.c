@@ -1,7 +1,7 @@
 /* Logs made at random from a seed, applied by the mailbox and by the model: after each batch both
  * must have said the same. MERIDIAN_SEED and MERIDIAN_BATCHES choose others. */
 #include "model.h"
-#include "world.h"
+#include "tests/support/mailbox/world.h"
 
 #include <inttypes.h>
 #include <stdio.h>

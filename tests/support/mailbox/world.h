@@ -1,4 +1,4 @@
-/* For the tests of this folder: a log written by hand, a mailbox that applies it, and a line of text
+/* For tests: a log written by hand, a mailbox that applies it, and a line of text
  * for each effect. Times are in ms from the log's genesis. */
 #pragma once
 
