@@ -1,6 +1,6 @@
 #include "bus/bus_stream.h"
 
-#include "bus/json_scan.h"
+#include "json/json.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,47 +9,43 @@
 
 /* --- PubAcks --- */
 
-static void read_error(struct json_scan *scan, struct bus_puback *ack)
+static struct text text_of_value(struct json_value value, char *room, size_t size)
 {
-    struct text key;
-    json_scan_open(scan);
-    while (json_scan_key(scan, &key)) {
-        if (text_equal(key, TEXT("code")))
-            ack->code = (int)json_scan_u64(scan);
-        else if (text_equal(key, TEXT("err_code")))
-            ack->err_code = (int)json_scan_u64(scan);
-        else if (text_equal(key, TEXT("description")))
-            json_scan_string(scan, ack->description, sizeof ack->description);
-        else
-            json_scan_skip(scan);
-    }
+    struct text text = {0};
+    return json_string_read(value, room, size, &text) == 0 ? text : (struct text){0};
+}
+
+static int read_error(struct json_value error, struct bus_puback *ret_ack)
+{
+    struct json_value code, err_code, description;
+    const struct json_pick picks[] = {
+        {"code", &code}, {"err_code", &err_code}, {"description", &description}};
+    uint64_t number = 0, detail = 0;
+    if (json_object_pick(error.raw, picks, COUNT_OF(picks)) != 0 ||
+        json_to_u64(code, INT32_MAX, &number) != 0 || number == 0)
+        return -EBADMSG;
+    if (err_code.type != JSON_ABSENT && json_to_u64(err_code, INT32_MAX, &detail) != 0)
+        return -EBADMSG;
+    struct bus_puback ack = {.code = (int)number, .err_code = (int)detail};
+    char room[sizeof ack.description];
+    struct text said = text_of_value(description, room, sizeof room);
+    snprintf(ack.description, sizeof ack.description, "%.*s", TEXT_ARGS(said));
+    *ret_ack = ack;
+    return 0;
 }
 
 int bus_puback_read(const struct bus_message *message, struct bus_puback *ret_ack)
 {
+    struct json_value sequence, error;
+    const struct json_pick picks[] = {{"seq", &sequence}, {"error", &error}};
+    struct text text = {.data = (const char *)message->data, .size = message->size};
+    if (json_object_pick(text, picks, COUNT_OF(picks)) != 0)
+        return -EBADMSG;
+    if (error.type != JSON_ABSENT)
+        return read_error(error, ret_ack);
     struct bus_puback ack = {0};
-    bool is_error = false;
-    struct text key;
-    struct json_scan scan =
-        json_scan_of((struct text){.data = (const char *)message->data, .size = message->size});
-    json_scan_open(&scan);
-    while (json_scan_key(&scan, &key)) {
-        if (text_equal(key, TEXT("seq"))) {
-            ack.position = json_scan_u64(&scan);
-        } else if (text_equal(key, TEXT("error"))) {
-            is_error = true;
-            read_error(&scan, &ack);
-        } else {
-            json_scan_skip(&scan);
-        }
-    }
-    if (!json_scan_done(&scan))
+    if (json_to_u64(sequence, UINT64_MAX, &ack.position) != 0 || ack.position == 0)
         return -EBADMSG;
-    /* Stored at a position, or an error that says why not. */
-    if (is_error ? ack.code == 0 : ack.position == 0)
-        return -EBADMSG;
-    if (is_error)
-        ack.position = 0;
     *ret_ack = ack;
     return 0;
 }
