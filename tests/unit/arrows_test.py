@@ -35,7 +35,7 @@ MAY_INCLUDE = {
     "lib/directory": BASE | {"lib/wire"},
     "lib/mailbox": BASE | {"lib/wire"},
     "lib/store": BASE | {"lib/log", "lib/wire"},
-    "lib/bus": BASE | {"lib/loop", "lib/log"},
+    "lib/bus": BASE | {"lib/json", "lib/log", "lib/loop"},
     "geo": BASE | {"lib/log", "lib/settings", "lib/json", "lib/catalogue"},
     "client/c": BASE | {"lib/loop", "lib/json"},
     "edge": EVERY_LIB - {"lib/mailbox", "lib/store"},
