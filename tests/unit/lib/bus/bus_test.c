@@ -4,6 +4,7 @@
 #include "tests/support/nats_server.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -603,6 +604,49 @@ static void cancels_requests_when_it_is_closed(void **state)
         assert_int_equal(askers[i].answers + askers[i].timeouts + askers[i].no_responders, 0);
 }
 
+/* --- threads, each with a loop and a bus of its own --- */
+
+struct other {
+    struct loop *loop;
+    const char *url;
+    struct loop_message stop;
+    pthread_t thread;
+};
+
+static void on_stop(struct loop_message *message)
+{
+    loop_stop(container_of(message, struct other, stop)->loop);
+}
+
+static void *run_other(void *argument)
+{
+    struct other *other = argument;
+    struct bus *bus =
+        bus_open(other->loop, &(struct bus_settings){.urls = other->url, .name = "other"}, NULL);
+    if (bus == NULL || bus_subscribe(bus, "echo", on_echo, bus) == NULL)
+        abort();
+    loop_run(other->loop);
+    bus_close(bus);
+    return NULL;
+}
+
+static void serves_a_loop_in_each_thread(void **state)
+{
+    struct world *world = *state;
+    struct other other = {.loop = loop_new(), .url = world->server.url, .stop.on_message = on_stop};
+    assert_non_null(other.loop);
+    assert_int_equal(pthread_create(&other.thread, NULL, run_other, &other), 0);
+    struct asker asker = {.request.on_answer = on_answer, .bus = world->bus, .wanted = 1};
+    for (int answers = 0; answers < 1000; answers += asker.answers) {
+        asker.answers = 0;
+        assert_int_equal(bus_request(world->bus, &asker.request, "echo", "x", 1, 1000), 0);
+        WAIT_FOR(world->loop, SOON_MS, asker.request.bus == NULL);
+    }
+    loop_post(other.loop, &other.stop);
+    pthread_join(other.thread, NULL);
+    loop_free(other.loop);
+}
+
 #define WITH_SERVER(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define WITHOUT_BUS(name) cmocka_unit_test_setup_teardown(name, set_up_without_bus, tear_down)
 
@@ -635,6 +679,7 @@ int main(void)
         WITH_SERVER(forgets_what_is_cancelled),
         WITH_SERVER(ends_requests_by_their_timeout_when_the_server_is_lost),
         WITH_SERVER(cancels_requests_when_it_is_closed),
+        WITH_SERVER(serves_a_loop_in_each_thread),
     };
     return RUN_GROUP_WITH_SERVER(tests);
 }
