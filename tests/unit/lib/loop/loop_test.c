@@ -57,19 +57,48 @@ static struct named_timer named_timer(struct loop *loop, char name)
     return (struct named_timer){.timer.on_due = on_named_due, .loop = loop, .name = name};
 }
 
+/* Sets timers inside one turn, where the clock stands still: outside, a machine that is busy
+ * elsewhere could change their order. */
+struct setter {
+    struct loop_later later;
+    struct loop *loop;
+    struct named_timer *a, *b, *c;
+};
+
+static void on_set_three(struct loop_later *later)
+{
+    struct setter *setter = container_of(later, struct setter, later);
+    loop_timer_set(setter->loop, &setter->c->timer, 6);
+    loop_timer_set(setter->loop, &setter->a->timer, 0);
+    loop_timer_set(setter->loop, &setter->b->timer, 3);
+}
+
 static void serves_timers_in_order_of_time(void **state)
 {
     struct loop *loop = *state;
     struct named_timer a = named_timer(loop, 'a');
     struct named_timer b = named_timer(loop, 'b');
     struct named_timer c = named_timer(loop, 'c');
-    loop_timer_set(loop, &c.timer, 6);
-    loop_timer_set(loop, &a.timer, 0);
-    loop_timer_set(loop, &b.timer, 3);
+    struct setter setter = {
+        .later.on_later = on_set_three, .loop = loop, .a = &a, .b = &b, .c = &c};
+    loop_later(loop, &setter.later);
     while (strlen(story) < 3)
         assert_int_equal(loop_turn(loop, -1), 0);
     assert_string_equal(story, "abc");
     assert_int_equal(loop_wait_ms(loop), -1);
+}
+
+static void on_move_and_stop(struct loop_later *later)
+{
+    struct setter *setter = container_of(later, struct setter, later);
+    loop_timer_set(setter->loop, &setter->a->timer, 1);
+    loop_timer_set(setter->loop, &setter->b->timer, 60000);
+    loop_timer_set(setter->loop, &setter->c->timer, 2);
+    loop_timer_set(setter->loop, &setter->a->timer, 5); /* moved behind what follows */
+    loop_timer_set(setter->loop, &setter->b->timer, 1);
+    loop_timer_stop(setter->loop, &setter->c->timer);
+    loop_timer_stop(setter->loop, &setter->c->timer);
+    assert_false(loop_timer_is_set(&setter->c->timer));
 }
 
 static void moves_and_stops_timers(void **state)
@@ -78,14 +107,9 @@ static void moves_and_stops_timers(void **state)
     struct named_timer a = named_timer(loop, 'a');
     struct named_timer b = named_timer(loop, 'b');
     struct named_timer c = named_timer(loop, 'c');
-    loop_timer_set(loop, &a.timer, 1);
-    loop_timer_set(loop, &b.timer, 60000);
-    loop_timer_set(loop, &c.timer, 2);
-    loop_timer_set(loop, &a.timer, 5); /* moved behind what follows */
-    loop_timer_set(loop, &b.timer, 1);
-    loop_timer_stop(loop, &c.timer);
-    loop_timer_stop(loop, &c.timer);
-    assert_false(loop_timer_is_set(&c.timer));
+    struct setter setter = {
+        .later.on_later = on_move_and_stop, .loop = loop, .a = &a, .b = &b, .c = &c};
+    loop_later(loop, &setter.later);
     while (strlen(story) < 2)
         assert_int_equal(loop_turn(loop, -1), 0);
     assert_string_equal(story, "ba");
@@ -120,12 +144,11 @@ static void never_waits_past_the_next_timer(void **state)
     struct loop *loop = *state;
     struct named_timer a = named_timer(loop, 'a');
     loop_timer_set(loop, &a.timer, 20);
-    int wait_ms = loop_wait_ms(loop);
-    assert_true(wait_ms > 0 && wait_ms <= 20);
+    assert_in_range(loop_wait_ms(loop), 0, 20);
     int64_t before_ms = loop_now_ms(loop);
     while (strlen(story) == 0)
         assert_int_equal(loop_turn(loop, 60000), 0);
-    assert_true(loop_now_ms(loop) - before_ms < 10000);
+    assert_true(loop_now_ms(loop) - before_ms < 30000);
 }
 
 /* --- later --- */
