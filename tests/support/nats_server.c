@@ -34,8 +34,8 @@ const char *server_binary(void)
     return access(unpacked, X_OK) == 0 ? unpacked : NULL;
 }
 
-/* Below the range that the kernel takes for outgoing connections: there, one that is tried while the
- * server is down could take the port, and even be connected to itself. */
+/* Below the range that the kernel takes for outgoing connections: there, one that is tried while
+ * the server is down could take the port, and even be connected to itself. */
 static int free_port(void)
 {
     for (int tries = 0; tries < 100; tries++) {
