@@ -5,24 +5,26 @@
 
 #include <sqlite3.h>
 
-enum view_query { /* prepared once; their text is in view_open.c */
-                  VIEW_BEGIN,
-                  VIEW_COMMIT,
-                  VIEW_ROLLBACK,
-                  VIEW_ROW_PUT,
-                  VIEW_ROW_GET,
-                  VIEW_ROW_LINK,
-                  VIEW_ROW_LAST,
-                  VIEW_ROW_TRIM,
-                  VIEW_MARK_PUT,
-                  VIEW_MARK_GET,
-                  VIEW_STATE_PUT,
-                  VIEW_STATE_GET,
-                  VIEW_STATE_CUT,
-                  VIEW_QUARANTINE_PUT,
-                  VIEW_QUARANTINE_CUT,
-                  VIEW_QUARANTINE_COUNT,
-                  VIEW_QUERIES,
+/* Prepared once; their text is in view_open.c. */
+enum view_query {
+    VIEW_BEGIN,
+    VIEW_BEGIN_READ,
+    VIEW_COMMIT,
+    VIEW_ROLLBACK,
+    VIEW_ROW_PUT,
+    VIEW_ROW_GET,
+    VIEW_ROW_LINK,
+    VIEW_ROW_LAST,
+    VIEW_ROW_TRIM,
+    VIEW_MARK_PUT,
+    VIEW_MARK_GET,
+    VIEW_STATE_PUT,
+    VIEW_STATE_GET,
+    VIEW_STATE_CUT,
+    VIEW_QUARANTINE_PUT,
+    VIEW_QUARANTINE_CUT,
+    VIEW_QUARANTINE_COUNT,
+    VIEW_QUERIES,
 };
 
 enum view_mark { VIEW_MARK_POSITION = 1, VIEW_MARK_STATE = 2 }; /* rows of the table `marks` */

@@ -49,6 +49,7 @@ static const char settings[] = "PRAGMA synchronous = NORMAL;"
 
 static const char *const query_texts[VIEW_QUERIES] = {
     [VIEW_BEGIN] = "BEGIN IMMEDIATE",
+    [VIEW_BEGIN_READ] = "BEGIN",
     [VIEW_COMMIT] = "COMMIT",
     [VIEW_ROLLBACK] = "ROLLBACK",
     [VIEW_ROW_PUT] = "INSERT OR REPLACE INTO rows(" ROW_COLUMNS ")"
@@ -205,8 +206,8 @@ static int look_at_file(const char *path, bool *ret_is_new, int64_t *ret_size,
 
 int view_open(const char *path, struct view **ret_view, struct error_text *reterr_why)
 {
-    bool is_new;
-    int64_t file_size;
+    bool is_new = false;
+    int64_t file_size = 0;
     int error = look_at_file(path, &is_new, &file_size, reterr_why);
     if (error != 0)
         return error;

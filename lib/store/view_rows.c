@@ -239,8 +239,8 @@ static int read_chain(struct view *view, const struct link *start, uint64_t from
     return more < 0 ? more : 0;
 }
 
-int view_read(struct view *view, uint64_t start_row, uint64_t from_seq, size_t rows_max,
-              size_t bytes_max, view_on_row *on_row, void *context)
+static int read_from(struct view *view, uint64_t start_row, uint64_t from_seq, size_t rows_max,
+                     size_t bytes_max, view_on_row *on_row, void *context)
 {
     struct view_row row;
     int found = start_row == 0 || rows_max == 0 ? 0 : get_row(view, start_row, &row);
@@ -263,6 +263,19 @@ int view_read(struct view *view, uint64_t start_row, uint64_t from_seq, size_t r
                               .on_row = on_row,
                               .context = context};
     return read_chain(view, &start, from_seq, &reading);
+}
+
+/* In one transaction: each query alone would take and drop the file's locks. */
+int view_read(struct view *view, uint64_t start_row, uint64_t from_seq, size_t rows_max,
+              size_t bytes_max, view_on_row *on_row, void *context)
+{
+    const bool begins = !view->in_transaction;
+    int error = begins ? view_run(view, VIEW_BEGIN_READ) : 0;
+    if (error != 0)
+        return error;
+    error = read_from(view, start_row, from_seq, rows_max, bytes_max, on_row, context);
+    const int ended = begins ? view_step(view, VIEW_COMMIT) : 0;
+    return error == 0 ? ended : error;
 }
 
 /* 0 and false when nothing is left to trim. */
