@@ -126,7 +126,7 @@ static void add(struct mailbox_dedupe_generation *generation, const struct entry
     const size_t block = number / BLOCK_ENTRIES;
     if (number % BLOCK_ENTRIES == 0) {
         generation->blocks =
-            mailbox_allocate(generation->blocks, (block + 1) * sizeof *generation->blocks);
+            mailbox_allocate(generation->blocks, (block + 1) * sizeof(struct entry *));
         generation->blocks[block] = mailbox_allocate(NULL, BLOCK_ENTRIES * sizeof *entry);
     }
     *entry_at(generation, number) = *entry;

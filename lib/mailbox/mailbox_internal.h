@@ -108,7 +108,7 @@ struct mailbox_device_entry *mailbox_user_device(const struct mailbox_user_entry
                                                  struct text name);
 struct mailbox_device_entry *mailbox_user_add_device(struct mailbox_user_entry *user,
                                                      struct text name);
-/* Unlinks the one used longest ago. The caller frees it. */
+/* Unlinks the one used longest ago; there is one. The caller frees it. */
 struct mailbox_device_entry *mailbox_user_pop_stalest(struct mailbox_user_entry *user);
 
 /* Dedupe: fingerprints of messages with their cursors, in generations by log time */

@@ -117,6 +117,7 @@ struct mailbox_device_entry *mailbox_user_pop_stalest(struct mailbox_user_entry 
             stalest = at;
     }
     struct mailbox_device_entry *device = *stalest;
+    assert(device != NULL); /* callers know that there is one */
     *stalest = device->next;
     user->device_count--;
     return device;

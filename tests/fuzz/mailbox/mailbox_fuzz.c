@@ -2,8 +2,8 @@
  * time, then what it needs. Records may be written from numbers, so that the fuzzer gets past the
  * CRCs, or be the raw bytes of a body or of a whole batch.
  *
- * What must hold: nothing crashes; a batch that stops leaves the state as it was; the state that was
- * saved half-way and loaded goes on to be equal to the one that was not. */
+ * What must hold: nothing crashes; a batch that stops leaves the state as it was; the state that
+ * was saved half-way and loaded goes on to be equal to the one that was not. */
 #include "mailbox/mailbox.h"
 #include "wire/record.h"
 

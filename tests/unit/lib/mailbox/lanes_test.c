@@ -121,13 +121,13 @@ static void an_old_incarnation_does_not_come_back(void **state)
     (void)state;
     struct world world;
     world_init(&world, NULL);
-    for (char incarnation = 'a'; incarnation <= 'i'; incarnation++) /* i is current, 8 are over */
-        send(&world, incarnation, 1, 0);
+    for (int i = 'a'; i <= 'i'; i++) /* i is current, 8 are over */
+        send(&world, (char)i, 1, 0);
     assert_int_equal(world_apply(&world), 0);
     buffer_clear(&world.trace);
-    for (char incarnation = 'a'; incarnation <= 'h'; incarnation++) {
-        send(&world, incarnation, 1, 0);
-        send(&world, incarnation, 2, 1);
+    for (int i = 'a'; i <= 'h'; i++) {
+        send(&world, (char)i, 1, 0);
+        send(&world, (char)i, 2, 1);
     }
     assert_int_equal(world_apply(&world), 0);
     expect_lane(&world, 'i', 1);
