@@ -1,7 +1,7 @@
 /* Dedupe. Per generation: the entries densely in the order they came, and an open-addressed index
  * to them: one byte of the fingerprint (the tag, 0: free) and the entry's number for each slot. A
  * message nobody has seen, the common case, costs a look at one cache line of tags for each
- * generation; an entry costs 28 bytes and some 9 for the index. */
+ * generation; an entry costs 28 bytes and some 10 for the index. */
 #include "mailbox_internal.h"
 
 #include <assert.h>
