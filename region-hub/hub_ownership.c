@@ -1,0 +1,132 @@
+#include "region-hub/hub_ownership.h"
+
+#include <string.h>
+
+enum event { OWN_APPLIED, OTHER_APPLIED, HIGHER_HEARD, CAUGHT_UP, FELL_BEHIND, DUE, LEAVE, EVENTS };
+
+/* Row: where this hub is. Column: what happened. Cell: where it goes. */
+static const enum hub_ownership_state table[HUB_OWNERSHIP_STATES][EVENTS] = {
+    /* clang-format off */
+    /*                    OWN_APPLIED    OTHER_APPLIED  HIGHER_HEARD   CAUGHT_UP        FELL_BEHIND    DUE              LEAVE */
+    [HUB_FOLLOWING]   = {HUB_FOLLOWING, HUB_FOLLOWING, HUB_FOLLOWING, HUB_WATCHING,    HUB_FOLLOWING, HUB_FOLLOWING,   HUB_LEFT},
+    [HUB_WATCHING]    = {HUB_SERVING,   HUB_WATCHING,  HUB_WATCHING,  HUB_WATCHING,    HUB_FOLLOWING, HUB_CHALLENGING, HUB_LEFT},
+    [HUB_CHALLENGING] = {HUB_SERVING,   HUB_WATCHING,  HUB_WATCHING,  HUB_CHALLENGING, HUB_FOLLOWING, HUB_CHALLENGING, HUB_LEFT},
+    [HUB_SERVING]     = {HUB_SERVING,   HUB_WATCHING,  HUB_WATCHING,  HUB_SERVING,     HUB_FOLLOWING, HUB_SERVING,     HUB_LEAVING},
+    [HUB_LEAVING]     = {HUB_LEAVING,   HUB_LEFT,      HUB_LEFT,      HUB_LEAVING,     HUB_LEFT,      HUB_LEAVING,     HUB_LEAVING},
+    [HUB_LEFT]        = {HUB_LEFT,      HUB_LEFT,      HUB_LEFT,      HUB_LEFT,        HUB_LEFT,      HUB_LEFT,        HUB_LEFT},
+    /* clang-format on */
+};
+
+/* What leaving a row for another orders. */
+static enum hub_ownership_order move(struct hub_ownership *ownership, enum event event)
+{
+    enum hub_ownership_state from = ownership->state;
+    enum hub_ownership_state to = table[from][event];
+    ownership->state = to;
+    if (event == DUE && to == HUB_CHALLENGING)
+        return HUB_ORDER_CHALLENGE;
+    if (from == to)
+        return HUB_ORDER_NONE;
+    switch (to) {
+    case HUB_SERVING:
+        return HUB_ORDER_SERVE;
+    case HUB_LEAVING:
+        return HUB_ORDER_GIVE_UP;
+    case HUB_LEFT:
+        return HUB_ORDER_LEFT;
+    default:
+        return from == HUB_SERVING ? HUB_ORDER_STAND_DOWN : HUB_ORDER_NONE;
+    }
+}
+
+const char *hub_ownership_state_name(enum hub_ownership_state state)
+{
+    static const char *const names[] = {"following", "watching", "challenging",
+                                        "serving",   "leaving",  "left"};
+    return names[state];
+}
+
+void hub_ownership_init(struct hub_ownership *ownership,
+                        const struct hub_ownership_settings *settings, int64_t now_ms)
+{
+    *ownership = (struct hub_ownership){.settings = *settings, .heard_ms = now_ms};
+}
+
+static void set_owner(struct hub_ownership *ownership, uint64_t generation, struct text hub)
+{
+    ownership->generation = generation;
+    if (text_put(ownership->owner, sizeof ownership->owner, hub) != 0)
+        ownership->owner[0] = '\0'; /* no hub has such a name: nobody */
+}
+
+void hub_ownership_loaded(struct hub_ownership *ownership, uint64_t generation, struct text hub)
+{
+    set_owner(ownership, generation, hub);
+}
+
+enum hub_ownership_order hub_ownership_applied(struct hub_ownership *ownership, uint64_t generation,
+                                               struct text hub, uint64_t start, int64_t now_ms)
+{
+    bool own =
+        text_equal(hub, text_of(ownership->settings.hub)) && start == ownership->settings.start;
+    set_owner(ownership, generation, hub);
+    ownership->heard_ms = now_ms; /* a new owner has its time to be heard */
+    return move(ownership, own ? OWN_APPLIED : OTHER_APPLIED);
+}
+
+void hub_ownership_caught_up(struct hub_ownership *ownership, int64_t now_ms)
+{
+    if (ownership->state == HUB_FOLLOWING)
+        ownership->heard_ms = now_ms;
+    (void)move(ownership, CAUGHT_UP);
+}
+
+enum hub_ownership_order hub_ownership_fell_behind(struct hub_ownership *ownership)
+{
+    return move(ownership, FELL_BEHIND);
+}
+
+enum hub_ownership_order hub_ownership_beat(struct hub_ownership *ownership, uint64_t generation,
+                                            uint64_t start, int64_t now_ms)
+{
+    if (start == ownership->settings.start || generation < ownership->generation)
+        return HUB_ORDER_NONE;
+    if (generation > ownership->heard_generation)
+        ownership->heard_generation = generation;
+    ownership->heard_ms = now_ms;
+    return generation > ownership->generation ? move(ownership, HIGHER_HEARD) : HUB_ORDER_NONE;
+}
+
+static int64_t patience_ms(const struct hub_ownership *ownership)
+{
+    const struct hub_ownership_settings *settings = &ownership->settings;
+    int64_t step = settings->preferred ? 0 : settings->step_ms;
+    if (ownership->heard_generation > ownership->generation) /* its record is not yet read */
+        return settings->silent_ms + step;
+    if (ownership->generation == 0) /* the very first start: spread the shards */
+        return step;
+    if (ownership->owner[0] == '\0' || strcmp(ownership->owner, settings->hub) == 0)
+        return 0;
+    return settings->silent_ms + step;
+}
+
+enum hub_ownership_order hub_ownership_tick(struct hub_ownership *ownership, int64_t now_ms)
+{
+    int64_t since = ownership->heard_ms;
+    int64_t patience = patience_ms(ownership);
+    if (ownership->state == HUB_CHALLENGING) {
+        since = ownership->asked_ms;
+        patience = ownership->settings.retry_ms;
+    } else if (ownership->state != HUB_WATCHING) {
+        return HUB_ORDER_NONE;
+    }
+    if (now_ms - since < patience)
+        return HUB_ORDER_NONE;
+    ownership->asked_ms = now_ms;
+    return move(ownership, DUE);
+}
+
+enum hub_ownership_order hub_ownership_leave(struct hub_ownership *ownership)
+{
+    return move(ownership, LEAVE);
+}

@@ -1,0 +1,416 @@
+#include "region-hub/hub_service.h"
+
+#include "base/hash.h"
+#include "log/log.h"
+#include "wire/beat.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { USER_DEVICES = CATALOGUE_DEVICES_MAX };
+
+struct hub_service {
+    struct hub_service_settings settings;
+    uint64_t generation;
+    struct log_limit stranger_limit;
+    struct log_limit acks_limit;
+    struct log_limit broken_limit;
+};
+
+struct hub_service *hub_service_new(const struct hub_service_settings *settings)
+{
+    struct hub_service *service = calloc(1, sizeof *service);
+    if (service != NULL)
+        service->settings = *settings;
+    return service;
+}
+
+void hub_service_free(struct hub_service *service)
+{
+    free(service);
+}
+
+void hub_service_serve(struct hub_service *service, uint64_t generation)
+{
+    service->generation = generation;
+}
+
+static int64_t now_of(const struct hub_service *service)
+{
+    return loop_now_ms(service->settings.loop);
+}
+
+static void send(struct hub_service *service, const struct hub_edge *edge,
+                 const struct wire_entry *entry)
+{
+    hub_delivery_send(service->settings.delivery, edge, entry);
+}
+
+/* Edges stand in the catalogue: what calls itself otherwise is no edge, and fills no table. */
+static struct hub_edge *edge_of(struct hub_service *service, struct text name)
+{
+    const struct catalogue_region *region = NULL;
+    if (catalogue_edge(service->settings.catalogue, name, &region) == NULL) {
+        log_limited(&service->stranger_limit, LOG_LEVEL_WARNING,
+                    "a process that is not in the catalogue talks as an edge",
+                    LOG_TEXT("name", name));
+        return NULL;
+    }
+    return hub_presence_edge(service->settings.presence, name, text_of(region->name),
+                             now_of(service));
+}
+
+/* --- attach --- */
+
+static struct mailbox_user user_of(const struct hub_service *service, struct text name)
+{
+    struct mailbox_user user;
+    if (mailbox_find_user(hub_apply_mailbox(service->settings.apply), name, &user))
+        return user;
+    return (struct mailbox_user){.name = name, .epoch = 1, .oldest = 1}; /* nothing came yet */
+}
+
+/* Where deliveries to the device begin. True when the device is known in the log. */
+static bool choose_cursor(const struct mailbox_user *user, const struct wire_attach *asked,
+                          struct hub_attach *attach)
+{
+    struct mailbox_device device;
+    bool known = user->internal != NULL && mailbox_find_device(user, asked->device, &device) &&
+                 device.epoch == user->epoch;
+    attach->epoch = user->epoch;
+    attach->confirmed = known ? device.seq : 0;
+    attach->cursor = known ? device.seq : user->oldest - 1;
+    if ((asked->flags & WIRE_ATTACH_HAS_CURSOR) != 0) {
+        if (asked->epoch == user->epoch && asked->seq <= user->head) {
+            attach->cursor = asked->seq;
+            attach->flags = WIRE_ATTACHED_RESUMED;
+        } else {
+            attach->flags = WIRE_ATTACHED_RESYNC;
+        }
+    } else if (known) {
+        attach->flags = WIRE_ATTACHED_RESUMED;
+    } else if ((asked->flags & WIRE_ATTACH_FROM_HEAD) != 0) {
+        attach->cursor = user->head;
+    }
+    return known;
+}
+
+static void answer_attach(struct hub_service *service, const struct hub_edge *edge,
+                          const struct wire_attach *asked, uint8_t code)
+{
+    const struct wire_entry entry = {
+        .kind = WIRE_ATTACHED,
+        .attached = {.request = asked->request,
+                     .user = asked->user,
+                     .device = asked->device,
+                     .attach = asked->attach,
+                     .code = code},
+    };
+    send(service, edge, &entry);
+}
+
+static void answer_attached(struct hub_service *service, const struct hub_attachment *attachment,
+                            uint64_t head)
+{
+    const struct wire_entry entry = {
+        .kind = WIRE_ATTACHED,
+        .attached = {.request = attachment->request,
+                     .user = hub_attachment_user(attachment),
+                     .device = hub_attachment_device(attachment),
+                     .attach = attachment->attach,
+                     .code = WIRE_OK,
+                     .flags = attachment->flags,
+                     .epoch = attachment->epoch,
+                     .seq = attachment->start,
+                     .head = head,
+                     .acked = attachment->confirmed},
+    };
+    send(service, attachment->edge, &entry);
+}
+
+static void note_ack(struct hub_service *service, const struct hub_ack *ack)
+{
+    int err = hub_acks_note(service->settings.acks, ack);
+    if (err != 0)
+        log_limited(&service->acks_limit, LOG_LEVEL_WARNING,
+                    "an ack was not noted: too many wait to be written", LOG_ERRNO(err));
+}
+
+static void attached(struct hub_service *service, const struct hub_attach_result *result,
+                     const struct mailbox_user *user, bool known)
+{
+    struct hub_attachment *attachment = result->attachment;
+    if (result->replaced_edge != NULL) {
+        const struct wire_entry kick = {
+            .kind = WIRE_KICK,
+            .kick = {.user = hub_attachment_user(attachment),
+                     .device = hub_attachment_device(attachment),
+                     .attach = result->replaced,
+                     .reason = WIRE_KICK_REPLACED},
+        };
+        send(service, result->replaced_edge, &kick);
+    }
+    answer_attached(service, attachment, user->head);
+    if (!known) {
+        const struct hub_ack ack = {.user = hub_attachment_user(attachment),
+                                    .device = hub_attachment_device(attachment),
+                                    .epoch = attachment->epoch,
+                                    .seq = attachment->start};
+        note_ack(service, &ack);
+    }
+    hub_delivery_pump(service->settings.delivery, attachment);
+}
+
+static void on_attach(struct hub_service *service, struct hub_edge *edge,
+                      const struct wire_attach *asked)
+{
+    const struct hub_service_settings *settings = &service->settings;
+    if (!text_is_user_id(asked->user) || !text_is_device_id(asked->device)) {
+        answer_attach(service, edge, asked, WIRE_REFUSED);
+        return;
+    }
+    if (hash_shard(asked->user, settings->region->shards) != settings->shard) {
+        answer_attach(service, edge, asked, WIRE_NOT_HOME);
+        return;
+    }
+    struct mailbox_user user = user_of(service, asked->user);
+    uint16_t user_max = mailbox_state(hub_apply_mailbox(settings->apply)).config.devices_max;
+    struct hub_attach attach = {
+        .edge = edge,
+        .request = asked->request,
+        .user = asked->user,
+        .device = asked->device,
+        .attach = asked->attach,
+        .user_max = user_max > 0 ? user_max : USER_DEVICES, /* 0: no config record yet */
+    };
+    bool known = choose_cursor(&user, asked, &attach);
+    struct hub_attach_result result =
+        hub_presence_attach(settings->presence, &attach, now_of(service));
+    switch (result.outcome) {
+    case HUB_ATTACH_NEW:
+        attached(service, &result, &user, known);
+        break;
+    case HUB_ATTACH_REPEAT:
+        answer_attached(service, result.attachment, user.head);
+        hub_delivery_pump(settings->delivery, result.attachment);
+        break;
+    case HUB_ATTACH_REFUSED:
+        answer_attach(service, edge, asked, WIRE_REFUSED);
+        break;
+    case HUB_ATTACH_FULL:
+        answer_attach(service, edge, asked, WIRE_BUSY);
+        break;
+    }
+}
+
+/* --- what attached devices report --- */
+
+static void tell_unattached(struct hub_service *service, const struct hub_edge *edge,
+                            struct text user, struct text device, uint64_t attach)
+{
+    const struct wire_entry entry = {
+        .kind = WIRE_UNATTACHED,
+        .unattached = {.user = user, .device = device, .attach = attach},
+    };
+    send(service, edge, &entry);
+}
+
+static void tell_acked(struct hub_service *service, const struct hub_attachment *attachment)
+{
+    const struct wire_entry entry = {
+        .kind = WIRE_ACKED,
+        .acked = {.user = hub_attachment_user(attachment),
+                  .device = hub_attachment_device(attachment),
+                  .attach = attachment->attach,
+                  .epoch = attachment->epoch,
+                  .seq = attachment->confirmed},
+    };
+    send(service, attachment->edge, &entry);
+}
+
+static void on_report(struct hub_service *service, const struct hub_edge *edge,
+                      const struct wire_report *report)
+{
+    const struct hub_service_settings *settings = &service->settings;
+    struct hub_attachment *attachment =
+        hub_presence_match(settings->presence, edge, report->user, report->device, report->attach);
+    if (attachment == NULL) {
+        tell_unattached(service, edge, report->user, report->device, report->attach);
+        return;
+    }
+    if (report->epoch != attachment->epoch)
+        return;
+    uint64_t head = user_of(service, report->user).head;
+    bool moved = hub_presence_report(settings->presence, attachment, report->received,
+                                     report->acked, head, now_of(service));
+    if (attachment->credit.acked > attachment->confirmed &&
+        report->acked == attachment->credit.acked) {
+        const struct hub_ack ack = {.user = report->user,
+                                    .device = report->device,
+                                    .epoch = report->epoch,
+                                    .seq = report->acked};
+        note_ack(service, &ack);
+    }
+    if (moved)
+        hub_delivery_pump(settings->delivery, attachment);
+    else if (report->acked > 0 && report->acked <= attachment->confirmed)
+        tell_acked(service, attachment); /* a report that says nothing new asks again */
+}
+
+static void on_fetch(struct hub_service *service, const struct hub_edge *edge,
+                     const struct wire_fetch *fetch)
+{
+    const struct hub_service_settings *settings = &service->settings;
+    struct hub_attachment *attachment =
+        hub_presence_match(settings->presence, edge, fetch->user, fetch->device, fetch->attach);
+    if (attachment == NULL) {
+        tell_unattached(service, edge, fetch->user, fetch->device, fetch->attach);
+        return;
+    }
+    if (fetch->epoch != attachment->epoch || fetch->from == 0)
+        return;
+    hub_presence_go_back(settings->presence, attachment, fetch->from - 1);
+    hub_delivery_pump(settings->delivery, attachment);
+}
+
+static void on_detach(struct hub_service *service, const struct hub_edge *edge,
+                      const struct wire_detach *detach)
+{
+    struct hub_attachment *attachment = hub_presence_match(
+        service->settings.presence, edge, detach->user, detach->device, detach->attach);
+    if (attachment != NULL)
+        hub_presence_detach(service->settings.presence, attachment);
+}
+
+static void on_ephemeral(struct hub_service *service, const struct wire_message *message)
+{
+    const struct hub_service_settings *settings = &service->settings;
+    struct wire_cursor recipients = message->recipients;
+    struct wire_recipient to;
+    int64_t at_ms = mailbox_state(hub_apply_mailbox(settings->apply)).time_ms;
+    while (wire_recipient_next(&recipients, &to))
+        hub_delivery_ephemeral(settings->delivery, to.name, message, at_ms);
+}
+
+/* --- lanes --- */
+
+static void answer_lane(struct hub_service *service, struct text reply,
+                        const struct wire_lane_ask *asked)
+{
+    const struct hub_service_settings *settings = &service->settings;
+    char subject[WIRE_NAME_MAX];
+    if (reply.size == 0 || text_put(subject, sizeof subject, reply) != 0)
+        return;
+    const struct wire_frame head = {
+        .generation = service->generation,
+        .shard = (uint16_t)settings->shard,
+        .region = text_of(settings->region->name),
+        .from = text_of(settings->hub),
+    };
+    struct wire_entry entry = {.kind = WIRE_LANE_AT, .lane_at = {.source = asked->source}};
+    (void)mailbox_lane(hub_apply_mailbox(settings->apply), asked->source, entry.lane_at.incarnation,
+                       &entry.lane_at.sequence);
+    struct buffer bytes = {0};
+    struct wire_frame_writer frame;
+    wire_frame_begin(&frame, &bytes, &head);
+    wire_entry_write(&frame, &entry);
+    if (wire_frame_end(&frame) != 0 ||
+        bus_publish(settings->bus, subject, NULL, bytes.data, bytes.size) != 0)
+        log_limited(&service->broken_limit, LOG_LEVEL_WARNING, "a forwarder got no answer");
+    buffer_free(&bytes);
+}
+
+/* --- frames --- */
+
+static void on_entry(struct hub_service *service, struct hub_edge *edge,
+                     const struct wire_entry *entry)
+{
+    switch (entry->kind) {
+    case WIRE_ATTACH:
+        on_attach(service, edge, &entry->attach);
+        break;
+    case WIRE_DETACH:
+        on_detach(service, edge, &entry->detach);
+        break;
+    case WIRE_REPORT:
+        on_report(service, edge, &entry->report);
+        break;
+    case WIRE_FETCH:
+        on_fetch(service, edge, &entry->fetch);
+        break;
+    case WIRE_EPHEMERAL_SEND:
+        on_ephemeral(service, &entry->ephemeral);
+        break;
+    case WIRE_CLAIM:
+        hub_claims_ask(service->settings.claims, edge, &entry->claim);
+        break;
+    default: /* an answer, which nobody sends to a hub */
+        break;
+    }
+}
+
+void hub_service_message(struct hub_service *service, const struct bus_message *message)
+{
+    const struct hub_service_settings *settings = &service->settings;
+    struct wire_frame frame;
+    struct wire_entry entry;
+    int err = 0;
+    if (service->generation == 0 || hub_apply_mailbox(settings->apply) == NULL)
+        return;
+    if (wire_frame_read(message->data, message->size, &frame) != 0) {
+        log_limited(&service->broken_limit, LOG_LEVEL_WARNING, "a frame cannot be read",
+                    LOG_TEXT("subject", message->subject));
+        return;
+    }
+    /* A generation above ours: we are deposed, and will read so. */
+    if (frame.shard != settings->shard || frame.generation > service->generation ||
+        !text_equal(frame.region, text_of(settings->region->name)))
+        return;
+    struct hub_edge *edge = NULL;
+    struct text from = frame.from;
+    while (service->generation != 0 && (err = wire_entry_next(&frame, &entry)) != -ENODATA) {
+        if (err == -EPROTO) /* of a newer edge */
+            continue;
+        if (err != 0)
+            break;
+        if (entry.kind == WIRE_LANE_ASK) {
+            answer_lane(service, message->reply, &entry.lane_ask);
+            continue;
+        }
+        if (edge == NULL && (edge = edge_of(service, from)) == NULL)
+            return;
+        on_entry(service, edge, &entry);
+    }
+    if (err != 0 && err != -ENODATA)
+        log_limited(&service->broken_limit, LOG_LEVEL_WARNING, "a frame is malformed",
+                    LOG_TEXT("from", from), LOG_TEXT("subject", message->subject));
+}
+
+void hub_service_edge_beat(struct hub_service *service, const struct bus_message *message)
+{
+    struct wire_edge_beat beat;
+    if (service->generation == 0 || wire_edge_beat_read(message->data, message->size, &beat) != 0)
+        return;
+    struct hub_edge *edge = edge_of(service, beat.edge);
+    if (edge == NULL)
+        return;
+    size_t dropped =
+        hub_presence_beat(service->settings.presence, edge, beat.start, now_of(service));
+    if (dropped > 0)
+        log_info("an edge has started again: its devices are not attached any more",
+                 LOG_STRING("edge", edge->name), LOG_U64("dropped", dropped));
+}
+
+void hub_service_acked(struct hub_service *service, struct text user, struct text device,
+                       uint32_t epoch, uint64_t seq)
+{
+    if (service->generation == 0)
+        return;
+    struct hub_attachment *attachment =
+        hub_presence_device(service->settings.presence, user, device);
+    if (attachment == NULL || attachment->epoch != epoch || seq < attachment->confirmed)
+        return;
+    attachment->confirmed = seq;
+    tell_acked(service, attachment);
+}

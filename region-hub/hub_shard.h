@@ -1,0 +1,42 @@
+/* One shard of the region on this hub: a thread with its own loop, bus connection and view, on which
+ * everything about the shard happens. It follows the log, and serves while it owns the shard. */
+#pragma once
+
+#include "catalogue/catalogue.h"
+#include "region-hub/hub_settings.h"
+
+#include <stdbool.h>
+
+struct hub_shard; /* opaque, see hub_shard.c */
+
+struct hub_shard_place { /* all borrowed for the shard's life */
+    const struct hub_settings *settings;
+    const struct catalogue *catalogue;
+    const struct catalogue_region *region;
+    unsigned shard;
+    unsigned hub_index; /* of this hub among the region's */
+    uint64_t start;     /* random for each start of the process */
+};
+
+/* Starts the thread. NULL with the reason when memory, threads or settings do not allow it; that NATS
+ * or the log is not there is no error. */
+MUST_USE struct hub_shard *hub_shard_start(const struct hub_shard_place *place,
+                                           struct error_text *reterr_why);
+/* Asks it to end: gives the shard up in the log first when it owns it, and saves its state. Without
+ * `orderly` it ends as if the process were killed. From any thread, once. */
+void hub_shard_stop(struct hub_shard *shard, bool orderly);
+/* Waits for the end, at most until `due_ms` (monotonic), and frees it. -ETIMEDOUT: it still runs, and
+ * nothing of it may be freed. */
+MUST_USE int hub_shard_join(struct hub_shard *shard, int64_t due_ms);
+
+struct hub_shard_status { /* a moment ago; from any thread */
+    bool connected;
+    bool ready;         /* the log is read to its end, and nothing is wrong */
+    bool stopped;       /* for good */
+    const char *state;  /* following, watching, serving... Static. */
+    const char *reason; /* why it is not ready, in a word; "" when it is. Static. */
+    uint64_t position;
+    uint64_t generation;
+    uint64_t attached;
+};
+struct hub_shard_status hub_shard_status(const struct hub_shard *shard);

@@ -1,0 +1,238 @@
+#include "region-hub/hub_writer.h"
+
+#include "base/buffer.h"
+#include "base/list.h"
+#include "log/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+    OWN_SIZE_MAX = 128,
+    /* Error answers of a stream without room or leader: no need to hurry. */
+    REFUSED_PAUSE_MS = 250,
+};
+
+struct batch {
+    struct list link;
+    struct buffer bytes;
+    struct wire_batch_writer records;
+};
+
+struct hub_writer {
+    struct hub_writer_settings settings;
+    struct wire_name subject;
+    struct list queue; /* of batches; the first may be on its way, the last takes records */
+    size_t queued_bytes;
+    bool on_way;
+    uint64_t number;       /* of the next attempt */
+    uint64_t number_first; /* of the batch's first attempt */
+    int64_t sent_ms;       /* when the last batch left first */
+    struct loop_timer timer;
+    struct log_limit refused_limit;
+};
+
+static void go(struct hub_writer *writer);
+
+static void on_timer(struct loop_timer *timer)
+{
+    go(container_of(timer, struct hub_writer, timer));
+}
+
+struct hub_writer *hub_writer_new(const struct hub_writer_settings *settings)
+{
+    struct hub_writer *writer = calloc(1, sizeof *writer);
+    if (writer == NULL)
+        return NULL;
+    writer->settings = *settings;
+    writer->subject = wire_log_from_hubs(settings->region, settings->shard);
+    writer->number = writer->number_first = settings->first_number;
+    writer->sent_ms = INT64_MIN / 2;
+    writer->timer.on_due = on_timer;
+    list_init(&writer->queue);
+    return writer;
+}
+
+static struct batch *first_of(const struct hub_writer *writer)
+{
+    return list_empty(&writer->queue) ? NULL : container_of(writer->queue.next, struct batch, link);
+}
+
+static void drop(struct hub_writer *writer, struct batch *batch)
+{
+    list_remove(&batch->link);
+    writer->queued_bytes -= batch->bytes.size;
+    buffer_free(&batch->bytes);
+    free(batch);
+}
+
+void hub_writer_free(struct hub_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    loop_timer_stop(writer->settings.loop, &writer->timer);
+    while (!list_empty(&writer->queue))
+        drop(writer, first_of(writer));
+    free(writer);
+}
+
+void hub_writer_drop_queue(struct hub_writer *writer)
+{
+    const struct batch *on_way = writer->on_way ? first_of(writer) : NULL;
+    list_each(node, &writer->queue)
+    {
+        struct batch *batch = container_of(node, struct batch, link);
+        if (batch != on_way)
+            drop(writer, batch);
+    }
+}
+
+size_t hub_writer_queued_bytes(const struct hub_writer *writer)
+{
+    return writer->queued_bytes;
+}
+
+/* Publishes the first batch, which is finished. What the bus does not take is tried again. */
+static void publish(struct hub_writer *writer)
+{
+    const struct batch *batch = first_of(writer);
+    struct wire_name reply = wire_log_puback(writer->settings.region, writer->settings.shard,
+                                             writer->settings.process, writer->number++);
+    int err = bus_publish(writer->settings.bus, writer->subject.text, reply.text, batch->bytes.data,
+                          batch->bytes.size);
+    if (err != 0 && err != -ENOTCONN)
+        log_limited(&writer->refused_limit, LOG_LEVEL_WARNING, "cannot publish to the log",
+                    LOG_STRING("subject", writer->subject.text), LOG_ERRNO(err));
+    loop_timer_set(writer->settings.loop, &writer->timer, writer->settings.retry_ms);
+}
+
+/* Whatever is due: the next batch, or the one on its way once more. */
+static void go(struct hub_writer *writer)
+{
+    struct batch *batch = first_of(writer);
+    if (batch == NULL)
+        return;
+    int64_t now_ms = loop_now_ms(writer->settings.loop);
+    if (!writer->on_way) {
+        int64_t pause_ms = writer->sent_ms + writer->settings.pace_ms - now_ms;
+        if (pause_ms > 0) {
+            loop_timer_set(writer->settings.loop, &writer->timer, pause_ms);
+            return;
+        }
+        if (wire_batch_end(&batch->records) != 0) { /* memory was short: nothing of it is whole */
+            drop(writer, batch);
+            return;
+        }
+        writer->on_way = true;
+        writer->number_first = writer->number;
+        writer->sent_ms = now_ms;
+    }
+    publish(writer);
+}
+
+/* The batch that takes a record of `size`, or NULL. */
+static struct batch *batch_for(struct hub_writer *writer, size_t size, size_t queue_max_bytes)
+{
+    if (writer->queued_bytes + size > queue_max_bytes)
+        return NULL;
+    struct list *last = writer->queue.previous;
+    struct batch *batch = NULL;
+    if (last != &writer->queue && !(writer->on_way && last == writer->queue.next))
+        batch = container_of(last, struct batch, link);
+    if (batch != NULL && wire_batch_has_room(&batch->records, size))
+        return batch;
+    batch = calloc(1, sizeof *batch);
+    if (batch == NULL)
+        return NULL;
+    wire_batch_begin(&batch->records, &batch->bytes);
+    writer->queued_bytes += batch->bytes.size;
+    list_push(&writer->queue, &batch->link);
+    return batch;
+}
+
+/* A record was appended behind `before` bytes: it leaves at the next chance. */
+static void appended(struct hub_writer *writer, const struct batch *batch, size_t before)
+{
+    writer->queued_bytes += batch->bytes.size - before;
+    if (!writer->on_way && !loop_timer_is_set(&writer->timer))
+        loop_timer_set(writer->settings.loop, &writer->timer, 0);
+}
+
+int hub_writer_ack(struct hub_writer *writer, const struct wire_ack *ack)
+{
+    size_t size = 64 + ack->user.size + ack->device.size;
+    struct batch *batch = batch_for(writer, size, writer->settings.queue_max_bytes);
+    if (batch == NULL)
+        return -ENOBUFS;
+    size_t before = batch->bytes.size;
+    wire_ack_write(&batch->records, ack);
+    appended(writer, batch, before);
+    return 0;
+}
+
+int hub_writer_tick(struct hub_writer *writer, const struct wire_tick *tick)
+{
+    struct batch *batch = batch_for(writer, sizeof *tick + 16, writer->settings.queue_max_bytes);
+    if (batch == NULL)
+        return -ENOBUFS;
+    size_t before = batch->bytes.size;
+    wire_tick_write(&batch->records, tick);
+    appended(writer, batch, before);
+    return 0;
+}
+
+int hub_writer_message(struct hub_writer *writer, const struct wire_message *message,
+                       struct text recipient)
+{
+    const struct wire_recipient to = {.kind = WIRE_USER, .name = recipient};
+    struct batch *batch =
+        batch_for(writer, wire_message_size(message, &to, 1), writer->settings.queue_max_bytes);
+    if (batch == NULL)
+        return -ENOBUFS;
+    size_t before = batch->bytes.size;
+    wire_message_write(&batch->records, message, &to, 1);
+    appended(writer, batch, before);
+    return 0;
+}
+
+int hub_writer_own(struct hub_writer *writer, const struct wire_own *own)
+{
+    struct batch *batch = batch_for(writer, OWN_SIZE_MAX, SIZE_MAX);
+    if (batch == NULL)
+        return -ENOMEM;
+    size_t before = batch->bytes.size;
+    wire_own_write(&batch->records, own);
+    appended(writer, batch, before);
+    return 0;
+}
+
+bool hub_writer_is_waiting_for(const struct hub_writer *writer, uint64_t number)
+{
+    return writer->on_way && number >= writer->number_first && number < writer->number;
+}
+
+void hub_writer_puback(struct hub_writer *writer, const struct bus_puback *ack)
+{
+    if (!writer->on_way)
+        return;
+    loop_timer_stop(writer->settings.loop, &writer->timer);
+    if (ack->position == 0) {
+        log_limited(&writer->refused_limit, LOG_LEVEL_WARNING,
+                    "the log refused a batch of this hub",
+                    LOG_STRING("subject", writer->subject.text), LOG_I64("err_code", ack->err_code),
+                    LOG_STRING("why", ack->description));
+        loop_timer_set(writer->settings.loop, &writer->timer, REFUSED_PAUSE_MS);
+        return;
+    }
+    writer->on_way = false;
+    drop(writer, first_of(writer));
+    go(writer);
+}
+
+void hub_writer_connected(struct hub_writer *writer)
+{
+    if (!writer->on_way)
+        return;
+    loop_timer_stop(writer->settings.loop, &writer->timer);
+    publish(writer);
+}
