@@ -7,8 +7,8 @@
 
 struct hub; /* opaque, see hub.c */
 
-/* Borrows settings and loop. NULL with the reason. The data folder is made when it is not there, and
- * locked: another hub with the same folder is refused. */
+/* Borrows settings and loop. NULL with the reason. The data folder is made when it is not there,
+ * and locked: another hub with the same folder is refused. */
 MUST_USE struct hub *hub_start(struct loop *loop, const struct hub_settings *settings,
                                struct error_text *reterr_why);
 /* Gives up all shards, saves and ends the threads. Within 2 s; true when all of it was done, false

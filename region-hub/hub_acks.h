@@ -1,5 +1,5 @@
-/* Which confirmed cursors are to be written to the log: coalesced, so that a device costs at most one
- * record an interval; the first after a pause goes at once. Pure. One shard thread. */
+/* Which confirmed cursors are to be written to the log: coalesced, so that a device costs at most
+ * one record an interval; the first after a pause goes at once. Pure. One shard thread. */
 #pragma once
 
 #include "base/macros.h"

@@ -95,7 +95,8 @@ static void save_when_due(struct hub_apply *apply)
         save(apply);
 }
 
-/* The saved state, or an empty one. -EILSEQ when what is saved is damaged, or newer than its rows. */
+/* The saved state, or an empty one. -EILSEQ when what is saved is damaged, or newer than its
+ * rows. */
 static int load_state(struct view *view, struct mailbox **ret_mailbox)
 {
     struct buffer bytes = {0};

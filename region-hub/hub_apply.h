@@ -1,10 +1,10 @@
 /* Makes the mailboxes of one shard out of its log: reads the log by position, applies it, keeps the
- * view, and tells what was decided. Nothing but the log goes in, so every hub of the region comes to
- * the same.
+ * view, and tells what was decided. Nothing but the log goes in, so every hub of the region comes
+ * to the same.
  *
- * It checks that the log is the one the view was made of and not shorter (else: stopped). A view that
- * is damaged is put aside and made again from the log. A log that cannot be applied stops it; it then
- * stays stopped until the process starts again. One shard thread. */
+ * It checks that the log is the one the view was made of and not shorter (else: stopped). A view
+ * that is damaged is put aside and made again from the log. A log that cannot be applied stops it;
+ * it then stays stopped until the process starts again. One shard thread. */
 #pragma once
 
 #include "bus/bus_stream.h"

@@ -1,5 +1,5 @@
-/* First homes of users: compare-and-set in the directory, at the primary region. Whoever comes second
- * is told the home of the first. One shard thread. */
+/* First homes of users: compare-and-set in the directory, at the primary region. Whoever comes
+ * second is told the home of the first. One shard thread. */
 #pragma once
 
 #include "base/list.h"

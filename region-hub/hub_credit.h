@@ -1,6 +1,6 @@
 /* What is on its way to one device: messages and bytes sent and not yet acknowledged by it. Sizes
- * are kept in a few runs, so a device costs the same whatever the credit; a run is released when all
- * of it is acknowledged. Pure. Zeroed but for `sent` and `acked`, which begin equal. */
+ * are kept in a few runs, so a device costs the same whatever the credit; a run is released when
+ * all of it is acknowledged. Pure. Zeroed but for `sent` and `acked`, which begin equal. */
 #pragma once
 
 #include <stdbool.h>

@@ -309,7 +309,8 @@ static bool on_row(void *context, const struct view_row *row)
     return true;
 }
 
-/* One read for one device. Returns the bytes sent; it is put at the end again when there is more. */
+/* One read for one device. Returns the bytes sent; it is put at the end again when there is
+ * more. */
 static uint64_t pump_one(struct hub_delivery *delivery, struct hub_attachment *attachment)
 {
     struct hub_apply *apply = delivery->settings.apply;

@@ -1,6 +1,6 @@
 /* What an owner sends to edges: frames gathered over one turn of the loop, new rows as they are
- * applied, and older ones read from the view for devices that are behind. Only rows that are applied
- * are sent, in order, within each device's credit; nothing depends on any of it arriving.
+ * applied, and older ones read from the view for devices that are behind. Only rows that are
+ * applied are sent, in order, within each device's credit; nothing depends on any of it arriving.
  * One shard thread. */
 #pragma once
 
@@ -24,7 +24,8 @@ struct hub_delivery_settings {
 };
 MUST_USE struct hub_delivery *hub_delivery_new(const struct hub_delivery_settings *settings);
 void hub_delivery_free(struct hub_delivery *delivery); /* NULL is fine */
-/* Frames carry this generation from now on; 0: nothing is sent, and what was gathered is dropped. */
+/* Frames carry this generation from now on; 0: nothing is sent, and what was gathered is
+ * dropped. */
 void hub_delivery_serve(struct hub_delivery *delivery, uint64_t generation);
 
 /* An entry for an edge; leaves at the end of the turn. */

@@ -1,6 +1,6 @@
 /* Works the lanes of one shard's owner: reads the outboxes to the other regions, publishes to their
- * logs as the lanes decide (hub_lane.h), trims what is applied, and knows how full the outboxes are.
- * Made when the shard is owned, freed when it is not. One shard thread. */
+ * logs as the lanes decide (hub_lane.h), trims what is applied, and knows how full the outboxes
+ * are. Made when the shard is owned, freed when it is not. One shard thread. */
 #pragma once
 
 #include "bus/bus_stream.h"

@@ -1,5 +1,5 @@
-/* Answers /healthz (the process is up) and /readyz (it does its work) on one address: a tiny responder
- * for load balancers and people, one request a connection. On the caller's loop. */
+/* Answers /healthz (the process is up) and /readyz (it does its work) on one address: a tiny
+ * responder for load balancers and people, one request a connection. On the caller's loop. */
 #pragma once
 
 #include "base/buffer.h"

@@ -233,7 +233,8 @@ static bool stalled(const struct hub_lane *lane, int64_t now_ms)
     if (lane->count == 0)
         return false;
     int64_t patience_ms = lane->settings.stall_ms;
-    /* Stored, and the home is heard, but has not come to it: it lags, and asking speeds up nothing. */
+    /* Stored, and the home is heard, but has not come to it: it lags, and asking speeds up
+     * nothing. */
     if (batch_at(lane, 0)->position > lane->home_position &&
         now_ms - lane->heard_ms < 2 * lane->settings.stall_ms)
         patience_ms *= lag_stalls;

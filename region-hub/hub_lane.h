@@ -1,9 +1,9 @@
-/* One lane: what the forwarder of an outbox does for one home shard, as decisions alone. Batches are
- * taken in the order of the outbox, each stamped with the sequence of the one before it; PubAcks
- * open the window; the position is what the home reports applied. Whenever that stands still, the
- * lane asks the home, goes back to there, probes with one batch, and then opens again. So batches
- * that are lost, stored twice, refused or passed over behind a hole are all cured in the same way.
- * Pure: times come in. */
+/* One lane: what the forwarder of an outbox does for one home shard, as decisions alone. Batches
+ * are taken in the order of the outbox, each stamped with the sequence of the one before it;
+ * PubAcks open the window; the position is what the home reports applied. Whenever that stands
+ * still, the lane asks the home, goes back to there, probes with one batch, and then opens again.
+ * So batches that are lost, stored twice, refused or passed over behind a hole are all cured in the
+ * same way. Pure: times come in. */
 #pragma once
 
 #include "base/macros.h"

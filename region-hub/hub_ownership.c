@@ -6,14 +6,26 @@ enum event { OWN_APPLIED, OTHER_APPLIED, HIGHER_HEARD, CAUGHT_UP, FELL_BEHIND, D
 
 /* Row: where this hub is. Column: what happened. Cell: where it goes. */
 static const enum hub_ownership_state table[HUB_OWNERSHIP_STATES][EVENTS] = {
-    /* clang-format off */
-    /*                    OWN_APPLIED    OTHER_APPLIED  HIGHER_HEARD   CAUGHT_UP        FELL_BEHIND    DUE              LEAVE */
-    [HUB_FOLLOWING]   = {HUB_FOLLOWING, HUB_FOLLOWING, HUB_FOLLOWING, HUB_WATCHING,    HUB_FOLLOWING, HUB_FOLLOWING,   HUB_LEFT},
-    [HUB_WATCHING]    = {HUB_SERVING,   HUB_WATCHING,  HUB_WATCHING,  HUB_WATCHING,    HUB_FOLLOWING, HUB_CHALLENGING, HUB_LEFT},
-    [HUB_CHALLENGING] = {HUB_SERVING,   HUB_WATCHING,  HUB_WATCHING,  HUB_CHALLENGING, HUB_FOLLOWING, HUB_CHALLENGING, HUB_LEFT},
-    [HUB_SERVING]     = {HUB_SERVING,   HUB_WATCHING,  HUB_WATCHING,  HUB_SERVING,     HUB_FOLLOWING, HUB_SERVING,     HUB_LEAVING},
-    [HUB_LEAVING]     = {HUB_LEAVING,   HUB_LEFT,      HUB_LEFT,      HUB_LEAVING,     HUB_LEFT,      HUB_LEAVING,     HUB_LEAVING},
-    [HUB_LEFT]        = {HUB_LEFT,      HUB_LEFT,      HUB_LEFT,      HUB_LEFT,        HUB_LEFT,      HUB_LEFT,        HUB_LEFT},
+/* clang-format off */
+#define FOLLOW HUB_FOLLOWING
+#define WATCH  HUB_WATCHING
+#define CHALL  HUB_CHALLENGING
+#define SERVE  HUB_SERVING
+#define GIVE   HUB_LEAVING
+#define LEFT   HUB_LEFT
+    /*                    OWN_APPLIED  OTHER   HIGHER  CAUGHT_UP  FELL_BEHIND  DUE     LEAVE */
+    [HUB_FOLLOWING]   = { FOLLOW,      FOLLOW, FOLLOW, WATCH,     FOLLOW,      FOLLOW, LEFT },
+    [HUB_WATCHING]    = { SERVE,       WATCH,  WATCH,  WATCH,     FOLLOW,      CHALL,  LEFT },
+    [HUB_CHALLENGING] = { SERVE,       WATCH,  WATCH,  CHALL,     FOLLOW,      CHALL,  LEFT },
+    [HUB_SERVING]     = { SERVE,       WATCH,  WATCH,  SERVE,     FOLLOW,      SERVE,  GIVE },
+    [HUB_LEAVING]     = { GIVE,        LEFT,   LEFT,   GIVE,      LEFT,        GIVE,   GIVE },
+    [HUB_LEFT]        = { LEFT,        LEFT,   LEFT,   LEFT,      LEFT,        LEFT,   LEFT },
+#undef FOLLOW
+#undef WATCH
+#undef CHALL
+#undef SERVE
+#undef GIVE
+#undef LEFT
     /* clang-format on */
 };
 

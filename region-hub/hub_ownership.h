@@ -1,9 +1,9 @@
 /* Who owns a shard, and whether this hub should: the decisions alone. What is in the log, heard by
  * beat and shown by the clock comes in; what to do comes out. Pure.
  *
- * A hub watches only once it has read the log to its end. It challenges at once when nobody owns the
- * shard, or the owner's record names this hub (an earlier start of it), and after a silence of the
- * owner's beats else. It serves from the moment its own record is applied, and stands down when
+ * A hub watches only once it has read the log to its end. It challenges at once when nobody owns
+ * the shard, or the owner's record names this hub (an earlier start of it), and after a silence of
+ * the owner's beats else. It serves from the moment its own record is applied, and stands down when
  * another's is, or when a beat of a higher generation is heard. */
 #pragma once
 

@@ -1,9 +1,9 @@
 /* Who is attached where: the devices of a shard's users, by user, device and edge, and how far each
  * was served. Pure: requests and times come in, decisions go out; sending is the caller's job.
  *
- * Rules of attaching: a repeat (same edge, user, device and request) changes nothing and is answered
- * alike. The higher attach number of two for a device wins. A new number is above every number seen
- * and above generation << 20. A device that attaches again keeps its number.
+ * Rules of attaching: a repeat (same edge, user, device and request) changes nothing and is
+ * answered alike. The higher attach number of two for a device wins. A new number is above every
+ * number seen and above generation << 20. A device that attaches again keeps its number.
  *
  * One shard thread uses it; nothing is locked. When memory is short it answers busy. */
 #pragma once
@@ -135,6 +135,6 @@ void hub_presence_go_back(struct hub_presence *presence, struct hub_attachment *
 /* `from` to `to` do not exist for this device: nothing is sent of them. */
 void hub_presence_skip(struct hub_presence *presence, struct hub_attachment *attachment,
                        uint64_t to);
-/* One attachment whose edge has not reported for repair_ms what was sent; it was set back to what is
- * received. NULL: no more. */
+/* One attachment whose edge has not reported for repair_ms what was sent; it was set back to what
+ * is received. NULL: no more. */
 struct hub_attachment *hub_presence_overdue(struct hub_presence *presence, int64_t now_ms);

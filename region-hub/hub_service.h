@@ -1,5 +1,6 @@
-/* Answers what edges ask of an owner: attach, detach, report, fetch, ephemeral messages, claims; and
- * what forwarders ask about their lanes. It answers nothing unless it serves. One shard thread. */
+/* Answers what edges ask of an owner: attach, detach, report, fetch, ephemeral messages, claims;
+ * and what forwarders ask about their lanes. It answers nothing unless it serves. One shard
+ * thread. */
 #pragma once
 
 #include "catalogue/catalogue.h"

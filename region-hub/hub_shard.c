@@ -420,7 +420,8 @@ static struct hub_writer *make_writer(struct hub_shard *shard, unsigned to)
 }
 
 /* A message in the wrong shard's log: an edge has counted the shards otherwise. The owner passes it
- * on, as far as it can; a repeat by its sender goes the same way, and the home drops what is twice. */
+ * on, as far as it can; a repeat by its sender goes the same way, and the home drops what is
+ * twice. */
 static void on_misrouted(void *context, struct text user, const struct wire_message *message)
 {
     struct hub_shard *shard = context;

@@ -1,5 +1,6 @@
-/* One shard of the region on this hub: a thread with its own loop, bus connection and view, on which
- * everything about the shard happens. It follows the log, and serves while it owns the shard. */
+/* One shard of the region on this hub: a thread with its own loop, bus connection and view, on
+ * which everything about the shard happens. It follows the log, and serves while it owns the
+ * shard. */
 #pragma once
 
 #include "catalogue/catalogue.h"
@@ -18,15 +19,15 @@ struct hub_shard_place { /* all borrowed for the shard's life */
     uint64_t start;     /* random for each start of the process */
 };
 
-/* Starts the thread. NULL with the reason when memory, threads or settings do not allow it; that NATS
- * or the log is not there is no error. */
+/* Starts the thread. NULL with the reason when memory, threads or settings do not allow it; that
+ * NATS or the log is not there is no error. */
 MUST_USE struct hub_shard *hub_shard_start(const struct hub_shard_place *place,
                                            struct error_text *reterr_why);
 /* Asks it to end: gives the shard up in the log first when it owns it, and saves its state. Without
  * `orderly` it ends as if the process were killed. From any thread, once. */
 void hub_shard_stop(struct hub_shard *shard, bool orderly);
-/* Waits for the end, at most until `due_ms` (monotonic), and frees it. -ETIMEDOUT: it still runs, and
- * nothing of it may be freed. */
+/* Waits for the end, at most until `due_ms` (monotonic), and frees it. -ETIMEDOUT: it still runs,
+ * and nothing of it may be freed. */
 MUST_USE int hub_shard_join(struct hub_shard *shard, int64_t due_ms);
 
 struct hub_shard_status { /* a moment ago; from any thread */

@@ -1,5 +1,5 @@
-/* The few requests to JetStream's API that a hub makes. All are best effort: in a region that is cut
- * off nobody answers but to direct gets. */
+/* The few requests to JetStream's API that a hub makes. All are best effort: in a region that is
+ * cut off nobody answers but to direct gets. */
 #pragma once
 
 #include "bus/bus_stream.h"

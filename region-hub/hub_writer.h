@@ -1,6 +1,6 @@
-/* What a hub writes to one log: records are gathered into batches, one batch is on its way at a time,
- * and a batch without a good PubAck is written again, byte for byte, before any later one. The first
- * write after a pause goes at once; then they are spaced.
+/* What a hub writes to one log: records are gathered into batches, one batch is on its way at a
+ * time, and a batch without a good PubAck is written again, byte for byte, before any later one.
+ * The first write after a pause goes at once; then they are spaced.
  *
  * A record that was taken is written unless the hub ends; whether it counts, the log decides. One
  * shard thread. */

@@ -2,85 +2,15 @@
 
 #include "base/hash.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
-#include <netinet/in.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
-
-const char *lab_server_binary(void)
-{
-    static const char unpacked[] = MERIDIAN_SOURCE_DIR "/build/nats/usr/sbin/nats-server";
-    const char *named = getenv("NATS_SERVER");
-    if (named != NULL && named[0] != '\0')
-        return named;
-    return access(unpacked, X_OK) == 0 ? unpacked : NULL;
-}
-
-/* --- the server --- */
-
-static int free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (const struct sockaddr *)&address, size), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    close(fd);
-    return ntohs(address.sin_port);
-}
-
-static void become_server(const struct lab *lab)
-{
-    char path[128];
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    snprintf(path, sizeof path, "%s/nats.log", lab->folder);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
-    dup2(fd, STDOUT_FILENO);
-    dup2(fd, STDERR_FILENO);
-    snprintf(path, sizeof path, "%s/nats.conf", lab->folder);
-    execl(lab_server_binary(), "nats-server", "-c", path, (char *)NULL);
-    _exit(127);
-}
-
-void lab_start_server(struct lab *lab)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/nats.conf", lab->folder);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fprintf(file,
-            "listen: \"127.0.0.1:%d\"\n"
-            "jetstream { store_dir: \"%s/store\", sync_interval: always }\n",
-            lab->port, lab->folder);
-    fclose(file);
-    lab->server = fork();
-    assert_true(lab->server >= 0);
-    if (lab->server == 0)
-        become_server(lab);
-}
-
-void lab_kill_server(struct lab *lab)
-{
-    if (lab->server == 0)
-        return;
-    kill(lab->server, SIGKILL);
-    waitpid(lab->server, NULL, 0);
-    lab->server = 0;
-}
 
 void lab_turn(struct lab *lab, int64_t ms)
 {
@@ -92,38 +22,6 @@ void lab_turn(struct lab *lab, int64_t ms)
 
 /* --- streams --- */
 
-struct asking {
-    struct bus_request request;
-    bool ended;
-    bool good;
-};
-
-static bool on_api_answer(struct bus_request *request, enum bus_outcome outcome,
-                          const struct bus_message *message)
-{
-    struct asking *asking = container_of(request, struct asking, request);
-    asking->ended = true;
-    asking->good =
-        outcome == BUS_ANSWER && memmem(message->data, message->size, "\"error\"", 7) == NULL;
-    return false;
-}
-
-static void ask_api(struct lab *lab, const char *verb, const char *stream, const char *json)
-{
-    char subject[160];
-    snprintf(subject, sizeof subject, "$JS.API.STREAM.%s.%s", verb, stream);
-    struct asking asking = {.request.on_answer = on_api_answer};
-    for (int tries = 0; tries < 100 && !asking.good; tries++) {
-        asking.ended = false;
-        if (bus_request(lab->bus, &asking.request, subject, json, strlen(json), 2000) == 0)
-            while (!asking.ended)
-                lab_turn(lab, 5);
-        if (!asking.good)
-            lab_turn(lab, 50);
-    }
-    assert_true(asking.good);
-}
-
 static void make_stream(struct lab *lab, const char *name, const char *subjects)
 {
     char json[512];
@@ -131,7 +29,7 @@ static void make_stream(struct lab *lab, const char *name, const char *subjects)
              "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"storage\":\"file\",\"discard\":\"new\","
              "\"max_bytes\":16777216,\"allow_direct\":true%s}",
              name, subjects, strncmp(name, "KV_", 3) == 0 ? ",\"max_msgs_per_subject\":1" : "");
-    ask_api(lab, "CREATE", name, json);
+    server_create_stream(lab->loop, lab->bus, name, json);
 }
 
 void lab_store(struct lab *lab, const char *subject, const void *bytes, size_t size)
@@ -181,9 +79,27 @@ static void begin_log(struct lab *lab, const char *region)
     begin_stream(lab, wire_log_from_hubs(region, 0).text, region, "");
 }
 
+struct deletion {
+    struct bus_request request;
+    bool ended;
+};
+
+static bool on_deleted(struct bus_request *request, enum bus_outcome outcome,
+                       const struct bus_message *message)
+{
+    (void)message;
+    assert_int_equal(outcome, BUS_ANSWER);
+    container_of(request, struct deletion, request)->ended = true;
+    return false;
+}
+
 void lab_remake_log(struct lab *lab, const char *region)
 {
-    ask_api(lab, "DELETE", wire_log_stream(region, 0).text, "");
+    struct deletion deletion = {.request.on_answer = on_deleted};
+    char subject[160];
+    snprintf(subject, sizeof subject, "$JS.API.STREAM.DELETE.%s", wire_log_stream(region, 0).text);
+    assert_int_equal(bus_request(lab->bus, &deletion.request, subject, "", 0, 5000), 0);
+    LAB_WAIT(lab, deletion.ended);
     begin_log(lab, region);
 }
 
@@ -416,8 +332,8 @@ void lab_hub_start(struct lab *lab, struct lab_hub *hub, const char *name)
     settings_defaults(hub_settings_table, settings);
     snprintf(settings->name, sizeof settings->name, "%s", name);
     snprintf(settings->region, sizeof settings->region, "%.3s", name);
-    snprintf(settings->data, sizeof settings->data, "%s/%s", lab->folder, name);
-    snprintf(settings->nats_urls, sizeof settings->nats_urls, "nats://127.0.0.1:%d", lab->port);
+    snprintf(settings->data, sizeof settings->data, "%s/%s", lab->server.folder, name);
+    snprintf(settings->nats_urls, sizeof settings->nats_urls, "%s", lab->server.url);
     settings->owner_silent_ms = 600;
     settings->owner_step_ms = 100;
     settings->beat_ms = 100;
@@ -478,17 +394,14 @@ struct lab *lab_new(void)
     struct error_text why = {0};
     struct lab *lab = calloc(1, sizeof *lab);
     assert_non_null(lab);
-    snprintf(lab->folder, sizeof lab->folder, "/tmp/meridian-hub-XXXXXX");
-    assert_non_null(mkdtemp(lab->folder));
-    lab->port = free_port();
-    lab_start_server(lab);
+    server_init(&lab->server);
+    server_start(&lab->server);
     lab->catalogue = catalogue_load_text(text_of(catalogue_text), "test", &why);
     if (lab->catalogue == NULL)
         fail_msg("%s", why.text);
-    char url[64];
-    snprintf(url, sizeof url, "nats://127.0.0.1:%d", lab->port);
     lab->loop = loop_new();
-    lab->bus = bus_open(lab->loop, &(struct bus_settings){.urls = url, .name = "sin-1"}, &why);
+    lab->bus =
+        bus_open(lab->loop, &(struct bus_settings){.urls = lab->server.url, .name = "sin-1"}, &why);
     assert_non_null(lab->bus);
     LAB_WAIT(lab, bus_is_connected(lab->bus));
     lab->edge_start = 1;
@@ -500,14 +413,6 @@ struct lab *lab_new(void)
     lab->beat_timer.on_due = on_beat_timer;
     on_beat_timer(&lab->beat_timer);
     return lab;
-}
-
-static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *ftw)
-{
-    (void)stat;
-    (void)type;
-    (void)ftw;
-    return remove(path);
 }
 
 void lab_free(struct lab *lab)
@@ -522,7 +427,6 @@ void lab_free(struct lab *lab)
     bus_close(lab->bus);
     loop_free(lab->loop);
     catalogue_free(lab->catalogue);
-    lab_kill_server(lab);
-    nftw(lab->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    server_done(&lab->server);
     free(lab);
 }

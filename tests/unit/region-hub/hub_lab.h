@@ -7,11 +7,10 @@
 #include "catalogue/catalogue.h"
 #include "region-hub/hub_settings.h"
 #include "region-hub/hub_shard.h"
+#include "tests/support/nats_server.h"
 #include "wire/beat.h"
 #include "wire/frame.h"
 #include "wire/names.h"
-
-#include <sys/types.h>
 
 enum { LAB_HEARD_MAX = 8192 };
 
@@ -35,9 +34,7 @@ struct lab_hub {
 
 struct lab {
     struct lab_hub hubs[3];
-    char folder[64];
-    int port;
-    pid_t server; /* 0: not running */
+    struct server server;
     struct loop *loop;
     struct bus *bus;
     struct catalogue *catalogue;
@@ -57,22 +54,19 @@ struct lab {
     size_t shown; /* of heard: what lab_wait_for has given already */
 };
 
-/* NULL: there is no nats-server to test with. */
-const char *lab_server_binary(void);
 struct lab *lab_new(void); /* server, streams, genesis and config records, edge "sin-1" */
 void lab_free(struct lab *lab);
-void lab_start_server(struct lab *lab);
-void lab_kill_server(struct lab *lab);
 void lab_turn(struct lab *lab, int64_t ms);
 /* Deletes a log and begins it again, with another incarnation. */
 void lab_remake_log(struct lab *lab, const char *region);
 
-/* A hub's shard 0 with settings fit for a test; `name` is "sin-h1", "sin-h2" or "dub-h1". What still
- * runs at the end of a test is stopped by lab_free(). */
+/* A hub's shard 0 with settings fit for a test; `name` is "sin-h1", "sin-h2" or "dub-h1". What
+ * still runs at the end of a test is stopped by lab_free(). */
 void lab_hub_start(struct lab *lab, struct lab_hub *hub, const char *name);
 void lab_hub_stop(struct lab *lab, struct lab_hub *hub, bool orderly);
 
-/* Messages "<prefix>1".."<prefix>n" from alice to `user`, one batch, and waits until it is stored. */
+/* Messages "<prefix>1".."<prefix>n" from alice to `user`, one batch, and waits until it is
+ * stored. */
 void lab_send(struct lab *lab, const char *subject, const char *user, const char *prefix,
               unsigned count);
 /* Publishes bytes to a subject of a stream and waits until they are stored. */
@@ -83,8 +77,8 @@ uint64_t lab_attach(struct lab *lab, const char *user, const char *device, uint6
                     uint8_t flags, uint64_t seq); /* returns the attach number */
 void lab_report(struct lab *lab, const char *user, const char *device, uint64_t attach,
                 uint64_t received, uint64_t acked);
-/* The next entry of that kind that was not looked at, waiting for it; fails the test after 10 s. What
- * is before it is passed over. */
+/* The next entry of that kind that was not looked at, waiting for it; fails the test after 10 s.
+ * What is before it is passed over. */
 const struct lab_heard *lab_wait_for(struct lab *lab, uint8_t kind);
 /* Nothing of that kind comes within `ms`. */
 void lab_must_not_hear(struct lab *lab, uint8_t kind, int64_t ms);

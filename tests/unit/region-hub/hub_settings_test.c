@@ -79,8 +79,8 @@ static void refuses_options_it_does_not_know_and_names_what_is_missing(void **st
     struct hub_settings settings;
     struct error_text why = {0};
     const char *const unknown[] = {"meridian-hub", "--nonsense", NULL};
-    const char *const missing[] = {"meridian-hub", "--region", "local", "--catalogue", SINGLE,
-                                   NULL};
+    const char *const missing[] = {"meridian-hub", "--region", "local",
+                                   "--catalogue",  SINGLE,     NULL};
     const char *const stray[] = {"meridian-hub", "stray", NULL};
     assert_int_equal(parse(unknown, &settings, &why), -EINVAL);
     assert_non_null(strstr(why.text, "--nonsense"));

@@ -1,4 +1,5 @@
-/* A shard on its thread, with a real NATS server: what users rely on, through kills and hand-overs. */
+/* A shard on its thread, with a real NATS server: what users rely on, through kills and
+ * hand-overs. */
 #include "hub_lab.h"
 
 #include <setjmp.h>
@@ -170,10 +171,10 @@ static void goes_on_after_the_server_was_killed(void **state)
     must_deliver(lab, 1, 2);
     lab_report(lab, "bob", "phone", attach, 2, 2);
     must_confirm(lab, 2);
-    lab_kill_server(lab);
+    server_kill(&lab->server);
     LAB_WAIT(lab, !bus_is_connected(lab->bus));
     lab_turn(lab, 300);
-    lab_start_server(lab);
+    server_start(&lab->server);
     LAB_WAIT(lab, bus_is_connected(lab->bus));
     lab_turn(lab, 500);
     lab_send(lab, LOG, "bob", "b", 2);
@@ -351,11 +352,11 @@ static void waits_for_a_log_that_is_not_there(void **state)
 {
     struct lab *lab = *state;
     struct lab_hub *hub = &lab->hubs[0];
-    lab_kill_server(lab);
+    server_kill(&lab->server);
     lab_hub_start(lab, hub, "sin-h1");
     LAB_WAIT(lab, strcmp(hub_shard_status(hub->shard).reason, "bus_not_connected") == 0);
     assert_false(hub_shard_status(hub->shard).ready);
-    lab_start_server(lab);
+    server_start(&lab->server);
     LAB_WAIT(lab, hub_shard_status(hub->shard).ready);
     lab_hub_stop(lab, hub, true);
 }
@@ -392,9 +393,5 @@ int main(void)
         WITH_LAB(stops_at_a_record_of_a_newer_program),
         WITH_LAB(waits_for_a_log_that_is_not_there),
     };
-    if (lab_server_binary() == NULL) {
-        print_message("skipped: no nats-server; run scripts/setup or set NATS_SERVER\n");
-        return 0;
-    }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_GROUP_WITH_SERVER(tests);
 }
