@@ -96,7 +96,7 @@ static bool on_deleted(struct bus_request *request, enum bus_outcome outcome,
 void lab_remake_log(struct lab *lab, const char *region)
 {
     struct deletion deletion = {.request.on_answer = on_deleted};
-    char subject[160];
+    char subject[512];
     snprintf(subject, sizeof subject, "$JS.API.STREAM.DELETE.%s", wire_log_stream(region, 0).text);
     assert_int_equal(bus_request(lab->bus, &deletion.request, subject, "", 0, 5000), 0);
     LAB_WAIT(lab, deletion.ended);
