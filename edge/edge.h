@@ -1,0 +1,16 @@
+/* One edge: everything of it, on one thread. */
+#pragma once
+
+#include "base/error_text.h"
+#include "catalogue/catalogue.h"
+#include "edge/edge_settings.h"
+
+struct edge; /* opaque */
+
+/* Borrows both. Listens at once; becomes ready when the bus and the hubs are there. NULL with the
+ * reason. */
+MUST_USE struct edge *edge_new(const struct edge_settings *settings,
+                               const struct catalogue *catalogue, struct error_text *reterr_why);
+void edge_free(struct edge *edge); /* NULL is fine */
+/* Serves until SIGTERM or SIGINT, then says goodbye, sends what is on its way, and returns. */
+void edge_run(struct edge *edge);

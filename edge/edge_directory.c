@@ -1,0 +1,403 @@
+#include "edge/edge_directory.h"
+
+#include "base/table.h"
+#include "bus/bus.h"
+#include "bus/bus_stream.h"
+#include "log/log.h"
+#include "wire/names.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    GET_TIMEOUT_MS = 2000,
+    RETRY_MS = 250,        /* the bus did not take the question */
+    CLAIM_REPEAT_MS = 1000,
+    QUESTION_MAX_MS = 5000, /* then the answer is: unsure */
+    HEARTBEAT_MS = 1000,
+};
+
+/* A user whose home is being found out. */
+struct question {
+    UT_hash_handle hh;
+    struct edge_directory *directory;
+    struct bus_request get; /* the mirror is asked */
+    struct list waiting;
+    struct list open; /* in the order of asking */
+    uint64_t claim;   /* the request's number while a claim is open; 0: none */
+    int64_t since_ms;
+    int64_t again_ms; /* when to ask again by itself; INT64_MAX: an answer will come */
+    uint8_t user_size;
+    char user[];
+};
+
+struct edge_directory {
+    struct edge_directory_settings settings;
+    struct directory *cache;
+    struct question *questions; /* by user */
+    struct list open;
+    struct list ended; /* freed by the tick: their request may be in its own callback */
+    size_t waiting;
+    uint64_t claims; /* the last number given */
+    struct bus_subscription *changes;
+    struct bus_request heartbeat;
+    int64_t heartbeat_ms;
+};
+
+static struct text question_user(const struct question *question)
+{
+    return (struct text){.data = question->user, .size = question->user_size};
+}
+
+static void on_directory_changed(void *context, const struct bus_message *message)
+{
+    struct edge_directory *directory = context;
+    struct text user = {.data = (const char *)message->data, .size = message->size};
+    if (text_is_user_id(user))
+        directory_forget(directory->cache, user);
+}
+
+static bool on_heartbeat(struct bus_request *request, enum bus_outcome outcome,
+                         const struct bus_message *message)
+{
+    struct edge_directory *directory = container_of(request, struct edge_directory, heartbeat);
+    struct bus_entry entry;
+    if (outcome == BUS_ANSWER && bus_entry_read(message, &entry, NULL) == 0)
+        directory_heartbeat(directory->cache, entry.position,
+                            loop_now_ms(directory->settings.loop));
+    return false;
+}
+
+struct edge_directory *edge_directory_new(const struct edge_directory_settings *settings)
+{
+    struct edge_directory *directory = calloc(1, sizeof *directory);
+    if (directory == NULL)
+        return NULL;
+    directory->settings = *settings;
+    list_init(&directory->open);
+    list_init(&directory->ended);
+    hash_random(&directory->claims, sizeof directory->claims);
+    directory->claims >>= 1; /* never runs over, and never is 0 */
+    directory->heartbeat.on_answer = on_heartbeat;
+    directory->cache = directory_new(&(struct directory_settings){
+        .users_max = settings->edge->directory_users_max, .unknown_ms = 2000, .current_ms = 5000});
+    directory->changes =
+        bus_subscribe(settings->bus, WIRE_DIRECTORY_CHANGED, on_directory_changed, directory);
+    if (directory->cache == NULL || directory->changes == NULL) {
+        edge_directory_free(directory);
+        return NULL;
+    }
+    return directory;
+}
+
+static void question_end(struct question *question)
+{
+    struct edge_directory *directory = question->directory;
+    bus_request_cancel(&question->get);
+    HASH_DEL(directory->questions, question);
+    list_remove(&question->open);
+    list_push(&directory->ended, &question->open);
+}
+
+static void edge_directory_free_ended(struct edge_directory *directory)
+{
+    for (struct list *node; (node = list_pop(&directory->ended)) != NULL;)
+        free(container_of(node, struct question, open));
+}
+
+void edge_directory_free(struct edge_directory *directory)
+{
+    if (directory == NULL)
+        return;
+    for (struct list *node; (node = list_pop(&directory->open)) != NULL;) {
+        struct question *question = container_of(node, struct question, open);
+        for (struct list *waiting; (waiting = list_pop(&question->waiting)) != NULL;)
+            container_of(waiting, struct edge_lookup, link)->directory = NULL;
+        question_end(question);
+    }
+    edge_directory_free_ended(directory);
+    bus_request_cancel(&directory->heartbeat);
+    bus_unsubscribe(directory->changes);
+    directory_free(directory->cache);
+    free(directory);
+}
+
+/* Answers all that wait, in their order; with `claimers` false, those that would claim stay. */
+static void question_tell(struct question *question, enum edge_found found, size_t region,
+                          bool claimers)
+{
+    struct edge_directory *directory = question->directory;
+    struct list told;
+    list_init(&told);
+    list_each (node, &question->waiting) {
+        if (claimers || !container_of(node, struct edge_lookup, link)->claim) {
+            list_remove(node);
+            list_push(&told, node);
+        }
+    }
+    if (list_empty(&question->waiting))
+        question_end(question);
+    /* Lookups cancelled by a callback leave `told` by themselves. */
+    for (struct list *node; (node = list_pop(&told)) != NULL;) {
+        struct edge_lookup *lookup = container_of(node, struct edge_lookup, link);
+        lookup->directory = NULL;
+        directory->waiting--;
+        lookup->on_found(lookup, found, region);
+    }
+}
+
+static void question_unsure(struct question *question)
+{
+    question_tell(question, EDGE_UNSURE, 0, true);
+}
+
+/* Tells a home by its name, and remembers it. */
+static void question_found(struct question *question, struct text home, uint32_t epoch)
+{
+    struct edge_directory *directory = question->directory;
+    struct directory_home known = {.epoch = epoch};
+    size_t region;
+    if (catalogue_region_index(directory->settings.catalogue, home, &region) != 0 ||
+        text_put(known.region, sizeof known.region, home) != 0) {
+        static struct log_limit limit;
+        log_limited(&limit, LOG_LEVEL_ERROR, "a user's home is a region that no catalogue knows",
+                    LOG_TEXT("home", home));
+        question_unsure(question);
+        return;
+    }
+    directory_learn(directory->cache, question_user(question), &known,
+                    loop_now_ms(directory->settings.loop));
+    question_tell(question, EDGE_FOUND, region, true);
+}
+
+static void question_claim(struct question *question)
+{
+    struct edge_directory *directory = question->directory;
+    const struct catalogue_region *here = directory->settings.region;
+    struct text user = question_user(question);
+    uint32_t shard = hash_shard(user, here->shards);
+    struct buffer bytes = {0};
+    struct wire_frame_writer writer;
+    if (question->claim == 0)
+        question->claim = ++directory->claims;
+    wire_frame_begin(&writer, &bytes,
+                     &(struct wire_frame){.shard = (uint16_t)shard,
+                                          .region = text_of(here->name),
+                                          .from = text_of(directory->settings.edge->name)});
+    wire_entry_write(&writer, &(struct wire_entry){.kind = WIRE_CLAIM,
+                                                   .claim = {.request = question->claim,
+                                                             .user = user,
+                                                             .home = text_of(here->name)}});
+    if (wire_frame_end(&writer) == 0) {
+        struct wire_name subject = wire_hub_subject(here->name, shard, "claim");
+        /* A claim that is lost is repeated by the tick. */
+        (void)!bus_publish(directory->settings.bus, subject.text, NULL, bytes.data, bytes.size);
+    }
+    buffer_free(&bytes);
+    question->again_ms = loop_now_ms(directory->settings.loop) + CLAIM_REPEAT_MS;
+}
+
+/* The mirror is current and has no such user. */
+static void question_unknown(struct question *question)
+{
+    bool claimed = false;
+    list_each (node, &question->waiting)
+        claimed = claimed || container_of(node, struct edge_lookup, link)->claim;
+    if (claimed)
+        question_claim(question);
+    question_tell(question, EDGE_NOT_FOUND, 0, false);
+}
+
+static bool on_get_answer(struct bus_request *request, enum bus_outcome outcome,
+                          const struct bus_message *message)
+{
+    struct question *question = container_of(request, struct question, get);
+    struct edge_directory *directory = question->directory;
+    int64_t now_ms = loop_now_ms(directory->settings.loop);
+    struct bus_entry entry;
+    struct wire_directory_entry value;
+    int err = outcome == BUS_ANSWER ? bus_entry_read(message, &entry, NULL) : -EAGAIN;
+    if (err == 0 && wire_directory_entry_read(entry.data, entry.size, &value) == 0) {
+        question_found(question, value.home, value.epoch);
+    } else if (err == -ENOENT) {
+        if (directory_learn_absent(directory->cache, question_user(question), now_ms) ==
+            DIRECTORY_UNKNOWN)
+            question_unknown(question);
+        else
+            question_unsure(question);
+    } else {
+        question->again_ms = now_ms + RETRY_MS;
+    }
+    return false;
+}
+
+static void question_ask(struct question *question)
+{
+    struct edge_directory *directory = question->directory;
+    struct wire_name subject = wire_directory_subject(question_user(question));
+    int err = bus_get_last(directory->settings.bus, &question->get, WIRE_DIRECTORY_STREAM,
+                           subject.text, GET_TIMEOUT_MS);
+    question->again_ms = err == 0 || err == -EBUSY
+                             ? INT64_MAX
+                             : loop_now_ms(directory->settings.loop) + RETRY_MS;
+}
+
+static struct question *question_new(struct edge_directory *directory, struct text user)
+{
+    struct question *question = calloc(1, sizeof *question + user.size);
+    if (question == NULL)
+        return NULL;
+    question->directory = directory;
+    question->since_ms = loop_now_ms(directory->settings.loop);
+    question->user_size = (uint8_t)user.size;
+    memcpy(question->user, user.data, user.size);
+    question->get.on_answer = on_get_answer;
+    list_init(&question->waiting);
+    list_push(&directory->open, &question->open);
+    HASH_ADD_KEYPTR(hh, directory->questions, question->user, question->user_size, question);
+    return question;
+}
+
+static void question_wait(struct question *question, struct edge_lookup *lookup)
+{
+    list_push(&question->waiting, &lookup->link);
+    lookup->directory = question->directory;
+    question->directory->waiting++;
+}
+
+/* What the cache says, when nobody waits for this user. */
+static int edge_directory_recall(struct edge_directory *directory, struct text user,
+                                 const struct edge_lookup *lookup, enum edge_found *ret_found,
+                                 size_t *ret_region, bool *ret_claim)
+{
+    struct directory_home home;
+    switch (directory_look_up(directory->cache, user, loop_now_ms(directory->settings.loop),
+                              &home)) {
+    case DIRECTORY_FOUND:
+        if (catalogue_region_index(directory->settings.catalogue, text_of(home.region),
+                                   ret_region) != 0)
+            break;
+        *ret_found = EDGE_FOUND;
+        return 0;
+    case DIRECTORY_UNKNOWN:
+        *ret_claim = lookup->claim;
+        if (lookup->claim)
+            break;
+        *ret_found = EDGE_NOT_FOUND;
+        return 0;
+    case DIRECTORY_UNSURE:
+    case DIRECTORY_ASK:
+        break;
+    }
+    return -EINPROGRESS;
+}
+
+int edge_directory_find(struct edge_directory *directory, struct text user,
+                        struct edge_lookup *lookup, enum edge_found *ret_found, size_t *ret_region)
+{
+    assert(lookup->directory == NULL && text_is_user_id(user));
+    struct question *question;
+    bool claim = false;
+    HASH_FIND(hh, directory->questions, user.data, user.size, question);
+    if (question == NULL && edge_directory_recall(directory, user, lookup, ret_found, ret_region,
+                                                  &claim) == 0)
+        return 0;
+    if (directory->waiting >= directory->settings.edge->directory_waiting_max)
+        return -ENOBUFS;
+    bool made = question == NULL;
+    if (made)
+        question = question_new(directory, user);
+    if (question == NULL)
+        return -ENOMEM;
+    question_wait(question, lookup);
+    if (claim)
+        question_claim(question);
+    else if (made)
+        question_ask(question);
+    return -EINPROGRESS;
+}
+
+bool edge_directory_known(struct edge_directory *directory, struct text user, size_t *ret_region)
+{
+    struct question *question = NULL;
+    struct directory_home home;
+    if (directory->questions != NULL)
+        HASH_FIND(hh, directory->questions, user.data, user.size, question);
+    return question == NULL &&
+           directory_look_up(directory->cache, user, loop_now_ms(directory->settings.loop),
+                             &home) == DIRECTORY_FOUND &&
+           catalogue_region_index(directory->settings.catalogue, text_of(home.region),
+                                  ret_region) == 0;
+}
+
+void edge_directory_cancel(struct edge_lookup *lookup)
+{
+    if (lookup->directory == NULL)
+        return;
+    lookup->directory->waiting--;
+    lookup->directory = NULL;
+    list_remove(&lookup->link); /* a question nobody waits for ends with its answer */
+}
+
+void edge_directory_forget(struct edge_directory *directory, struct text user)
+{
+    directory_forget(directory->cache, user);
+}
+
+void edge_directory_claimed(struct edge_directory *directory, const struct wire_claimed *claimed)
+{
+    struct question *question;
+    HASH_FIND(hh, directory->questions, claimed->user.data, claimed->user.size, question);
+    if (question == NULL || question->claim == 0 || question->claim != claimed->request)
+        return;
+    if (claimed->code == WIRE_OK)
+        question_found(question, claimed->home, claimed->epoch);
+    else if (claimed->code == WIRE_UNSURE || claimed->code == WIRE_REFUSED)
+        question_unsure(question);
+    /* WIRE_BUSY: the claim is repeated by itself. */
+}
+
+static void question_tick(struct question *question, int64_t now_ms)
+{
+    if (list_empty(&question->waiting)) {
+        question_end(question);
+    } else if (now_ms - question->since_ms >= QUESTION_MAX_MS) {
+        question_unsure(question);
+    } else if (now_ms >= question->again_ms) {
+        if (question->claim != 0)
+            question_claim(question);
+        else
+            question_ask(question);
+    }
+}
+
+void edge_directory_tick(struct edge_directory *directory, int64_t now_ms)
+{
+    /* Answering may open new questions, at the end, and ends this one only. */
+    struct list old;
+    list_init(&old);
+    edge_directory_free_ended(directory);
+    for (struct list *node; (node = list_pop(&directory->open)) != NULL;)
+        list_push(&old, node);
+    for (struct list *node; (node = list_pop(&old)) != NULL;) {
+        list_push(&directory->open, node);
+        question_tick(container_of(node, struct question, open), now_ms);
+    }
+    if (now_ms - directory->heartbeat_ms < HEARTBEAT_MS)
+        return;
+    directory->heartbeat_ms = now_ms;
+    (void)!bus_get_last(directory->settings.bus, &directory->heartbeat, WIRE_DIRECTORY_STREAM,
+                        WIRE_DIRECTORY_BEAT, GET_TIMEOUT_MS);
+}
+
+bool edge_directory_is_current(const struct edge_directory *directory, int64_t now_ms)
+{
+    return directory_is_current(directory->cache, now_ms);
+}
+
+size_t edge_directory_waiting(const struct edge_directory *directory)
+{
+    return directory->waiting;
+}

@@ -1,0 +1,17 @@
+/* What edge_http.c and edge_listener.c share of libh2o. */
+#pragma once
+
+/* Without these h2o.h compiles its libuv side in, which is another library. */
+#define H2O_USE_EPOLL 1
+#define H2O_USE_LIBUV 0
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wundef"
+#include <h2o.h>
+#include <h2o/http1.h>
+#pragma GCC diagnostic pop
+
+struct edge_http;
+
+h2o_loop_t *edge_http_loop(struct edge_http *http);
+/* Takes a socket that was just accepted. */
+void edge_http_accept(struct edge_http *http, h2o_socket_t *socket);

@@ -1,0 +1,73 @@
+/* HTTP/1.1 on libh2o: parsing, routes, answers, and the 101 after which a descriptor is ours. No
+ * other file but edge_listener.c knows of libh2o. */
+#pragma once
+
+#include "base/error_text.h"
+#include "base/text.h"
+#include "edge/edge_settings.h"
+#include "loop/loop.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct edge_http;    /* opaque */
+struct edge_request; /* a request that waits for its answer */
+
+struct edge_upgrade { /* what a WebSocket's request said */
+    bool v1;          /* meridian.v1; else plain */
+    struct text user;   /* of the path; empty: the hello says it */
+    struct text device; /* of the query; empty: not given */
+};
+
+struct edge_http_ops {
+    /* 101 was written. Takes `fd`; `bytes` came behind the request, and may be changed in place. */
+    void (*on_upgraded)(void *context, const struct edge_upgrade *upgrade, int fd, uint8_t *bytes,
+                        size_t size);
+    /* POST /api/messages */
+    void (*on_post)(void *context, struct edge_request *request, struct text body);
+    /* GET /api/messages/{user}; the query is still encoded. */
+    void (*on_poll)(void *context, struct edge_request *request, struct text user,
+                    struct text query);
+    /* NULL: ready; else why not, borrowed until the next call. */
+    const char *(*why_not_ready)(void *context);
+    /* NULL: new WebSockets and calls are welcome; else why not. */
+    const char *(*why_not_open)(void *context);
+    size_t (*sessions)(void *context);
+    /* The number of connections has gone down. */
+    void (*on_connection_closed)(void *context);
+};
+
+struct edge_http_settings {
+    struct loop *loop; /* turned by edge_http_run() */
+    const struct edge_settings *edge;
+    const struct edge_http_ops *ops;
+    void *context;
+};
+/* Borrows what the settings point to. */
+MUST_USE struct edge_http *edge_http_new(const struct edge_http_settings *settings,
+                                         struct error_text *reterr_why);
+/* Connections of HTTP that are still open keep their memory. NULL is fine. */
+void edge_http_free(struct edge_http *http);
+/* One turn of both loops: waits, then serves HTTP and what is due in settings->loop. */
+void edge_http_turn(struct edge_http *http);
+/* Connections that are still HTTP's. */
+size_t edge_http_connections(const struct edge_http *http);
+
+/* Who answers a request. */
+struct edge_request_owner {
+    /* The request is over: answered, and the answer `written`, or its connection has gone. */
+    void (*on_gone)(struct edge_request_owner *owner, bool written);
+};
+void edge_request_own(struct edge_request *request, struct edge_request_owner *owner);
+struct edge_answer {
+    int status;
+    struct text json;   /* copied */
+    struct text cursor; /* Meridian-Cursor; empty: none */
+    bool resync;        /* Meridian-Resync: 1 */
+    uint32_t retry_after_ms; /* Retry-After; 0: none */
+};
+/* Once. on_gone() follows, also at once. */
+void edge_request_answer(struct edge_request *request, const struct edge_answer *answer);
+/* {"error": code, "message": message} */
+void edge_request_refuse(struct edge_request *request, int status, const char *code,
+                         const char *message);

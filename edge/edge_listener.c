@@ -1,0 +1,124 @@
+#include "edge/edge_listener.h"
+
+#include "edge/edge_h2o.h"
+#include "log/log.h"
+#include "settings/address.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { ACCEPTS_PER_TURN = 64 };
+
+struct edge_listener {
+    struct edge_http *http;
+    h2o_socket_t *socket;
+    edge_listener_room *room;
+    void *context;
+    bool resting;
+};
+
+static void edge_listener_rest(struct edge_listener *listener)
+{
+    h2o_socket_read_stop(listener->socket);
+    listener->resting = true;
+}
+
+static void on_connections(h2o_socket_t *socket, const char *error)
+{
+    struct edge_listener *listener = socket->data;
+    static struct log_limit limit;
+    for (int i = 0; error == NULL && i < ACCEPTS_PER_TURN; i++) {
+        if (listener->room(listener->context) == 0) {
+            log_limited(&limit, LOG_LEVEL_WARNING,
+                        "the limit of connections is reached, the listener rests");
+            edge_listener_rest(listener);
+            return;
+        }
+        h2o_socket_t *client = h2o_evloop_socket_accept(socket);
+        if (client == NULL)
+            return;
+        edge_http_accept(listener->http, client);
+    }
+}
+
+static int listen_at(const struct addrinfo *at)
+{
+    int on = 1;
+    int low = 16 * 1024;
+    int fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, at->ai_protocol);
+    if (fd < 0)
+        return -errno;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    /* Inherited by what is accepted; see edge_stream.c. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low, sizeof low);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (bind(fd, at->ai_addr, at->ai_addrlen) != 0 || listen(fd, H2O_SOMAXCONN) != 0) {
+        int err = -errno;
+        close(fd);
+        return err;
+    }
+    return fd;
+}
+
+static int listen_on(struct text address, struct error_text *reterr_why)
+{
+    struct settings_address parsed;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    char port[8];
+    if (settings_address_parse(address, &parsed) != 0)
+        return error_text_set(reterr_why, -EINVAL, "'%.*s' is no address", TEXT_ARGS(address));
+    (void)snprintf(port, sizeof port, "%u", parsed.port);
+    int failed = getaddrinfo(parsed.host, port, &hints, &found);
+    if (failed != 0)
+        return error_text_set(reterr_why, -EINVAL, "'%s' is no IP address: %s", parsed.host,
+                              gai_strerror(failed));
+    int fd = listen_at(found);
+    freeaddrinfo(found);
+    if (fd < 0)
+        return error_text_set(reterr_why, fd, "cannot listen on %.*s: %s", TEXT_ARGS(address),
+                              strerror(-fd));
+    return fd;
+}
+
+struct edge_listener *edge_listener_open(struct edge_http *http, struct text address,
+                                         edge_listener_room *room, void *context,
+                                         struct error_text *reterr_why)
+{
+    int fd = listen_on(address, reterr_why);
+    struct edge_listener *listener = fd < 0 ? NULL : calloc(1, sizeof *listener);
+    if (listener == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return NULL;
+    }
+    listener->http = http;
+    listener->room = room;
+    listener->context = context;
+    listener->socket =
+        h2o_evloop_socket_create(edge_http_loop(http), fd, H2O_SOCKET_FLAG_DONT_READ);
+    listener->socket->data = listener;
+    h2o_socket_read_start(listener->socket, on_connections);
+    return listener;
+}
+
+void edge_listener_close(struct edge_listener *listener)
+{
+    if (listener == NULL)
+        return;
+    h2o_socket_close(listener->socket);
+    free(listener);
+}
+
+void edge_listener_resume(struct edge_listener *listener)
+{
+    if (listener == NULL || !listener->resting || listener->room(listener->context) == 0)
+        return;
+    listener->resting = false;
+    h2o_socket_read_start(listener->socket, on_connections);
+}

@@ -1,0 +1,24 @@
+/* The listening socket of an edge. It rests while the edge holds as many connections as it may: the
+ * kernel keeps what comes meanwhile, and a process at its limit does not spin. */
+#pragma once
+
+#include "base/error_text.h"
+#include "base/macros.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct edge_http;
+struct edge_listener; /* opaque */
+
+/* How many connections may still be accepted now. */
+typedef size_t edge_listener_room(void *context);
+
+/* NULL with the reason: bad address, in use... */
+MUST_USE struct edge_listener *edge_listener_open(struct edge_http *http, struct text address,
+                                                  edge_listener_room *room, void *context,
+                                                  struct error_text *reterr_why);
+void edge_listener_close(struct edge_listener *listener); /* NULL is fine */
+/* There may be room again. */
+void edge_listener_resume(struct edge_listener *listener);

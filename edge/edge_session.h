@@ -1,0 +1,109 @@
+/* A WebSocket of a client, from the 101 to its end: who it is, where it is attached, what it is told.
+ * What the frames look like is a dialect's: meridian.v1 (edge_v1.h) or plain (edge_plain.h).
+ *
+ *   HELLO      -> FINDING     who it is was said (plain: by the path)
+ *   FINDING    -> ATTACHING   the home is known
+ *   ATTACHING  -> OPEN        the owner has answered: welcome
+ *   ATTACHING, OPEN -> FINDING   the owner says that the user's home is elsewhere
+ *   any        -> CLOSING     a close frame was written; input is thrown away
+ *   any        -> DEAD        the stream is closed; freed at the end of the turn
+ *
+ * A session in FINDING or later may send; deliveries come when it is OPEN. */
+#pragma once
+
+#include "base/buffer.h"
+#include "edge/edge_dispatch.h"
+#include "edge/edge_http.h"
+#include "edge/edge_stream.h"
+#include "edge/edge_ws.h"
+
+struct edge_session;
+struct edge_sessions; /* opaque: all of an edge */
+
+struct edge_sessions_settings {
+    struct loop *loop;
+    const struct edge_settings *edge;
+    const struct catalogue *catalogue;
+    struct edge_directory *directory;
+    struct edge_dispatch *dispatch;
+    struct edge_home *home;
+    void (*on_closed)(void *context); /* the count has gone down */
+    void *context;
+};
+MUST_USE struct edge_sessions *edge_sessions_new(const struct edge_sessions_settings *settings);
+void edge_sessions_free(struct edge_sessions *sessions); /* closes what is left */
+/* Takes `fd`; closes it when memory is short. `bytes` came first, and may be changed. */
+void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrade *upgrade, int fd,
+                        uint8_t *bytes, size_t size);
+size_t edge_sessions_count(const struct edge_sessions *sessions);
+/* Pings, time-outs, slow readers. About twice a second. */
+void edge_sessions_tick(struct edge_sessions *sessions, int64_t now_ms);
+/* Tells all that this edge goes, and where the time is: `reconnect_ms` to spread over. */
+void edge_sessions_goaway(struct edge_sessions *sessions, const char *reason, int64_t reconnect_ms);
+void edge_sessions_close_all(struct edge_sessions *sessions, uint16_t code, const char *reason);
+
+enum edge_session_state {
+    EDGE_SESSION_HELLO,
+    EDGE_SESSION_FINDING,
+    EDGE_SESSION_ATTACHING,
+    EDGE_SESSION_OPEN,
+    EDGE_SESSION_CLOSING,
+    EDGE_SESSION_DEAD,
+};
+
+/* How a dialect reads and writes. Rows may be NULL where it has nothing to say. */
+struct edge_dialect {
+    void (*on_text)(struct edge_session *session, struct text text);
+    void (*on_outcome)(struct edge_session *session, const struct edge_outcome *outcome);
+    void (*on_deliver)(struct edge_session *session, const struct wire_deliver *deliver);
+    void (*on_flushed)(struct edge_session *session); /* all output is in the socket */
+    void (*on_welcome)(struct edge_session *session, const struct wire_attached *attached);
+    void (*on_resync)(struct edge_session *session);
+    void (*on_confirmed)(struct edge_session *session);
+    void (*on_gap)(struct edge_session *session, const struct wire_gap *gap);
+    void (*on_reachable)(struct edge_session *session, bool reachable);
+    void (*on_goaway)(struct edge_session *session, const char *reason, int64_t reconnect_ms);
+    void (*on_no_hello)(struct edge_session *session);
+};
+
+/* For dialects. */
+
+struct edge_session {
+    struct edge_stream stream;
+    struct edge_ws ws;
+    struct edge_attach attach;
+    struct edge_sender sender;
+    struct edge_sessions *sessions;
+    const struct edge_dialect *dialect;
+    struct finding *finding; /* while the directory is asked */
+    struct list wheel;
+    char *names; /* user, then device; NULL before the hello */
+    uint32_t begun_ms;  /* low bits of the time: when it came */
+    uint32_t heard_ms;  /* the client's last sign of life */
+    uint32_t active_ms; /* the last message, either way */
+    uint8_t state;      /* enum edge_session_state */
+    bool welcomed;
+    bool pinged;
+};
+
+struct edge_hello {
+    struct text user;
+    struct text device;
+    uint8_t flags; /* WIRE_ATTACH_... */
+    uint32_t epoch;
+    uint64_t seq;
+};
+/* Says who it is; once. The texts are copied. */
+void edge_session_identify(struct edge_session *session, const struct edge_hello *hello);
+/* Writes a text frame. */
+void edge_session_write(struct edge_session *session, struct text json);
+/* Writes a close frame and waits for the client's; nothing else is written or read any more. */
+void edge_session_close(struct edge_session *session, uint16_t code, const char *reason);
+void edge_session_send(struct edge_session *session, struct edge_letter *letter);
+/* Of the path of a meridian.v1 WebSocket: who the hello must be; empty: anybody. */
+struct text edge_session_user(const struct edge_session *session);
+struct text edge_session_device(const struct edge_session *session);
+const struct edge_sessions_settings *edge_session_shared(const struct edge_session *session);
+/* A buffer to write JSON in, empty; shared by all sessions, so for one frame at a time. */
+struct buffer *edge_session_scratch(struct edge_session *session);
+const char *edge_session_home(const struct edge_session *session); /* a region's name */

@@ -1,0 +1,178 @@
+#include "edge/edge_settings.h"
+
+#include "catalogue/catalogue.h"
+#include "wire/batch.h"
+#include "wire/record.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define KIB(n) ((uint64_t)(n)*1024)
+#define MIB(n) (KIB(n) * 1024)
+#define SECONDS(n) ((uint64_t)(n)*1000)
+#define HOURS(n) (SECONDS(n) * 3600)
+
+static const char *const edge_log_levels[] = {"error", "warning", "info", "debug", NULL};
+static const char *const edge_identities[] = {"trust", NULL};
+
+#define TEXT_ROW(member, key, least, doc)                                                          \
+    SETTING_TEXT(struct edge_settings, member, key, "", least, doc)
+#define U32(member, ...) SETTING_U32(struct edge_settings, member, __VA_ARGS__)
+#define BYTES(member, ...) SETTING_BYTES(struct edge_settings, member, __VA_ARGS__)
+#define DURATION(member, ...) SETTING_DURATION(struct edge_settings, member, __VA_ARGS__)
+
+/* clang-format off */
+const struct setting edge_settings_table[] = {
+    SETTING_TEXT_VALID(struct edge_settings, region, "region", "", 0, text_is_region_name,
+        "a region's name: 1 to 16 of a-z, 0-9 and -", "Region of the catalogue that this edge is in; usually given by --region."),
+    SETTING_TEXT_VALID(struct edge_settings, name, "name", "", 0, text_is_process_name,
+        "a process's name: 1 to 32 of a-z, 0-9 and -", "Name of this edge, unique over all regions; usually given by --name."),
+    SETTING_TEXT_VALID(struct edge_settings, listen, "listen", "", 0, settings_is_address,
+        SETTINGS_RULE_ADDRESS, "Where clients connect; empty: what the catalogue says of this edge."),
+    SETTING_ENUM(struct edge_settings, log_level, "log.level", 2, edge_log_levels,
+        "Least severe events that are logged: error, warning, info or debug."),
+    SETTING_ENUM(struct edge_settings, identity, "identity", EDGE_IDENTITY_TRUST, edge_identities,
+        "Who says who a client is. trust: the client itself; only on loopback addresses."),
+
+    TEXT_ROW(nats_urls, "nats.urls", 0, "Comma-separated nats:// addresses; empty: the region's nodes of the catalogue."),
+    TEXT_ROW(nats_user, "nats.user", 0, "User at NATS; empty: none."),
+    TEXT_ROW(nats_password, "nats.password", 0, "Password at NATS."),
+    BYTES(nats_pending_max, "nats.pending_max", MIB(8), KIB(64), MIB(256),
+        "Output to NATS that its socket has not taken yet; past it publishes wait."),
+
+    U32(sessions_max, "limits.sessions_max", 50000, 1, 1000000,
+        "Connections of clients; at the limit the listener rests until one goes."),
+    U32(requests_max, "limits.requests_max", 4096, 1, 100000,
+        "HTTP requests waiting for an answer; one more is answered 503."),
+    BYTES(message_max, "limits.message_max", KIB(96), KIB(1), KIB(512),
+        "A WebSocket message or a request's body; a larger one closes with 1009 or is answered 413."),
+    BYTES(body_max, "limits.body_max", KIB(64), 64, WIRE_BODY_MAX,
+        "The body of a message to a user; a larger one is rejected as too_large."),
+    U32(recipients_max, "limits.recipients_max", WIRE_RECIPIENTS_MAX, 1, WIRE_RECIPIENTS_MAX,
+        "Recipients of one send."),
+    U32(ttl_max_s, "limits.ttl_max_s", 7 * 24 * 3600, 1, 366 * 24 * 3600,
+        "The longest time to live a send may ask for, in seconds."),
+    BYTES(pending_max, "limits.pending_max", KIB(256), KIB(16), MIB(64),
+        "Output a client has not taken, judged after trying to write; past it the client is closed with 4000."),
+    U32(sends_max, "limits.sends_max", 1024, 1, 100000,
+        "Sends of one connection without an outcome; at the limit its socket is not read."),
+    U32(polls_max, "limits.polls_max", 1024, 1, 100000,
+        "Requests that read a mailbox at one time; one more is answered 503."),
+    U32(poll_messages_max, "limits.poll_messages_max", 256, 1, 256,
+        "Messages in the answer to one such request."),
+    DURATION(poll_wait_max_ms, "limits.poll_wait_max", SECONDS(60), 0, SECONDS(600),
+        "The longest wait= such a request may ask for."),
+
+    DURATION(hello_timeout_ms, "times.hello_timeout", SECONDS(5), 100, SECONDS(60),
+        "How long a connection may stay without its hello."),
+    DURATION(heartbeat_ms, "times.heartbeat", SECONDS(30), SECONDS(1), SECONDS(3600),
+        "How often a silent client is pinged; after two without a sign of life it is closed."),
+    DURATION(idle_ms, "times.idle", 0, 0, HOURS(24 * 7),
+        "A client that neither sends nor receives a message for so long is closed with 4001; 0: never."),
+    DURATION(progress_ms, "times.progress", SECONDS(10), 100, SECONDS(600),
+        "A client that takes none of its pending output for so long is closed with 4000."),
+    DURATION(close_ms, "times.close", SECONDS(2), 100, SECONDS(60),
+        "How long a closed client may take to end its side."),
+    DURATION(drain_ms, "times.drain", SECONDS(5), 0, SECONDS(60),
+        "How long a stopping edge waits for the outcome of what it has sent."),
+
+    U32(queue_records_max, "outbound.records_max", 16384, 1, 1000000,
+        "Sends waiting for one shard; one more is rejected as busy."),
+    BYTES(queue_bytes_max, "outbound.bytes_max", MIB(8), KIB(512), MIB(1024),
+        "Bytes of them."),
+    DURATION(pace_max_ms, "outbound.pace_max", 5, 0, 1000,
+        "The widest spacing of two publishes to a busy shard; the edge chooses up to it."),
+    DURATION(resend_ms, "outbound.resend", SECONDS(1), 50, SECONDS(60),
+        "A batch not acknowledged for so long is published again, byte for byte."),
+    DURATION(answer_ms, "outbound.answer", SECONDS(10), 100, SECONDS(60),
+        "How long a POST waits for its outcome before it is answered as unknown."),
+    U32(full_permille, "outbound.full_permille", 850, 1, 1000,
+        "Use of a log or outbox from which on sends to it are rejected as storage_full."),
+    DURATION(backlog_ms, "outbound.backlog", HOURS(48), SECONDS(1), HOURS(24 * 30),
+        "Age of the oldest batch on its way to a region from which on sends are rejected as home_backlogged."),
+    DURATION(lag_max_ms, "outbound.lag_max", SECONDS(2), 10, SECONDS(600),
+        "Lag of a shard of this region from which on sends are rejected as busy."),
+
+    U32(directory_users_max, "directory.users_max", 200000, 1, 50000000,
+        "Users whose home is remembered."),
+    U32(directory_waiting_max, "directory.waiting_max", 20000, 1, 1000000,
+        "Sends and connections waiting for the directory; one more is rejected as busy."),
+    BYTES(directory_waiting_bytes, "directory.waiting_bytes", MIB(16), KIB(64), MIB(1024),
+        "Bytes of those sends."),
+    SETTINGS_END,
+};
+/* clang-format on */
+
+bool edge_settings_is_loopback(struct text host)
+{
+    char name[SETTINGS_HOST_MAX + 1];
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (text_put(name, sizeof name, host) != 0)
+        return false;
+    if (inet_pton(AF_INET, name, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == 127;
+    if (inet_pton(AF_INET6, name, &v6) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&v6);
+    return false;
+}
+
+struct text edge_settings_listen(const struct edge_settings *settings,
+                                 const struct catalogue *catalogue)
+{
+    const struct catalogue_edge *self = catalogue_edge(catalogue, text_of(settings->name), NULL);
+    if (settings->listen[0] == '\0' && self != NULL)
+        return text_of(self->listen);
+    return text_of(settings->listen);
+}
+
+static int edge_settings_fit_name(const struct edge_settings *settings,
+                                  const struct catalogue *catalogue, struct error_text *reterr_why)
+{
+    const struct catalogue_region *region;
+    const struct catalogue_edge *self =
+        catalogue_edge(catalogue, text_of(settings->name), &region);
+    if (catalogue_region(catalogue, text_of(settings->region)) == NULL)
+        return error_text_set(reterr_why, -EINVAL, "'region' is '%s', must be one of the catalogue",
+                              settings->region);
+    /* Hubs answer an edge by the region that the catalogue gives it. */
+    if (self == NULL || !text_equal(text_of(region->name), text_of(settings->region)))
+        return error_text_set(reterr_why, -EINVAL,
+                              "'name' is '%s', must be an edge of region '%s' in the catalogue",
+                              settings->name, settings->region);
+    return 0;
+}
+
+static int edge_settings_fit_listen(const struct edge_settings *settings, struct text listen,
+                                    struct error_text *reterr_why)
+{
+    struct settings_address address;
+    if (settings_address_parse(listen, &address) != 0)
+        return error_text_set(reterr_why, -EINVAL,
+                              "'listen' is '%.*s', must be " SETTINGS_RULE_ADDRESS,
+                              TEXT_ARGS(listen));
+    if (settings->identity == EDGE_IDENTITY_TRUST &&
+        !edge_settings_is_loopback(text_of(address.host)))
+        return error_text_set(reterr_why, -EINVAL,
+                              "'listen' is '%.*s', must be a loopback address (127.0.0.0/8 or "
+                              "::1) while 'identity' is trust: anyone could be anyone there",
+                              TEXT_ARGS(listen));
+    return 0;
+}
+
+int edge_settings_fit(const struct edge_settings *settings, const struct catalogue *catalogue,
+                      struct error_text *reterr_why)
+{
+    int err = edge_settings_fit_name(settings, catalogue, reterr_why);
+    if (err == 0)
+        err = edge_settings_fit_listen(settings, edge_settings_listen(settings, catalogue),
+                                       reterr_why);
+    if (err == 0 && settings->body_max > settings->message_max)
+        err = error_text_set(reterr_why, -EINVAL,
+                             "'limits.body_max' is %llu, must be at most 'limits.message_max', "
+                             "which is %llu",
+                             (unsigned long long)settings->body_max,
+                             (unsigned long long)settings->message_max);
+    return err;
+}

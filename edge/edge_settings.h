@@ -1,0 +1,68 @@
+/* What an operator may set for an edge; the rows are in edge_settings.c. */
+#pragma once
+
+#include "base/error_text.h"
+#include "base/text.h"
+#include "settings/address.h"
+#include "settings/settings.h"
+
+#include <stdint.h>
+
+enum edge_identity { EDGE_IDENTITY_TRUST };
+
+struct edge_settings {
+    char region[TEXT_REGION_MAX + 1];
+    char name[TEXT_PROCESS_MAX + 1];
+    char listen[SETTINGS_ADDRESS_SIZE]; /* empty: as the catalogue says */
+    unsigned log_level;                 /* enum log_level */
+    unsigned identity;                  /* enum edge_identity */
+    char nats_urls[1024];               /* empty: as the catalogue says */
+    char nats_user[64];
+    char nats_password[128];
+    uint64_t nats_pending_max;
+
+    uint32_t sessions_max;
+    uint32_t requests_max;
+    uint64_t message_max;
+    uint64_t body_max;
+    uint32_t recipients_max;
+    uint32_t ttl_max_s;
+    uint64_t pending_max;
+    uint32_t sends_max;
+    uint32_t polls_max;
+    uint32_t poll_messages_max;
+    int64_t poll_wait_max_ms;
+
+    int64_t hello_timeout_ms;
+    int64_t heartbeat_ms;
+    int64_t idle_ms;
+    int64_t progress_ms;
+    int64_t close_ms;
+    int64_t drain_ms;
+
+    uint32_t queue_records_max;
+    uint64_t queue_bytes_max;
+    int64_t pace_max_ms;
+    int64_t resend_ms;
+    int64_t answer_ms;
+    uint32_t full_permille;
+    int64_t backlog_ms;
+    int64_t lag_max_ms;
+
+    uint32_t directory_users_max;
+    uint32_t directory_waiting_max;
+    uint64_t directory_waiting_bytes;
+};
+
+extern const struct setting edge_settings_table[];
+
+/* What no row can say by itself: the edge stands in the catalogue, and the rules between settings.
+ * -EINVAL with the reason. */
+struct catalogue;
+MUST_USE int edge_settings_fit(const struct edge_settings *settings,
+                               const struct catalogue *catalogue, struct error_text *reterr_why);
+/* Where it listens: the setting, or what the catalogue says of it. Borrowed from either. */
+struct text edge_settings_listen(const struct edge_settings *settings,
+                                 const struct catalogue *catalogue);
+/* An address of 127.0.0.0/8, or ::1: only this machine can reach it. */
+bool edge_settings_is_loopback(struct text host);
