@@ -1,0 +1,117 @@
+#include "cli/commands.h"
+
+#include "cli/provision.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define OPTION_CATALOGUE                                                                           \
+    {                                                                                              \
+        "catalogue", "FILE", "The catalogue of regions (config/regions.yaml)."                     \
+    }
+
+static int run_help(const struct cli_arguments *arguments);
+
+const struct cli_command cli_commands[] = {
+    {.name = "provision",
+     .operands = "",
+     .summary = "Makes the streams and buckets of a catalogue and begins its logs.",
+     .help = "Twice changes nothing. A stream with other settings than expected is named field by\n"
+             "field and left alone, and so is everything else then. When retention or limits of\n"
+             "the catalogue have changed, each log gets a new config record.",
+     .options = {OPTION_CATALOGUE,
+                 {"check", NULL, "Only tells what is missing; exit code 1 when something is."}},
+     .run = cli_provision},
+    {.name = "help",
+     .operands = "[COMMAND]",
+     .summary = "Tells what there is, or how one command is used.",
+     .operands_max = 2,
+     .run = run_help},
+    {.name = NULL},
+};
+
+static void print_overview(FILE *out)
+{
+    fprintf(out, "usage: meridian COMMAND [options] [arguments]\n\n"
+                 "The command of Meridian, a geo-distributed message relay.\n\n");
+    for (const struct cli_command *command = cli_commands; command->name != NULL; command++)
+        fprintf(out, "  %-14s %s\n", command->name, command->summary);
+    fprintf(out, "\n`meridian help COMMAND` tells more.\n");
+}
+
+static int print_help(const struct cli_command *command)
+{
+    struct buffer text = {0};
+
+    cli_command_help(command, &text);
+    fwrite(text.data, 1, text.size, stdout);
+    buffer_free(&text);
+    return CLI_OK;
+}
+
+/* "dev" alone, or "directory": which commands begin so? */
+static bool print_group(const char *word)
+{
+    bool any = false;
+    for (const struct cli_command *command = cli_commands; command->name != NULL; command++) {
+        size_t size = strlen(word);
+        if (strncmp(command->name, word, size) == 0 && command->name[size] == ' ') {
+            fprintf(stderr, "  meridian %-16s %s\n", command->name, command->summary);
+            any = true;
+        }
+    }
+    return any;
+}
+
+static int refuse(int argc, char *const *argv)
+{
+    if (argc == 1 && print_group(argv[0]))
+        return CLI_USAGE;
+    fprintf(stderr, "meridian: unknown command '%s%s%s'; `meridian help` tells what there is\n",
+            argv[0], argc > 1 && argv[1][0] != '-' ? " " : "",
+            argc > 1 && argv[1][0] != '-' ? argv[1] : "");
+    return CLI_USAGE;
+}
+
+static int run_help(const struct cli_arguments *arguments)
+{
+    int argc = (int)arguments->operand_count, words;
+    char *argv[CLI_OPERANDS_MAX];
+
+    if (argc == 0) {
+        print_overview(stdout);
+        return CLI_OK;
+    }
+    memcpy(argv, arguments->operands, sizeof argv);
+    const struct cli_command *command = cli_command_find(cli_commands, argc, argv, &words);
+    return command == NULL ? refuse(argc, argv) : print_help(command);
+}
+
+int cli_run(int argc, char *const *argv)
+{
+    struct cli_arguments arguments;
+    struct error_text why = {0};
+    int words = 0;
+
+    if (argc == 0) {
+        print_overview(stderr);
+        return CLI_USAGE;
+    }
+    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {
+        print_overview(stdout);
+        return CLI_OK;
+    }
+    if (strcmp(argv[0], "--version") == 0) {
+        printf("meridian %s\n", MERIDIAN_VERSION);
+        return CLI_OK;
+    }
+    const struct cli_command *command = cli_command_find(cli_commands, argc, argv, &words);
+    if (command == NULL)
+        return refuse(argc, argv);
+    if (cli_arguments_parse(command, argc - words, argv + words, &arguments, &why) < 0) {
+        fprintf(stderr, "meridian %s: %s; `meridian help %s` tells more\n", command->name, why.text,
+                command->name);
+        return CLI_USAGE;
+    }
+    return arguments.help ? print_help(command) : command->run(&arguments);
+}

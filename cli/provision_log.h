@@ -1,0 +1,36 @@
+/* The first records of logs and outboxes: genesis, and for a log its config. */
+#pragma once
+
+#include "cli/jetstream.h"
+#include "cli/stream_notes.h"
+#include "cli/streams.h"
+
+/* What is known of a stream of the plan. */
+struct cli_found {
+    bool there;
+    uint64_t last; /* its last position */
+    struct cli_notes notes;
+};
+
+struct cli_beginner {
+    struct cli_jetstream *js;
+    const struct catalogue *catalogue;
+    bool check;     /* count, but write nothing */
+    size_t records; /* written, or to be written */
+};
+
+/* Makes up the notes of a stream that is about to be made: incarnation, dedupe key. */
+void cli_found_begin(struct cli_found *found, const struct cli_stream *stream);
+
+/* Writes what is missing, and refuses a log or outbox that was begun for another region or number
+ * of shards. All logs of a region have the same `dedupe_key`. */
+MUST_USE int cli_begin_log(struct cli_beginner *beginner, const struct cli_stream *stream,
+                           struct cli_found *found, const uint8_t dedupe_key[16],
+                           struct error_text *reterr_why);
+MUST_USE int cli_begin_outbox(struct cli_beginner *beginner, const struct cli_stream *stream,
+                              const struct cli_found *found, struct error_text *reterr_why);
+
+/* Compares a genesis with what the stream should have begun with. -EINVAL with the reason. Pure. */
+MUST_USE int cli_genesis_check(const struct wire_genesis *genesis,
+                               const struct wire_genesis *wanted, const char *stream,
+                               struct error_text *reterr_why);

@@ -1,0 +1,66 @@
+/* What the streams of a catalogue should be, and what a stream that is there has instead. Pure:
+ * configurations come and go as JSON. */
+#pragma once
+
+#include "base/buffer.h"
+#include "catalogue/catalogue.h"
+#include "wire/names.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum cli_stream_kind {
+    CLI_STREAM_LOG,
+    CLI_STREAM_OUTBOX,
+    CLI_STREAM_CHECKPOINTS,
+    CLI_STREAM_BUCKET,
+    CLI_STREAM_MIRROR, /* of a bucket; made after it */
+};
+
+struct cli_stream {
+    enum cli_stream_kind kind;
+    const struct catalogue_region *region;      /* where it is placed */
+    const struct catalogue_region *destination; /* of an outbox, else NULL */
+    unsigned shard;                             /* of a log */
+    struct wire_name name;
+    struct wire_name subjects; /* empty for a mirror */
+    struct wire_name mirror;   /* the origin of a mirror, else empty */
+    const char *retention;
+    const char *storage;
+    const char *discard;
+    const char *cluster;
+    int64_t max_age_ns;
+    int64_t max_bytes;
+    int64_t max_per_subject;
+    int64_t replicas;
+    bool deny_delete;
+    bool deny_purge;
+    bool allow_direct;
+    bool allow_rollup;
+    bool mirror_direct;
+};
+
+struct cli_plan {
+    struct cli_stream *streams;
+    size_t count;
+};
+
+/* Every stream, in the order in which they are to be made. Borrows the catalogue. -ENOMEM. */
+MUST_USE int cli_plan_init(struct cli_plan *plan, const struct catalogue *catalogue);
+void cli_plan_done(struct cli_plan *plan);
+/* What the streams of a region reserve on the disks of its nodes, replicas included. */
+uint64_t cli_plan_bytes(const struct cli_plan *plan, const struct catalogue_region *region);
+
+/* The shards of the region whose users' messages a log or an outbox holds. */
+unsigned cli_stream_shards(const struct cli_stream *stream);
+/* The retention of a log in seconds becomes the age at which its messages go. */
+int64_t cli_log_max_age_ns(uint32_t retention_s);
+
+/* The configuration as JetStream's API takes it. `metadata` is a JSON object, or empty. */
+void cli_stream_write(const struct cli_stream *stream, struct text metadata, struct buffer *out);
+/* Compares with the `config` that JetStream reports, and appends one line for each field that
+ * differs: "max_bytes is 1048576, should be 268435456". Returns how many; -EBADMSG when it is no
+ * configuration. What JetStream adds of its own is not looked at, nor is the metadata. */
+MUST_USE int cli_stream_drift(const struct cli_stream *stream, struct text config,
+                              struct buffer *out);
