@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 
+#include "cli/dev.h"
 #include "cli/provision.h"
 
 #include <stdio.h>
@@ -8,6 +9,10 @@
 #define OPTION_CATALOGUE                                                                           \
     {                                                                                              \
         "catalogue", "FILE", "The catalogue of regions (config/regions.yaml)."                     \
+    }
+#define OPTION_DATA                                                                                \
+    {                                                                                              \
+        "data", "DIR", "Where it keeps its data (~/.local/state/meridian/dev)."                    \
     }
 
 static int run_help(const struct cli_arguments *arguments);
@@ -22,6 +27,26 @@ const struct cli_command cli_commands[] = {
      .options = {OPTION_CATALOGUE,
                  {"check", NULL, "Only tells what is missing; exit code 1 when something is."}},
      .run = cli_provision},
+    {.name = "dev up",
+     .operands = "",
+     .summary = "Brings up the regions of a catalogue on this machine.",
+     .help =
+         "Starts NATS servers, provisions, starts hubs and edges, waits until all are ready and\n"
+         "prints the address of each edge. What dies is started again.",
+     .options = {{"config", "FILE", "The catalogue of regions (config/regions.yaml)."},
+                 OPTION_DATA,
+                 {"foreground", NULL, "Stays, until it is stopped by ^C."}},
+     .run = cli_dev_up},
+    {.name = "dev down",
+     .operands = "",
+     .summary = "Stops what `meridian dev up` has started, and waits until it is gone.",
+     .options = {OPTION_DATA},
+     .run = cli_dev_down},
+    {.name = "dev status",
+     .operands = "",
+     .summary = "Tells what runs here, and who owns which shard.",
+     .options = {OPTION_DATA},
+     .run = cli_dev_status},
     {.name = "help",
      .operands = "[COMMAND]",
      .summary = "Tells what there is, or how one command is used.",
@@ -30,13 +55,22 @@ const struct cli_command cli_commands[] = {
     {.name = NULL},
 };
 
+static const char worked_example[] =
+    "An example, three regions on this machine:\n"
+    "\n"
+    "  meridian dev up                                 prints the address of each edge\n"
+    "  meridian listen --user bob --edge http://127.0.30.1:8080 &\n"
+    "  meridian send --from alice --to bob 'hello bob'\n"
+    "  meridian where bob                              his home region, his shard, who serves it\n"
+    "  meridian dev down\n";
+
 static void print_overview(FILE *out)
 {
     fprintf(out, "usage: meridian COMMAND [options] [arguments]\n\n"
                  "The command of Meridian, a geo-distributed message relay.\n\n");
     for (const struct cli_command *command = cli_commands; command->name != NULL; command++)
         fprintf(out, "  %-14s %s\n", command->name, command->summary);
-    fprintf(out, "\n`meridian help COMMAND` tells more.\n");
+    fprintf(out, "\n`meridian help COMMAND` tells more. %s", worked_example);
 }
 
 static int print_help(const struct cli_command *command)

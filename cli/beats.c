@@ -1,0 +1,201 @@
+#include "cli/beats.h"
+
+#include "base/clock.h"
+#include "wire/names.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LISTEN_MS = 2500, CONNECT_MS = 2000 };
+
+/* Where the region's first shard, or edge, stands in the array of all. */
+static size_t first_shard(const struct catalogue *catalogue, const struct catalogue_region *region)
+{
+    size_t at = 0;
+    for (const struct catalogue_region *r = catalogue->regions; r != region; r++)
+        at += r->shards;
+    return at;
+}
+
+static size_t first_edge(const struct catalogue *catalogue, const struct catalogue_region *region)
+{
+    size_t at = 0;
+    for (const struct catalogue_region *r = catalogue->regions; r != region; r++)
+        at += r->edge_count;
+    return at;
+}
+
+/* The region in beat.hub.<r>.<s> or beat.edge.<r>.<edge>. */
+static const struct catalogue_region *region_of(const struct catalogue *catalogue,
+                                                struct text subject)
+{
+    const char *at = subject.data, *end = subject.data + subject.size;
+    for (int dots = 0; dots < 2; dots++) {
+        at = memchr(at, '.', (size_t)(end - at));
+        if (at++ == NULL)
+            return NULL;
+    }
+    const char *dot = memchr(at, '.', (size_t)(end - at));
+    return dot == NULL ? NULL : catalogue_region(catalogue, (struct text){at, (size_t)(dot - at)});
+}
+
+static void on_hub_beat(void *context, const struct bus_message *message)
+{
+    struct cli_beats *beats = context;
+    const struct catalogue_region *region = region_of(beats->catalogue, message->subject);
+    struct wire_hub_beat beat;
+    struct wire_edge_count count;
+
+    if (region == NULL || wire_hub_beat_read(message->data, message->size, &beat) < 0 ||
+        beat.shard >= region->shards)
+        return;
+    struct cli_shard_beat *shard =
+        &beats->shards[first_shard(beats->catalogue, region) + beat.shard];
+    if (shard->heard && beat.generation < shard->generation)
+        return; /* a deposed owner that does not know it yet */
+    *shard = (struct cli_shard_beat){.heard = true,
+                                     .generation = beat.generation,
+                                     .applied = beat.applied,
+                                     .head = beat.head,
+                                     .lag_ms = beat.lag_ms,
+                                     .log_permille = beat.log_permille};
+    snprintf(shard->hub, sizeof shard->hub, "%.*s", TEXT_ARGS(beat.hub));
+    while (wire_edge_count_next(&beat.edges, &count))
+        shard->attached += count.attached;
+}
+
+static void on_edge_beat(void *context, const struct bus_message *message)
+{
+    struct cli_beats *beats = context;
+    const struct catalogue_region *region;
+    struct wire_edge_beat beat;
+
+    if (wire_edge_beat_read(message->data, message->size, &beat) < 0)
+        return;
+    const struct catalogue_edge *edge = catalogue_edge(beats->catalogue, beat.edge, &region);
+    if (edge == NULL)
+        return;
+    size_t at = first_edge(beats->catalogue, region) + (size_t)(edge - region->edges);
+    beats->edges[at] = (struct cli_edge_beat){.heard = true, .connections = beat.connections};
+}
+
+static bool heard_all(const struct cli_beats *beats)
+{
+    for (size_t i = 0; i < beats->shard_count; i++) {
+        if (!beats->shards[i].heard)
+            return false;
+    }
+    for (size_t i = 0; i < beats->edge_count; i++) {
+        if (!beats->edges[i].heard)
+            return false;
+    }
+    return true;
+}
+
+int cli_beats_listen(struct cli_beats *beats, struct cli_link *link,
+                     const struct catalogue *catalogue, int64_t listen_ms)
+{
+    int64_t until_ms = clock_monotonic_ms() + listen_ms;
+
+    *beats = (struct cli_beats){.catalogue = catalogue};
+    for (size_t i = 0; i < catalogue->region_count; i++) {
+        beats->shard_count += catalogue->regions[i].shards;
+        beats->edge_count += catalogue->regions[i].edge_count;
+    }
+    beats->shards = calloc(beats->shard_count, sizeof *beats->shards);
+    beats->edges = calloc(beats->edge_count, sizeof *beats->edges);
+    struct bus_subscription *hubs = bus_subscribe(link->bus, WIRE_HUB_BEATS, on_hub_beat, beats);
+    struct bus_subscription *edges = bus_subscribe(link->bus, WIRE_EDGE_BEATS, on_edge_beat, beats);
+    bool good = beats->shards != NULL && beats->edges != NULL && hubs != NULL && edges != NULL;
+
+    for (int64_t left = listen_ms; good && left > 0 && !heard_all(beats);
+         left = until_ms - clock_monotonic_ms())
+        loop_turn(link->loop, (int)left);
+    bus_unsubscribe(hubs);
+    bus_unsubscribe(edges);
+    return good ? 0 : -ENOMEM;
+}
+
+void cli_beats_done(struct cli_beats *beats)
+{
+    free(beats->shards);
+    free(beats->edges);
+    *beats = (struct cli_beats){0};
+}
+
+const struct cli_shard_beat *cli_beats_shard(const struct cli_beats *beats,
+                                             const struct catalogue_region *region, unsigned shard)
+{
+    return shard < region->shards ? &beats->shards[first_shard(beats->catalogue, region) + shard]
+                                  : NULL;
+}
+
+static void print_shards(const struct cli_beats *beats, bool *all)
+{
+    printf("%-8s %5s  %-16s %10s %10s %10s %8s %8s\n", "region", "shard", "owner", "generation",
+           "applied", "stored", "lag ms", "devices");
+    for (size_t r = 0; r < beats->catalogue->region_count; r++) {
+        const struct catalogue_region *region = &beats->catalogue->regions[r];
+        for (unsigned s = 0; s < region->shards; s++) {
+            const struct cli_shard_beat *beat = cli_beats_shard(beats, region, s);
+            if (beat->heard)
+                printf("%-8s %5u  %-16s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %8" PRIu32
+                       " %8" PRIu32 "\n",
+                       region->name, s, beat->hub, beat->generation, beat->applied, beat->head,
+                       beat->lag_ms, beat->attached);
+            else
+                printf("%-8s %5u  no owner is heard\n", region->name, s);
+            *all = *all && beat->heard;
+        }
+    }
+}
+
+static void print_edges(const struct cli_beats *beats, bool *all)
+{
+    const struct cli_edge_beat *beat = beats->edges;
+
+    printf("\n%-8s %-16s %s\n", "region", "edge", "connections");
+    for (size_t r = 0; r < beats->catalogue->region_count; r++) {
+        const struct catalogue_region *region = &beats->catalogue->regions[r];
+        for (size_t i = 0; i < region->edge_count; i++, beat++) {
+            if (beat->heard)
+                printf("%-8s %-16s %" PRIu32 "\n", region->name, region->edges[i].name,
+                       beat->connections);
+            else
+                printf("%-8s %-16s is not heard\n", region->name, region->edges[i].name);
+            *all = *all && beat->heard;
+        }
+    }
+}
+
+int cli_link_open_any(struct cli_link *link, const struct catalogue *catalogue,
+                      struct error_text *reterr_why)
+{
+    int err = -ETIMEDOUT;
+    for (size_t i = 0; i < catalogue->region_count && err < 0; i++)
+        err = cli_link_open(link, &catalogue->regions[i], CONNECT_MS, reterr_why);
+    return err;
+}
+
+int cli_beats_print(const struct catalogue *catalogue, struct error_text *reterr_why)
+{
+    struct cli_link link = {0};
+    struct cli_beats beats = {0};
+    bool all = true;
+    int err = cli_link_open_any(&link, catalogue, reterr_why);
+
+    if (err == 0)
+        err = cli_beats_listen(&beats, &link, catalogue, LISTEN_MS);
+    if (err == 0) {
+        print_shards(&beats, &all);
+        print_edges(&beats, &all);
+        if (!all)
+            err = error_text_set(reterr_why, -EAGAIN, "not everything is heard");
+    }
+    cli_beats_done(&beats);
+    cli_link_close(&link);
+    return err;
+}

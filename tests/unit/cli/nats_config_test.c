@@ -1,0 +1,99 @@
+#include "cli/nats_config.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char one[] =
+    "primary: dub\nregions:\n"
+    "- {name: dub, latitude: 1, longitude: 2,\n"
+    "   nodes: [{name: dub-n, client: 127.0.0.2:1, cluster: 127.0.0.2:2, gateway: 127.0.0.2:3}],\n"
+    "   hubs: [{name: dub-h, health: 127.0.0.2:5}],\n"
+    "   edges: [{name: dub-e, listen: 127.0.0.2:6, url: http://127.0.0.2:6}]}\n";
+static const char two[] =
+    "- {name: sin, latitude: 1, longitude: 2,\n"
+    "   nodes: [{name: sin-n, client: 127.0.0.1:1, cluster: 127.0.0.1:2, gateway: 127.0.0.1:3,\n"
+    "            monitor: 127.0.0.1:4}],\n"
+    "   hubs: [{name: sin-h, health: 127.0.0.1:5}],\n"
+    "   edges: [{name: sin-e, listen: 127.0.0.1:6, url: http://127.0.0.1:6}]}\n";
+
+/* The configuration of the last region's node, as a string. */
+static char *render(const char *first, const char *second, const char *store)
+{
+    struct buffer yaml = {0}, out = {0};
+    struct error_text why = {0};
+    buffer_printf(&yaml, "%s%s", first, second);
+    struct catalogue *catalogue = catalogue_load_text(buffer_text(&yaml), "r.yaml", &why);
+    assert_string_equal(why.text, "");
+    const struct catalogue_region *region = &catalogue->regions[catalogue->region_count - 1];
+    cli_nats_config(catalogue, region, &region->nodes[0], store, 1000, &out);
+    buffer_append(&out, "", 1);
+    catalogue_free(catalogue);
+    buffer_free(&yaml);
+    return (char *)out.data;
+}
+
+static void one_region_has_no_gateway(void **state)
+{
+    (void)state;
+    char *config = render(one, "", "/store");
+    assert_string_equal(config, "# Written by `meridian dev up`, anew each time.\n"
+                                "server_name: dub-n\n"
+                                "server_tags: [\"region:dub\"]\n"
+                                "listen: \"127.0.0.2:1\"\n"
+                                "jetstream {\n"
+                                "  store_dir: \"/store\"\n"
+                                "  max_mem: 64MB\n"
+                                "  max_file: 1000\n"
+                                "  sync_interval: always\n"
+                                "}\n"
+                                "cluster {\n"
+                                "  name: dub\n"
+                                "  listen: \"127.0.0.2:2\"\n"
+                                "  routes: [\"nats://127.0.0.2:2\"]\n"
+                                "}\n"
+                                "ping_interval: \"2s\"\n"
+                                "ping_max: 2\n");
+    free(config);
+}
+
+static void several_regions_have_gateways_to_each_other(void **state)
+{
+    (void)state;
+    char *config = render(one, two, "/store");
+    assert_non_null(strstr(config, "http: \"127.0.0.1:4\"\n"));
+    assert_non_null(strstr(config, "gateway {\n"
+                                   "  name: sin\n"
+                                   "  listen: \"127.0.0.1:3\"\n"
+                                   "  reject_unknown_cluster: true\n"
+                                   "  gateways: [\n"
+                                   "    {name: dub, urls: [\"nats://127.0.0.2:3\"]}\n"
+                                   "    {name: sin, urls: [\"nats://127.0.0.1:3\"]}\n"
+                                   "  ]\n"
+                                   "}\n"));
+    free(config);
+}
+
+static void a_folder_may_have_any_name(void **state)
+{
+    (void)state;
+    char *config = render(one, "", "/a \"b\"\\c");
+    assert_non_null(strstr(config, "store_dir: \"/a \\\"b\\\"\\\\c\"\n"));
+    free(config);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_region_has_no_gateway),
+        cmocka_unit_test(several_regions_have_gateways_to_each_other),
+        cmocka_unit_test(a_folder_may_have_any_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
