@@ -41,7 +41,9 @@ struct cli_arguments {
 };
 
 /* What the exit codes say. */
-enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_UNKNOWN = 3 };
+/* Who one is when no option says so. */
+#define CLI_USER_DEFAULT "me"
 
 /* The command that `argv` begins with, and how many words its name took; NULL: none. */
 const struct cli_command *cli_command_find(const struct cli_command *commands, int argc,

@@ -1,7 +1,11 @@
 #include "cli/commands.h"
 
 #include "cli/dev.h"
+#include "cli/homes.h"
+#include "cli/listen.h"
 #include "cli/provision.h"
+#include "cli/send.h"
+#include "cli/status.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,18 +19,14 @@
         "data", "DIR", "Where it keeps its data (~/.local/state/meridian/dev)."                    \
     }
 
+#define OPTION_EDGE                                                                                \
+    {                                                                                              \
+        "edge", "URL", "The edge to connect to (any of the catalogue)."                            \
+    }
+
 static int run_help(const struct cli_arguments *arguments);
 
 const struct cli_command cli_commands[] = {
-    {.name = "provision",
-     .operands = "",
-     .summary = "Makes the streams and buckets of a catalogue and begins its logs.",
-     .help = "Twice changes nothing. A stream with other settings than expected is named field by\n"
-             "field and left alone, and so is everything else then. When retention or limits of\n"
-             "the catalogue have changed, each log gets a new config record.",
-     .options = {OPTION_CATALOGUE,
-                 {"check", NULL, "Only tells what is missing; exit code 1 when something is."}},
-     .run = cli_provision},
     {.name = "dev up",
      .operands = "",
      .summary = "Brings up the regions of a catalogue on this machine.",
@@ -47,6 +47,74 @@ const struct cli_command cli_commands[] = {
      .summary = "Tells what runs here, and who owns which shard.",
      .options = {OPTION_DATA},
      .run = cli_dev_status},
+    {.name = "send",
+     .operands = "BODY",
+     .summary = "Sends a message and tells what became of it.",
+     .help =
+         "A BODY that is JSON is sent as it is, anything else as a JSON string. What was not\n"
+         "answered is repeated with the same id, on another edge if need be, until --timeout.\n"
+         "\n"
+         "It prints one line and exits with\n"
+         "  0  accepted: stored; it will reach the mailbox, once\n"
+         "  1  rejected: it will never be delivered; the line says why\n"
+         "  3  unknown: it may have been stored or not; repeated with the same --id it will be\n"
+         "     delivered once",
+     .operands_min = 1,
+     .operands_max = 1,
+     .options = {{"to", "USER", "Whom it is for."},
+                 {"from", "USER", "Who sends it (" CLI_USER_DEFAULT ")."},
+                 {"id", "ID", "Its id: the same one is delivered once (a new one)."},
+                 {"timeout", "SECONDS", "How long to go on trying (30)."},
+                 OPTION_EDGE,
+                 OPTION_CATALOGUE},
+     .run = cli_send},
+    {.name = "listen",
+     .operands = "",
+     .summary = "Prints the messages that come for a user.",
+     .help = "One JSON object a line. What was printed is acknowledged: the same device goes on\n"
+             "after it next time. When the connection ends it takes another edge and resumes.",
+     .options = {{"user", "USER", "Whose messages (" CLI_USER_DEFAULT ")."},
+                 {"device", "DEVICE", "Each device of a user has a cursor of its own (cli)."},
+                 {"cursor", "CURSOR", "Goes on after this message, whatever the device has seen."},
+                 {"count", "NUMBER", "Ends after so many messages."},
+                 OPTION_EDGE,
+                 OPTION_CATALOGUE},
+     .run = cli_listen},
+    {.name = "where",
+     .operands = "USER",
+     .summary = "Tells a user's home region, shard and who serves it.",
+     .operands_min = 1,
+     .operands_max = 1,
+     .options = {OPTION_CATALOGUE},
+     .run = cli_where},
+    {.name = "status",
+     .operands = "",
+     .summary = "Tells who owns which shard and how far it is, by what hubs and edges say.",
+     .options = {OPTION_CATALOGUE},
+     .run = cli_status},
+    {.name = "directory get",
+     .operands = "USER",
+     .summary = "Prints a user's home region and epoch.",
+     .operands_min = 1,
+     .operands_max = 1,
+     .options = {OPTION_CATALOGUE},
+     .run = cli_directory_get},
+    {.name = "directory set",
+     .operands = "USER HOME",
+     .summary = "Gives a user that nobody has seen yet a home region.",
+     .operands_min = 2,
+     .operands_max = 2,
+     .options = {OPTION_CATALOGUE},
+     .run = cli_directory_set},
+    {.name = "provision",
+     .operands = "",
+     .summary = "Makes the streams and buckets of a catalogue and begins its logs.",
+     .help = "Twice changes nothing. A stream with other settings than expected is named field by\n"
+             "field and left alone, and so is everything else then. When retention or limits of\n"
+             "the catalogue have changed, each log gets a new config record.",
+     .options = {OPTION_CATALOGUE,
+                 {"check", NULL, "Only tells what is missing; exit code 1 when something is."}},
+     .run = cli_provision},
     {.name = "help",
      .operands = "[COMMAND]",
      .summary = "Tells what there is, or how one command is used.",
@@ -59,10 +127,11 @@ static const char worked_example[] =
     "An example, three regions on this machine:\n"
     "\n"
     "  meridian dev up                                 prints the address of each edge\n"
-    "  meridian listen --user bob --edge http://127.0.30.1:8080 &\n"
-    "  meridian send --from alice --to bob 'hello bob'\n"
+    "  meridian listen --user bob --count 1 &          bob is at home where he connects first\n"
+    "  meridian send --from alice --to bob 'hello'     accepted, and bob's terminal shows it\n"
     "  meridian where bob                              his home region, his shard, who serves it\n"
-    "  meridian dev down\n";
+    "  meridian dev status                             every process and every shard\n"
+    "  meridian dev down                               stops it; the data stays\n";
 
 static void print_overview(FILE *out)
 {

@@ -23,26 +23,36 @@ struct cli_path cli_path_of(const char *folder, const char *what, ...)
     return path;
 }
 
+/* As an absolute name, since the supervisor works from another folder. */
+static int make_absolute(const char *path, struct cli_path *ret_path)
+{
+    char here[PATH_MAX];
+
+    if (path[0] == '/')
+        *ret_path = cli_path_of("", "%s", path + 1);
+    else if (getcwd(here, sizeof here) != NULL)
+        *ret_path = cli_path_of(here, "%s", path);
+    else
+        return -errno;
+    return 0;
+}
+
 int cli_dev_folder(const char *chosen, struct cli_path *ret_folder, struct error_text *reterr_why)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    struct cli_path folder;
+    int err = 0;
 
     if (chosen != NULL)
-        folder = cli_path_of(chosen, "%s", "");
+        err = make_absolute(chosen, ret_folder);
     else if (state != NULL && state[0] == '/')
-        folder = cli_path_of(state, "meridian/dev");
+        *ret_folder = cli_path_of(state, "meridian/dev");
     else if (home != NULL && home[0] == '/')
-        folder = cli_path_of(home, ".local/state/meridian/dev");
+        *ret_folder = cli_path_of(home, ".local/state/meridian/dev");
     else
         return error_text_set(reterr_why, -ENOENT, "HOME is not set: name a folder by --data");
-
-    int err = cli_make_folders(folder.text);
-    if (err == 0 && realpath(folder.text, ret_folder->text) == NULL)
-        err = -errno;
     if (err < 0)
-        return error_text_set(reterr_why, err, "cannot use %s: %s", folder.text, strerror(-err));
-    /* Sockets and logs in it have longer names still. */
+        return error_text_set(reterr_why, err, "cannot use %s: %s", chosen, strerror(-err));
+    /* Names of what is in it are longer still. */
     if (strlen(ret_folder->text) > PATH_MAX / 2)
         return error_text_set(reterr_why, -ENAMETOOLONG, "the name of the data folder is too long");
     return 0;

@@ -19,7 +19,8 @@ struct cli_path {
     char text[PATH_MAX];
 };
 
-/* `chosen`, or where the state of this user's programs belongs (XDG_STATE_HOME). NULL: that. */
+/* `chosen`, or when that is NULL where the state of this user's programs belongs (XDG_STATE_HOME).
+ * Absolute; it need not be there. */
 MUST_USE int cli_dev_folder(const char *chosen, struct cli_path *ret_folder,
                             struct error_text *reterr_why);
 /* folder/what, where `what` is made like printf's. Cut when it is too long. */

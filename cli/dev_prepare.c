@@ -12,6 +12,20 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+static int check_node_ports(const struct catalogue *catalogue,
+                            const struct catalogue_region *region,
+                            const struct catalogue_node *node, struct error_text *reterr_why)
+{
+    const char *const addresses[] = {node->client, node->monitor,
+                                     cli_nats_has_cluster(catalogue, region) ? node->cluster : "",
+                                     catalogue->region_count > 1 ? node->gateway : ""};
+    int err = 0;
+
+    for (size_t i = 0; i < COUNT_OF(addresses) && err == 0; i++)
+        err = addresses[i][0] == '\0' ? 0 : cli_port_check(addresses[i], reterr_why);
+    return err;
+}
+
 /* Every address that will be listened at. */
 static int check_ports(const struct catalogue *catalogue, struct error_text *reterr_why)
 {
@@ -19,13 +33,8 @@ static int check_ports(const struct catalogue *catalogue, struct error_text *ret
 
     for (size_t r = 0; r < catalogue->region_count; r++) {
         const struct catalogue_region *region = &catalogue->regions[r];
-        for (size_t i = 0; i < region->node_count && err == 0; i++) {
-            const struct catalogue_node *node = &region->nodes[i];
-            const char *const addresses[] = {node->client, node->cluster, node->monitor,
-                                             catalogue->region_count > 1 ? node->gateway : ""};
-            for (size_t a = 0; a < COUNT_OF(addresses) && err == 0; a++)
-                err = addresses[a][0] == '\0' ? 0 : cli_port_check(addresses[a], reterr_why);
-        }
+        for (size_t i = 0; i < region->node_count && err == 0; i++)
+            err = check_node_ports(catalogue, region, &region->nodes[i], reterr_why);
         for (size_t i = 0; i < region->hub_count && err == 0; i++)
             err = cli_port_check(region->hubs[i].health, reterr_why);
         for (size_t i = 0; i < region->edge_count && err == 0; i++)
@@ -60,13 +69,15 @@ static int check_nats_version(const char *program, struct error_text *reterr_why
     const char *got = fgets(line, sizeof line, answer);
     pclose(answer);
     line[strcspn(line, "\n")] = '\0';
-    const char *version = got == NULL ? NULL : strrchr(line, ' '); /* nats-server: v2.15.1 */
-    switch (cli_version_judge(version == NULL ? "" : version + 1)) {
+    static const char prefix[] = "nats-server: "; /* v2.15.1 */
+    bool named = got != NULL && strncmp(line, prefix, strlen(prefix)) == 0;
+    const char *version = named ? line + strlen(prefix) : "";
+    switch (cli_version_judge(version)) {
     case CLI_VERSION_GOOD:
         return 0;
     case CLI_VERSION_OLD:
         fprintf(stderr, "warning: %s is version %s, which has known ways to lose data\n", program,
-                version + 1);
+                version);
         return 0;
     case CLI_VERSION_REFUSED:
     case CLI_VERSION_UNKNOWN:
@@ -140,7 +151,20 @@ static int copy_catalogue(const struct cli_dev *dev, const char *from)
     return err;
 }
 
-static int write_files(const struct cli_dev *dev, const char *catalogue_path,
+static int write_files(const struct cli_dev *dev, const struct cli_plan *plan,
+                       const char *catalogue_path)
+{
+    int err = make_folders(dev);
+
+    for (size_t r = 0; r < dev->catalogue->region_count; r++) {
+        const struct catalogue_region *region = &dev->catalogue->regions[r];
+        for (size_t i = 0; i < region->node_count && err == 0; i++)
+            err = write_nats_config(dev, plan, region, &region->nodes[i]);
+    }
+    return err < 0 ? err : copy_catalogue(dev, catalogue_path);
+}
+
+static int fill_folder(const struct cli_dev *dev, const char *catalogue_path,
                        struct error_text *reterr_why)
 {
     struct cli_plan plan;
@@ -148,22 +172,14 @@ static int write_files(const struct cli_dev *dev, const char *catalogue_path,
 
     if (err < 0)
         return error_text_set(reterr_why, err, "out of memory");
-    int disk = check_disk(dev, &plan, reterr_why);
-    if (disk == 0)
-        err = make_folders(dev);
-    for (size_t r = 0; r < dev->catalogue->region_count && disk == 0; r++) {
-        const struct catalogue_region *region = &dev->catalogue->regions[r];
-        for (size_t i = 0; i < region->node_count && err == 0; i++)
-            err = write_nats_config(dev, &plan, region, &region->nodes[i]);
-    }
+    err = cli_make_folders(dev->folder.text);
+    int fits = err < 0 ? 0 : check_disk(dev, &plan, reterr_why);
+    if (err == 0 && fits == 0)
+        err = write_files(dev, &plan, catalogue_path);
     cli_plan_done(&plan);
-    if (disk < 0)
-        return disk;
-    if (err == 0)
-        err = copy_catalogue(dev, catalogue_path);
     if (err < 0)
         error_text_set(reterr_why, err, "cannot write to %s: %s", dev->folder.text, strerror(-err));
-    return err;
+    return fits < 0 ? fits : err;
 }
 
 int cli_dev_prepare(struct cli_dev *dev, const char *catalogue_path, const char *folder,
@@ -188,7 +204,7 @@ int cli_dev_prepare(struct cli_dev *dev, const char *catalogue_path, const char 
     if (err == 0)
         err = check_ports(dev->catalogue, reterr_why);
     if (err == 0)
-        err = write_files(dev, catalogue_path, reterr_why);
+        err = fill_folder(dev, catalogue_path, reterr_why);
     return err;
 }
 

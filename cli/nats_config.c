@@ -47,6 +47,13 @@ static void write_gateway(const struct catalogue *catalogue, const struct catalo
     buffer_append_text(out, TEXT("  ]\n}\n"));
 }
 
+/* A server all alone is no cluster: with a route to itself only, and no gateway by which it could
+ * hear of others, it waits for ever for a majority. */
+bool cli_nats_has_cluster(const struct catalogue *catalogue, const struct catalogue_region *region)
+{
+    return catalogue->region_count > 1 || region->node_count > 1;
+}
+
 void cli_nats_config(const struct catalogue *catalogue, const struct catalogue_region *region,
                      const struct catalogue_node *node, const char *store_dir, uint64_t max_bytes,
                      struct buffer *out)
@@ -60,7 +67,8 @@ void cli_nats_config(const struct catalogue *catalogue, const struct catalogue_r
     write_string(out, store_dir);
     buffer_printf(out, "\n  max_mem: 64MB\n  max_file: %" PRIu64 "\n  sync_interval: always\n}\n",
                   max_bytes);
-    write_cluster(region, node, out);
+    if (cli_nats_has_cluster(catalogue, region))
+        write_cluster(region, node, out);
     if (catalogue->region_count > 1)
         write_gateway(catalogue, region, node, out);
     buffer_append_text(out, TEXT("ping_interval: \"2s\"\nping_max: 2\n"));

@@ -39,7 +39,7 @@ static char *render(const char *first, const char *second, const char *store)
     return (char *)out.data;
 }
 
-static void one_region_has_no_gateway(void **state)
+static void a_server_all_alone_has_neither_cluster_nor_gateway(void **state)
 {
     (void)state;
     char *config = render(one, "", "/store");
@@ -53,11 +53,6 @@ static void one_region_has_no_gateway(void **state)
                                 "  max_file: 1000\n"
                                 "  sync_interval: always\n"
                                 "}\n"
-                                "cluster {\n"
-                                "  name: dub\n"
-                                "  listen: \"127.0.0.2:2\"\n"
-                                "  routes: [\"nats://127.0.0.2:2\"]\n"
-                                "}\n"
                                 "ping_interval: \"2s\"\n"
                                 "ping_max: 2\n");
     free(config);
@@ -68,6 +63,11 @@ static void several_regions_have_gateways_to_each_other(void **state)
     (void)state;
     char *config = render(one, two, "/store");
     assert_non_null(strstr(config, "http: \"127.0.0.1:4\"\n"));
+    assert_non_null(strstr(config, "cluster {\n"
+                                   "  name: sin\n"
+                                   "  listen: \"127.0.0.1:2\"\n"
+                                   "  routes: [\"nats://127.0.0.1:2\"]\n"
+                                   "}\n"));
     assert_non_null(strstr(config, "gateway {\n"
                                    "  name: sin\n"
                                    "  listen: \"127.0.0.1:3\"\n"
@@ -91,7 +91,7 @@ static void a_folder_may_have_any_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_region_has_no_gateway),
+        cmocka_unit_test(a_server_all_alone_has_neither_cluster_nor_gateway),
         cmocka_unit_test(several_regions_have_gateways_to_each_other),
         cmocka_unit_test(a_folder_may_have_any_name),
     };

@@ -1,0 +1,179 @@
+#include "cli/listen.h"
+
+#include "base/clock.h"
+#include "cli/edges.h"
+#include "json/json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { TURN_MS = 500, CONFIRM_MS = 2000, CURSOR_ROOM = 64 };
+
+struct listening {
+    struct meridian_client *client;
+    uint64_t left; /* messages to wait for; 0: without end */
+    bool done;
+    int code;
+    char last[CURSOR_ROOM];      /* cursor of the last message */
+    char confirmed[CURSOR_ROOM]; /* what the mailbox has acknowledged */
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+void cli_listen_line(const struct meridian_message *message, struct buffer *out)
+{
+    buffer_append_text(out, TEXT("{\"cursor\":"));
+    json_write_string(out, text_of(message->cursor));
+    buffer_append_text(out, TEXT(",\"id\":"));
+    json_write_string(out, text_of(message->id));
+    buffer_append_text(out, TEXT(",\"from\":"));
+    json_write_string(out, text_of(message->from));
+    buffer_printf(out, ",\"at\":%" PRId64 ",\"body\":", message->at_ms);
+    buffer_append(out, message->body, message->body_size);
+    buffer_append_text(out, TEXT("}\n"));
+}
+
+static void on_message(void *context, const struct meridian_message *message)
+{
+    struct listening *listening = context;
+    struct buffer line = {0};
+
+    cli_listen_line(message, &line);
+    if (line.failed || fwrite(line.data, 1, line.size, stdout) != line.size ||
+        fflush(stdout) != 0) { /* nobody reads any more: it stays unacknowledged */
+        listening->done = true;
+        listening->code = CLI_FAILED;
+    } else {
+        (void)meridian_client_ack(listening->client, message->cursor);
+        snprintf(listening->last, sizeof listening->last, "%s", message->cursor);
+        if (listening->left > 0 && --listening->left == 0)
+            listening->done = true;
+    }
+    buffer_free(&line);
+}
+
+static void on_acked(void *context, const char *cursor)
+{
+    struct listening *listening = context;
+    snprintf(listening->confirmed, sizeof listening->confirmed, "%s", cursor);
+}
+
+static void on_welcome(void *context, const struct meridian_welcome *welcome)
+{
+    (void)context;
+    fprintf(stderr, "connected to %s in %s; home %s, cursor %s\n", welcome->edge, welcome->region,
+            welcome->home, welcome->cursor);
+}
+
+static void on_lost(void *context, const char *why, int64_t retry_ms)
+{
+    (void)context;
+    fprintf(stderr, "not connected (%s), next attempt in %" PRId64 " ms\n", why, retry_ms);
+}
+
+static void on_refused(void *context, const char *why)
+{
+    struct listening *listening = context;
+    fprintf(stderr, "meridian listen: refused: %s\n", why);
+    listening->done = true;
+    listening->code = CLI_FAILED;
+}
+
+static void on_gap(void *context, const char *from, const char *to, const char *reason)
+{
+    (void)context;
+    fprintf(stderr, "messages %s to %s are lost: %s\n", from, to, reason);
+}
+
+static void on_resync(void *context, const char *cursor)
+{
+    (void)context;
+    fprintf(stderr, "the cursor could not be honoured; going on after %s\n", cursor);
+}
+
+static void on_home(void *context, bool reachable)
+{
+    (void)context;
+    fprintf(stderr, "the home region is %s\n", reachable ? "reachable again" : "not reachable");
+}
+
+static void run(struct listening *listening)
+{
+    struct sigaction action = {.sa_handler = on_signal}; /* without SA_RESTART: it ends the wait */
+
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    while (!listening->done && !interrupted)
+        meridian_client_turn(listening->client, TURN_MS);
+
+    /* What was printed should not be printed again by the next one: wait until that is certain. */
+    int64_t until_ms = clock_monotonic_ms() + CONFIRM_MS;
+    while (meridian_client_is_connected(listening->client) &&
+           strcmp(listening->last, listening->confirmed) != 0 && listening->last[0] != '\0' &&
+           clock_monotonic_ms() < until_ms)
+        meridian_client_turn(listening->client, until_ms - clock_monotonic_ms());
+}
+
+static int listen_by(const struct cli_edges *edges, const struct cli_arguments *arguments,
+                     uint64_t count)
+{
+    struct listening listening = {.left = count, .code = CLI_OK};
+    const struct meridian_options options = {
+        .edges = edges->urls,
+        .edge_count = edges->count,
+        .user = cli_value_or(arguments, "user", CLI_USER_DEFAULT),
+        .device = cli_value_or(arguments, "device", "cli"),
+        .cursor = cli_value(arguments, "cursor"),
+        .acknowledges_itself = true,
+        .on_welcome = on_welcome,
+        .on_message = on_message,
+        .on_acked = on_acked,
+        .on_gap = on_gap,
+        .on_resync = on_resync,
+        .on_home = on_home,
+        .on_lost = on_lost,
+        .on_refused = on_refused,
+        .context = &listening,
+    };
+
+    listening.client = meridian_client_new(&options);
+    if (listening.client == NULL) {
+        fprintf(stderr, "meridian listen: %s\n",
+                errno == EINVAL ? "bad edge, user, device or cursor (\"epoch:seq\")"
+                                : strerror(errno));
+        return errno == EINVAL ? CLI_USAGE : CLI_FAILED;
+    }
+    run(&listening);
+    meridian_client_free(listening.client);
+    return listening.code;
+}
+
+int cli_listen(const struct cli_arguments *arguments)
+{
+    struct error_text why = {0};
+    struct cli_edges edges = {0};
+    const char *count_word = cli_value(arguments, "count");
+    uint64_t count = 0;
+    int code = CLI_FAILED;
+
+    if (count_word != NULL &&
+        (text_to_u64(text_of(count_word), UINT32_MAX, &count) < 0 || count == 0)) {
+        fprintf(stderr, "meridian listen: '--count' is %s, must be a number from 1\n", count_word);
+        return CLI_USAGE;
+    }
+    if (cli_edges_choose(&edges, arguments, &why) < 0)
+        fprintf(stderr, "meridian listen: %s\n", why.text);
+    else
+        code = listen_by(&edges, arguments, count);
+    cli_edges_done(&edges);
+    return code;
+}

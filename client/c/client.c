@@ -1,0 +1,484 @@
+#include "meridian/client.h"
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "c/frames.h"
+#include "c/sends.h"
+#include "c/socket.h"
+#include "json/json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CURSOR_MAX = 32, PENDING_MAX = 1024, TURN_MAX_MS = 60000 };
+enum { RETRY_FIRST_MS = 50, RETRY_LAST_MS = 5000, RETRY_LATER_MS = 2000 };
+/* Close codes of the protocol. */
+enum {
+    CLOSE_POLICY = 1008,
+    CLOSE_AGAIN = 4000,
+    CLOSE_LATER = 4001,
+    CLOSE_TOKEN = 4401,
+    CLOSE_NEVER = 4403
+};
+
+enum client_state {
+    CLIENT_WAITING,    /* for the next attempt */
+    CLIENT_CONNECTING, /* until the edge's welcome */
+    CLIENT_READY,
+    CLIENT_REFUSED, /* for good */
+};
+
+struct meridian_client {
+    struct meridian_options options; /* its strings are owned */
+    struct meridian_url *edges;
+    size_t edge; /* the one in use or tried next */
+    enum client_state state;
+    int64_t due_ms; /* WAITING: of the next attempt; CONNECTING: of giving it up */
+    int64_t retry_ms;
+    int64_t goaway_ms; /* what the edge has asked for; 0: nothing */
+    bool says_hello;
+    bool acknowledges;
+    char cursor[CURSOR_MAX]; /* the last one seen; empty: none */
+    char acked[CURSOR_MAX];  /* the last one acknowledged */
+    struct meridian_socket *socket;
+    struct meridian_sends sends;
+    struct buffer strings; /* of the frame that is being handled */
+    struct buffer body;
+    struct buffer output;
+    uint64_t id_prefix;
+    uint64_t id_count;
+};
+
+static int64_t jitter(int64_t most_ms)
+{
+    uint32_t dice;
+    hash_random(&dice, sizeof dice);
+    return most_ms <= 0 ? 0 : (int64_t)(dice % (uint64_t)most_ms);
+}
+
+static void lose(struct meridian_client *client, int64_t retry_ms, const char *why)
+{
+    client->state = CLIENT_WAITING;
+    client->due_ms = clock_monotonic_ms() + retry_ms;
+    client->edge = (client->edge + 1) % client->options.edge_count;
+    client->goaway_ms = 0;
+    meridian_sends_disconnected(&client->sends);
+    if (client->options.on_lost != NULL)
+        client->options.on_lost(client->options.context, why, retry_ms);
+}
+
+static void refuse(struct meridian_client *client, const char *why)
+{
+    client->state = CLIENT_REFUSED;
+    if (client->options.on_refused != NULL)
+        client->options.on_refused(client->options.context, why);
+}
+
+/* How long to wait: doubled with each failure, spread so that a crowd does not come at once. */
+static int64_t next_retry_ms(struct meridian_client *client, int code)
+{
+    int64_t retry_ms = client->retry_ms / 2 + jitter(client->retry_ms / 2 + 1);
+
+    client->retry_ms *= 2;
+    if (client->retry_ms > RETRY_LAST_MS)
+        client->retry_ms = RETRY_LAST_MS;
+    if (code == CLOSE_LATER)
+        return RETRY_LATER_MS + jitter(RETRY_LATER_MS);
+    if (client->goaway_ms > 0)
+        return jitter(client->goaway_ms);
+    return code == CLOSE_AGAIN ? 0 : retry_ms;
+}
+
+static void on_closed(void *context, int code, const char *why)
+{
+    struct meridian_client *client = context;
+    char text[192];
+
+    if (code != 0)
+        snprintf(text, sizeof text, "closed by the edge with code %d: %s", code, why);
+    else
+        snprintf(text, sizeof text, "%s", why);
+    if (code == CLOSE_POLICY || code == CLOSE_TOKEN || code == CLOSE_NEVER)
+        refuse(client, text);
+    else
+        lose(client, next_retry_ms(client, code), text);
+}
+
+static void on_open(void *context)
+{
+    struct meridian_client *client = context;
+    client->says_hello = true;
+    meridian_socket_want_write(client->socket);
+}
+
+static void write_frame(struct meridian_client *client)
+{
+    if (client->output.failed)
+        client->output.size = 0;
+    else if (meridian_socket_write(client->socket, buffer_text(&client->output)) < 0)
+        return; /* on_closed follows */
+    meridian_socket_want_write(client->socket);
+}
+
+/* One frame a call: the hello, then acknowledgements before sends, since they are few. */
+static void on_writable(void *context)
+{
+    struct meridian_client *client = context;
+    int64_t now_ms = clock_monotonic_ms();
+    struct meridian_send *send;
+
+    buffer_clear(&client->output);
+    if (client->says_hello) {
+        client->says_hello = false;
+        meridian_frame_hello(&client->output, client->options.user, client->options.device,
+                             client->cursor[0] == '\0' ? NULL : client->cursor,
+                             client->options.from_head);
+        write_frame(client);
+    } else if (client->state != CLIENT_READY) {
+        return;
+    } else if (client->acknowledges) {
+        client->acknowledges = false;
+        meridian_frame_ack(&client->output, client->acked);
+        write_frame(client);
+    } else if ((send = meridian_sends_next(&client->sends, now_ms)) != NULL) {
+        buffer_append(&client->output, send->frame, send->size);
+        meridian_sends_written(&client->sends, send, now_ms);
+        write_frame(client);
+    }
+}
+
+static void keep_cursor(char to[CURSOR_MAX], const char *cursor)
+{
+    if (strlen(cursor) < CURSOR_MAX)
+        snprintf(to, CURSOR_MAX, "%s", cursor);
+}
+
+static void on_welcome(struct meridian_client *client, const struct meridian_frame *frame)
+{
+    const struct meridian_welcome welcome = {.region = frame->region,
+                                             .edge = frame->edge,
+                                             .home = frame->home,
+                                             .cursor = frame->cursor,
+                                             .resumed = frame->resumed};
+
+    client->state = CLIENT_READY;
+    client->retry_ms = RETRY_FIRST_MS;
+    keep_cursor(client->cursor, frame->cursor);
+    /* The last acknowledgement may have been lost with the connection. */
+    client->acknowledges = client->acked[0] != '\0' && strcmp(client->acked, frame->cursor) == 0;
+    if (client->options.on_welcome != NULL)
+        client->options.on_welcome(client->options.context, &welcome);
+    meridian_socket_want_write(client->socket);
+}
+
+static void on_msg(struct meridian_client *client, const struct meridian_frame *frame)
+{
+    struct meridian_message message = {
+        .cursor = frame->cursor, .id = frame->id, .from = frame->from, .at_ms = frame->at_ms};
+
+    buffer_clear(&client->body);
+    buffer_append_text(&client->body, frame->body);
+    buffer_append(&client->body, "", 1);
+    if (client->body.failed) { /* not seen: it comes again on the next connection */
+        meridian_socket_close(client->socket);
+        lose(client, RETRY_LATER_MS, "memory is short");
+        return;
+    }
+    message.body = (const char *)client->body.data;
+    message.body_size = client->body.size - 1;
+    if (client->options.on_message != NULL)
+        client->options.on_message(client->options.context, &message);
+    if (frame->cursor[0] == '\0')
+        return;
+    keep_cursor(client->cursor, frame->cursor);
+    if (!client->options.acknowledges_itself)
+        (void)meridian_client_ack(client, frame->cursor);
+}
+
+static void tell_result(struct meridian_client *client, struct meridian_send *send,
+                        const struct meridian_frame *frame, enum meridian_outcome outcome)
+{
+    char id[TEXT_MESSAGE_ID_MAX + 1];
+    struct meridian_result result = {.id = id,
+                                     .outcome = outcome,
+                                     .code = frame == NULL ? "" : frame->code,
+                                     .message = frame == NULL ? "" : frame->message,
+                                     .retryable = outcome == MERIDIAN_UNKNOWN,
+                                     .attempts = send->attempts};
+
+    if (outcome == MERIDIAN_REJECTED) {
+        result.retryable = frame->retryable;
+        result.retry_after_ms = frame->retry_after_ms;
+    }
+    memcpy(id, send->id, sizeof id);
+    meridian_sends_end(&client->sends, send);
+    if (client->options.on_result != NULL)
+        client->options.on_result(client->options.context, &result);
+}
+
+static void on_answer(struct meridian_client *client, const struct meridian_frame *frame)
+{
+    struct meridian_send *send = meridian_sends_find(&client->sends, text_of(frame->id));
+
+    if (send != NULL) /* else a second answer, to a repeat */
+        tell_result(client, send, frame,
+                    frame->kind == MERIDIAN_FRAME_ACCEPTED ? MERIDIAN_ACCEPTED : MERIDIAN_REJECTED);
+}
+
+static void on_resync(struct meridian_client *client, const struct meridian_frame *frame)
+{
+    keep_cursor(client->cursor, frame->cursor);
+    client->acked[0] = '\0';
+    client->acknowledges = false;
+    if (client->options.on_resync != NULL)
+        client->options.on_resync(client->options.context, frame->cursor);
+}
+
+static void handle(struct meridian_client *client, const struct meridian_frame *frame)
+{
+    const struct meridian_options *options = &client->options;
+
+    switch (frame->kind) {
+    case MERIDIAN_FRAME_WELCOME:
+        on_welcome(client, frame);
+        break;
+    case MERIDIAN_FRAME_ACCEPTED:
+    case MERIDIAN_FRAME_REJECTED:
+        on_answer(client, frame);
+        break;
+    case MERIDIAN_FRAME_MSG:
+        on_msg(client, frame);
+        break;
+    case MERIDIAN_FRAME_ACKED:
+        if (options->on_acked != NULL)
+            options->on_acked(options->context, frame->cursor);
+        break;
+    case MERIDIAN_FRAME_GAP:
+        if (options->on_gap != NULL)
+            options->on_gap(options->context, frame->from, frame->to, frame->reason);
+        break;
+    case MERIDIAN_FRAME_RESYNC:
+        on_resync(client, frame);
+        break;
+    case MERIDIAN_FRAME_STATE:
+        /* Instead of a welcome, when the home region is not reached: it can send already. */
+        client->state = CLIENT_READY;
+        if (options->on_home != NULL)
+            options->on_home(options->context, strcmp(frame->home, "reachable") == 0);
+        break;
+    case MERIDIAN_FRAME_GOAWAY:
+        client->goaway_ms = frame->reconnect_ms > 0 && frame->reconnect_ms < TURN_MAX_MS
+                                ? (int64_t)frame->reconnect_ms
+                                : RETRY_LATER_MS;
+        break;
+    case MERIDIAN_FRAME_ERROR: /* the fatal ones are followed by a close */
+    case MERIDIAN_FRAME_OTHER:
+        break;
+    }
+}
+
+static void on_frame(void *context, struct text bytes)
+{
+    struct meridian_client *client = context;
+    struct meridian_frame frame;
+
+    if (meridian_frame_read(bytes, &client->strings, &frame) == 0) {
+        handle(client, &frame);
+        return;
+    }
+    meridian_socket_close(client->socket);
+    lose(client, next_retry_ms(client, 0), "the edge sent what is no frame");
+}
+
+static void connect_now(struct meridian_client *client)
+{
+    client->state = CLIENT_CONNECTING;
+    client->due_ms = clock_monotonic_ms() + client->options.connect_ms;
+    client->says_hello = false;
+    meridian_socket_connect(client->socket, &client->edges[client->edge]);
+}
+
+static void do_due(struct meridian_client *client)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    struct meridian_send *expired;
+
+    while ((expired = meridian_sends_expired(&client->sends, now_ms)) != NULL)
+        tell_result(client, expired, NULL, MERIDIAN_UNKNOWN);
+    if (client->state == CLIENT_WAITING && now_ms >= client->due_ms) {
+        connect_now(client);
+    } else if (client->state == CLIENT_CONNECTING && now_ms >= client->due_ms) {
+        meridian_socket_close(client->socket);
+        lose(client, next_retry_ms(client, 0), "no welcome in time");
+    } else if (client->state == CLIENT_READY &&
+               meridian_sends_next(&client->sends, now_ms) != NULL) {
+        meridian_socket_want_write(client->socket);
+    }
+}
+
+/* How long nothing is due by itself. */
+static int64_t rest_ms(const struct meridian_client *client, int64_t wait_ms)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t sends_ms = meridian_sends_due_ms(&client->sends);
+
+    if (wait_ms < 0 || wait_ms > TURN_MAX_MS)
+        wait_ms = TURN_MAX_MS;
+    if ((client->state == CLIENT_WAITING || client->state == CLIENT_CONNECTING) &&
+        client->due_ms - now_ms < wait_ms)
+        wait_ms = client->due_ms - now_ms;
+    if (sends_ms >= 0 && sends_ms - now_ms < wait_ms)
+        wait_ms = sends_ms - now_ms;
+    return wait_ms < 0 ? 0 : wait_ms;
+}
+
+void meridian_client_turn(struct meridian_client *client, int64_t wait_ms)
+{
+    do_due(client);
+    meridian_socket_turn(client->socket, rest_ms(client, wait_ms));
+    do_due(client);
+}
+
+bool meridian_client_is_connected(const struct meridian_client *client)
+{
+    return client->state == CLIENT_READY;
+}
+
+size_t meridian_client_pending(const struct meridian_client *client)
+{
+    return client->sends.count;
+}
+
+int meridian_client_send(struct meridian_client *client, const char *to, const char *id,
+                         const char *body, size_t body_size, const char **ret_id)
+{
+    struct text value = {body, body_size};
+    struct json_value parsed;
+    struct meridian_send *send;
+    char made[40];
+
+    if (id == NULL) {
+        snprintf(made, sizeof made, "%016" PRIx64 "-%" PRIu64, client->id_prefix,
+                 ++client->id_count);
+        id = made;
+    }
+    if (!text_is_message_id(text_of(id)) || !text_is_user_id(text_of(to)) ||
+        json_parse(value, &parsed) < 0)
+        return -EINVAL;
+    buffer_clear(&client->output);
+    meridian_frame_send(&client->output, id, to, parsed.raw);
+    if (client->output.failed)
+        return -ENOMEM;
+    int err = meridian_sends_add(&client->sends, text_of(id), buffer_text(&client->output),
+                                 clock_monotonic_ms(), &send);
+    if (err < 0)
+        return err;
+    if (client->state == CLIENT_READY)
+        meridian_socket_want_write(client->socket);
+    if (ret_id != NULL)
+        *ret_id = send->id;
+    return 0;
+}
+
+int meridian_client_ack(struct meridian_client *client, const char *cursor)
+{
+    if (!meridian_is_cursor(cursor) || strlen(cursor) >= CURSOR_MAX)
+        return -EINVAL;
+    keep_cursor(client->acked, cursor);
+    client->acknowledges = true;
+    if (client->state == CLIENT_READY)
+        meridian_socket_want_write(client->socket);
+    return 0;
+}
+
+static bool options_are_good(const struct meridian_options *options)
+{
+    return options->edge_count > 0 && options->user != NULL &&
+           text_is_user_id(text_of(options->user)) && options->device != NULL &&
+           text_is_device_id(text_of(options->device)) &&
+           (options->cursor == NULL ||
+            (meridian_is_cursor(options->cursor) && strlen(options->cursor) < CURSOR_MAX));
+}
+
+static int copy_options(struct meridian_client *client, const struct meridian_options *options,
+                        bool *ret_tls)
+{
+    client->options = *options;
+    client->options.edges = NULL;
+    client->options.cursor = NULL;
+    client->options.user = strdup(options->user);
+    client->options.device = strdup(options->device);
+    client->edges = calloc(options->edge_count, sizeof *client->edges);
+    if (client->edges == NULL || client->options.user == NULL || client->options.device == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < options->edge_count; i++) {
+        if (meridian_url_parse(text_of(options->edges[i]), &client->edges[i]) < 0)
+            return -EINVAL;
+        *ret_tls |= client->edges[i].tls;
+    }
+    if (options->cursor != NULL)
+        keep_cursor(client->cursor, options->cursor);
+    if (client->options.connect_ms <= 0)
+        client->options.connect_ms = 5000;
+    if (client->options.answer_ms <= 0)
+        client->options.answer_ms = 10000;
+    return 0;
+}
+
+static int init(struct meridian_client *client, const struct meridian_options *options)
+{
+    const struct meridian_socket_events events = {.on_open = on_open,
+                                                  .on_frame = on_frame,
+                                                  .on_writable = on_writable,
+                                                  .on_closed = on_closed,
+                                                  .context = client};
+    bool tls = false;
+    int err = copy_options(client, options, &tls);
+
+    if (err < 0)
+        return err;
+    client->retry_ms = RETRY_FIRST_MS;
+    hash_random(&client->id_prefix, sizeof client->id_prefix);
+    meridian_sends_init(&client->sends,
+                        options->pending_max > 0 ? options->pending_max : PENDING_MAX,
+                        client->options.answer_ms, options->give_up_ms);
+    client->socket = meridian_socket_new(&events, tls);
+    return client->socket == NULL ? -ENOMEM : 0;
+}
+
+struct meridian_client *meridian_client_new(const struct meridian_options *options)
+{
+    if (!options_are_good(options)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    struct meridian_client *client = calloc(1, sizeof *client);
+    if (client == NULL)
+        return NULL;
+    list_init(&client->sends.list);
+    int err = init(client, options);
+    if (err < 0) {
+        meridian_client_free(client);
+        errno = -err;
+        return NULL;
+    }
+    return client;
+}
+
+void meridian_client_free(struct meridian_client *client)
+{
+    if (client == NULL)
+        return;
+    meridian_socket_free(client->socket);
+    meridian_sends_done(&client->sends);
+    buffer_free(&client->strings);
+    buffer_free(&client->body);
+    buffer_free(&client->output);
+    free((char *)(uintptr_t)client->options.user);
+    free((char *)(uintptr_t)client->options.device);
+    free(client->edges);
+    free(client);
+}

@@ -1,0 +1,47 @@
+/* The frames of meridian.v1: what an edge says, read; what a client says, written. Pure. */
+#pragma once
+
+#include "base/buffer.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum meridian_frame_kind {
+    MERIDIAN_FRAME_OTHER, /* not known to this client: to be ignored */
+    MERIDIAN_FRAME_WELCOME,
+    MERIDIAN_FRAME_ACCEPTED,
+    MERIDIAN_FRAME_REJECTED,
+    MERIDIAN_FRAME_MSG,
+    MERIDIAN_FRAME_ACKED,
+    MERIDIAN_FRAME_GAP,
+    MERIDIAN_FRAME_RESYNC,
+    MERIDIAN_FRAME_STATE,
+    MERIDIAN_FRAME_GOAWAY,
+    MERIDIAN_FRAME_ERROR,
+};
+
+/* Strings are terminated; those that are not there are empty. `strings` holds them. */
+struct meridian_frame {
+    enum meridian_frame_kind kind;
+    const char *region, *edge, *home, *cursor, *id, *from, *to, *code, *message, *reason;
+    struct text body; /* borrowed from the frame's bytes */
+    int64_t at_ms;
+    uint64_t retry_after_ms;
+    uint64_t reconnect_ms;
+    bool resumed;
+    bool retryable;
+};
+
+/* `strings` is cleared and then belongs to the frame. -EBADMSG when it is no frame; -ENOMEM. */
+int meridian_frame_read(struct text bytes, struct buffer *strings,
+                        struct meridian_frame *ret_frame);
+
+/* All append one frame. `cursor` may be NULL. */
+void meridian_frame_hello(struct buffer *out, const char *user, const char *device,
+                          const char *cursor, bool from_head);
+void meridian_frame_send(struct buffer *out, const char *id, const char *to, struct text body);
+void meridian_frame_ack(struct buffer *out, const char *cursor);
+
+/* "epoch:seq": the form only. */
+bool meridian_is_cursor(const char *cursor);
