@@ -1,0 +1,154 @@
+#include "load_client.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const char handshake[] = "GET /ws HTTP/1.1\r\nHost: load\r\nUpgrade: websocket\r\n"
+                                "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                                "Sec-WebSocket-Protocol: meridian.v1\r\n\r\n";
+
+int load_client_open(struct load_client *client, const struct sockaddr_in *to)
+{
+    *client = (struct load_client){.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)};
+    if (client->fd < 0)
+        return -errno;
+    int one = 1;
+    setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connect(client->fd, (const struct sockaddr *)to, sizeof *to) != 0 && errno != EINPROGRESS)
+        return -errno;
+    client->state = LOAD_CONNECTING;
+    buffer_append(&client->out, handshake, sizeof handshake - 1);
+    return 0;
+}
+
+void load_client_close(struct load_client *client)
+{
+    if (client->state != LOAD_CLOSED)
+        close(client->fd);
+    buffer_free(&client->in);
+    buffer_free(&client->out);
+    client->state = LOAD_CLOSED;
+}
+
+static void put_frame(struct load_client *client, uint8_t opcode, struct text text)
+{
+    uint8_t head[14] = {(uint8_t)(0x80 | opcode)};
+    size_t size = 2;
+    if (text.size < 126) {
+        head[1] = (uint8_t)(0x80 | text.size);
+    } else {
+        head[1] = 0x80 | 126;
+        head[2] = (uint8_t)(text.size >> 8);
+        head[3] = (uint8_t)text.size;
+        size = 4;
+    }
+    size += 4; /* a mask of zeros: the bytes stay as they are, which RFC 6455 allows a test */
+    buffer_append(&client->out, head, size);
+    buffer_append_text(&client->out, text);
+}
+
+void load_client_send(struct load_client *client, struct text text)
+{
+    put_frame(client, 1, text);
+}
+
+int load_client_flush(struct load_client *client)
+{
+    while (client->out.size > 0) {
+        ssize_t sent = send(client->fd, client->out.data, client->out.size, MSG_NOSIGNAL);
+        if (sent < 0)
+            return errno == EAGAIN || errno == EINTR || errno == ENOTCONN ? 0 : -errno;
+        if (client->state == LOAD_CONNECTING)
+            client->state = LOAD_UPGRADING;
+        buffer_consume(&client->out, (size_t)sent);
+    }
+    if (client->state == LOAD_OPEN)
+        buffer_free(&client->out);
+    return 0;
+}
+
+int load_client_read(struct load_client *client)
+{
+    for (;;) {
+        uint8_t *room = buffer_reserve(&client->in, 16384);
+        if (room == NULL)
+            return -ENOMEM;
+        ssize_t got = recv(client->fd, room, 16384, 0);
+        if (got == 0)
+            return -ECONNRESET;
+        if (got < 0)
+            return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+        client->in.size += (size_t)got;
+        if (got < 16384)
+            return 0;
+    }
+}
+
+static bool take_upgrade(struct load_client *client)
+{
+    uint8_t *end =
+        client->in.size == 0 ? NULL : memmem(client->in.data, client->in.size, "\r\n\r\n", 4);
+    if (end == NULL)
+        return false;
+    if (memcmp(client->in.data, "HTTP/1.1 101", 12) != 0) {
+        load_client_close(client);
+        return false;
+    }
+    buffer_consume(&client->in, (size_t)(end + 4 - client->in.data));
+    client->state = LOAD_OPEN;
+    return true;
+}
+
+/* The consumed bytes stay in front until load_client_compact(); `capacity` past `size` is free. */
+static size_t taken;
+
+bool load_client_next(struct load_client *client, struct text *ret_text)
+{
+    if (client->state == LOAD_UPGRADING && !take_upgrade(client))
+        return false;
+    for (;;) {
+        size_t left = client->in.size - taken;
+        const uint8_t *at = client->in.data + taken;
+        if (left < 2)
+            return false;
+        size_t head = 2;
+        uint64_t size = at[1] & 0x7F;
+        if (size == 126) {
+            if (left < 4)
+                return false;
+            size = (uint64_t)at[2] << 8 | at[3];
+            head = 4;
+        } else if (size == 127) {
+            if (left < 10)
+                return false;
+            size = 0;
+            for (int i = 2; i < 10; i++)
+                size = size << 8 | at[i];
+            head = 10;
+        }
+        if (left - head < size)
+            return false;
+        taken += head + size;
+        struct text text = {(const char *)at + head, size};
+        uint8_t opcode = at[0] & 0x0F;
+        if (opcode == 9)
+            put_frame(client, 10, text);
+        if (opcode != 1)
+            continue;
+        *ret_text = text;
+        return true;
+    }
+}
+
+void load_client_compact(struct load_client *client)
+{
+    if (taken > 0)
+        buffer_consume(&client->in, taken);
+    taken = 0;
+    if (client->in.size == 0)
+        buffer_free(&client->in); /* an idle client holds nothing */
+}
