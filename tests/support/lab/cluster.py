@@ -166,11 +166,16 @@ gateway {{
   reject_unknown_cluster: true
   gateways: [ {gateways} ]
 }}"""
+        # A server all alone is no cluster: it would wait for a second one for ever.
+        alone = self.node_count == 1 and len(self.names) == 1
+        cluster = "" if alone else (
+            f'cluster {{ name: {region}, listen: "{host}:{self._port(NATS_CLUSTER, index)}", '
+            f'routes: [ {routes} ] }}')
         return f"""server_name: {name}
 listen: "{host}:{self._port(NATS_CLIENT, index)}"
 http: "{self._local_host(region, index)}:{self._port(NATS_MONITOR, index)}"
 jetstream {{ store_dir: "{self.folder}/data/{name}", max_mem: 256M, max_file: 4G, sync_interval: always }}
-cluster {{ name: {region}, listen: "{host}:{self._port(NATS_CLUSTER, index)}", routes: [ {routes} ] }}
+{cluster}
 ping_interval: "2s"
 ping_max: 2
 max_payload: 1MB{gateway}
