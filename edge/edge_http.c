@@ -120,11 +120,11 @@ static int answer_now(h2o_req_t *req, const struct edge_answer *answer)
 static int refuse_now(h2o_req_t *req, int status, const char *code, const char *message)
 {
     struct buffer json = {0};
-    buffer_append_text(&json, TEXT("{\"error\":"));
+    buffer_append_text(&json, TEXT("{\"code\":"));
     json_write_string(&json, text_of(code));
     buffer_append_text(&json, TEXT(",\"message\":"));
     json_write_string(&json, text_of(message));
-    buffer_append_text(&json, TEXT("}"));
+    buffer_printf(&json, ",\"retryable\":%s}", status == 503 ? "true" : "false");
     struct edge_answer answer = {.status = status, .json = buffer_text(&json)};
     if (status == 503)
         answer.retry_after_ms = 1000;
@@ -505,7 +505,9 @@ void edge_http_free(struct edge_http *http)
         return;
     if (http->inner != NULL)
         h2o_socket_close(http->inner);
-    h2o_context_request_shutdown(&http->context);
+    /* What h2o_context_request_shutdown() does for HTTP/1.1. The whole of it also starts a timer for
+     * HTTP/2, which would still run when the context is disposed. */
+    http->context.shutdown_requested = 1;
     for (int i = 0; i < 20 && http->connections > 0; i++)
         h2o_evloop_run(http->loop, 10);
     if (http->connections > 0) { /* the process ends; they go with it */

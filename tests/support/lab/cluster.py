@@ -62,7 +62,7 @@ class Cluster:
         self.shards, self.node_count, self.hub_count, self.edge_count = shards, nodes, hubs, edges
         self.network = network
         self.primary = primary or self.names[-1]
-        self.extra = catalogue or {}
+        self.extra = {"unknown_recipients": "adopt", **(catalogue or {})}
         self.region_extra = region_settings or {}
         self.edge_settings = edge_settings or {}
         self.hub_settings = hub_settings or {}
