@@ -138,7 +138,7 @@ static void on_bus_state(void *context, bool connected)
             edge_home_connected(edge->home, loop_now_ms(edge->loop));
         }
     } else if (edge->ever_connected) {
-        log_warning("the bus is not connected");
+        log_warning("not connected to NATS");
     }
 }
 
@@ -225,7 +225,7 @@ static const char *edge_why_not_ready(void *context)
     if (edge->stopping != RUNNING)
         return "this edge stops";
     if (!bus_is_connected(edge->bus))
-        return "the bus is not connected";
+        return "not connected to NATS";
     int shard = edge_home_silent_shard(edge->home, now_ms, OWNER_MISSING_MS);
     if (shard >= 0) {
         (void)snprintf(edge->why, sizeof edge->why, "no hub serves shard %d of region %s", shard,

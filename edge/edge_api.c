@@ -101,7 +101,7 @@ static void post_answer(struct post *post, int status, const char *word)
 static void post_reject(struct post *post, const struct edge_code_row *row)
 {
     struct buffer json = {0};
-    buffer_printf(&json, "{\"error\":\"%s\",\"retryable\":%s,\"id\":", row->name,
+    buffer_printf(&json, "{\"code\":\"%s\",\"retryable\":%s,\"id\":", row->name,
                   row->retryable ? "true" : "false");
     json_write_string(&json, text_of(post->id));
     buffer_append_text(&json, TEXT(",\"message\":"));
@@ -308,7 +308,9 @@ static void on_poll_lost(struct edge_attach *attach, enum edge_lost lost)
                               (struct text){.data = poll->user, .size = attach->user_size});
     if (poll->state == POLL_ANSWERED)
         return; /* it ends with its request */
-    if (lost == EDGE_LOST_REPLACED && poll->count > 0)
+    if (poll->state == POLL_LINGERING)
+        poll_end(poll); /* nobody is left who could say that the ack is confirmed */
+    else if (lost == EDGE_LOST_REPLACED && poll->count > 0)
         poll_answer(poll);
     else if (lost == EDGE_LOST_REPLACED)
         poll_refuse(poll, 409, "replaced", "a later call reads this mailbox");

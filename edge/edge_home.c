@@ -723,7 +723,9 @@ void edge_home_connected(struct edge_home *home, int64_t now_ms)
 static void place_flush(struct edge_home *home, struct place *place, int64_t *wait_ms)
 {
     int64_t due_ms = place->report_ms + REPORT_APART_MS;
-    if (!list_empty(&place->dirty) && home->now_ms >= due_ms) {
+    /* A device may attach again right after its ack, by a new connection: the ack goes first. */
+    bool attaches = place->outgoing != NULL && place->outgoing[VERB_ATTACH].open;
+    if (!list_empty(&place->dirty) && (attaches || home->now_ms >= due_ms)) {
         place->report_ms = home->now_ms;
         list_each (node, &place->dirty)
             attach_write_report(home, container_of(node, struct edge_attach, dirty));

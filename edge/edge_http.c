@@ -516,8 +516,10 @@ void edge_http_free(struct edge_http *http)
         (void)left_open;
         return;
     }
+    h2o_multithread_queue_t *queue = http->context.queue;
     h2o_context_dispose(&http->context);
     h2o_config_dispose(&http->config);
     h2o_evloop_destroy(http->loop);
+    free(queue); /* libh2o 2.2.5 empties it and forgets it */
     free(http);
 }

@@ -85,7 +85,7 @@ static void write_refusal(struct edge_session *session, const char *code, const 
                           struct text recipient)
 {
     struct buffer *out = edge_session_scratch(session);
-    buffer_append_text(out, TEXT("{\"error\":"));
+    buffer_append_text(out, TEXT("{\"code\":"));
     json_write_string(out, text_of(code));
     buffer_append_text(out, TEXT(",\"message\":"));
     json_write_string(out, text_of(message));

@@ -67,16 +67,36 @@ size_t hub_acks_count(const struct hub_acks *acks)
     return HASH_COUNT(acks->entries);
 }
 
+enum { KEY_MAX = TEXT_USER_MAX + 1 + TEXT_DEVICE_MAX };
+
+/* The key's size, 0 when user or device is too long. */
+static size_t write_key(char key[KEY_MAX], struct text user, struct text device)
+{
+    if (user.size > TEXT_USER_MAX || device.size > TEXT_DEVICE_MAX)
+        return 0;
+    memcpy(key, user.data, user.size);
+    key[user.size] = '\0';
+    memcpy(key + user.size + 1, device.data, device.size);
+    return user.size + 1 + device.size;
+}
+
+uint64_t hub_acks_noted(const struct hub_acks *acks, struct text user, struct text device,
+                        uint32_t epoch)
+{
+    char key[KEY_MAX];
+    size_t size = write_key(key, user, device);
+    struct entry *entry = NULL;
+    if (size > 0)
+        HASH_FIND(hh, acks->entries, key, size, entry);
+    return entry != NULL && entry->epoch == epoch ? entry->seq : 0;
+}
+
 int hub_acks_note(struct hub_acks *acks, const struct hub_ack *ack)
 {
-    char key[TEXT_USER_MAX + 1 + TEXT_DEVICE_MAX];
-    if (ack->user.size > TEXT_USER_MAX || ack->device.size > TEXT_DEVICE_MAX)
+    char key[KEY_MAX];
+    size_t size = write_key(key, ack->user, ack->device);
+    if (size == 0)
         return -ENOSPC;
-    size_t size = ack->user.size + 1 + ack->device.size;
-    memcpy(key, ack->user.data, ack->user.size);
-    key[ack->user.size] = '\0';
-    memcpy(key + ack->user.size + 1, ack->device.data, ack->device.size);
-
     struct entry *entry;
     HASH_FIND(hh, acks->entries, key, size, entry);
     if (entry != NULL) {

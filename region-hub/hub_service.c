@@ -72,8 +72,8 @@ static struct mailbox_user user_of(const struct hub_service *service, struct tex
 }
 
 /* Where deliveries to the device begin. True when the device is known in the log. */
-static bool choose_cursor(const struct mailbox_user *user, const struct wire_attach *asked,
-                          struct hub_attach *attach)
+static bool choose_cursor(const struct hub_acks *acks, const struct mailbox_user *user,
+                          const struct wire_attach *asked, struct hub_attach *attach)
 {
     struct mailbox_device device;
     bool known = user->internal != NULL && mailbox_find_device(user, asked->device, &device) &&
@@ -81,6 +81,10 @@ static bool choose_cursor(const struct mailbox_user *user, const struct wire_att
     attach->epoch = user->epoch;
     attach->confirmed = known ? device.seq : 0;
     attach->cursor = known ? device.seq : user->oldest - 1;
+    /* What it acknowledged a moment ago is still on its way into the log. */
+    uint64_t noted = hub_acks_noted(acks, asked->user, asked->device, user->epoch);
+    if (noted > attach->cursor)
+        attach->cursor = noted;
     if ((asked->flags & WIRE_ATTACH_HAS_CURSOR) != 0) {
         if (asked->epoch == user->epoch && asked->seq <= user->head) {
             attach->cursor = asked->seq;
@@ -184,7 +188,7 @@ static void on_attach(struct hub_service *service, struct hub_edge *edge,
         .attach = asked->attach,
         .user_max = user_max > 0 ? user_max : USER_DEVICES, /* 0: no config record yet */
     };
-    bool known = choose_cursor(&user, asked, &attach);
+    bool known = choose_cursor(settings->acks, &user, asked, &attach);
     struct hub_attach_result result =
         hub_presence_attach(settings->presence, &attach, now_of(service));
     switch (result.outcome) {

@@ -63,6 +63,8 @@ int main(int argc, char **argv)
     struct hub *hub = hub_start(signals.loop, &settings, &why);
     if (hub == NULL) {
         log_error("cannot start", LOG_STRING("why", why.text));
+        loop_io_remove(signals.loop, &signals.io);
+        loop_free(signals.loop);
         return EXIT_FAILURE;
     }
     log_info("started", LOG_STRING("region", settings.region),

@@ -114,6 +114,6 @@ def test_a_wrong_catalogue_is_refused_with_file_line_and_rule(tmp_path, what, mu
 def test_trust_is_refused_beyond_loopback(tmp_path):
     with Cluster(regions=1, shards=1) as cluster:
         done = subprocess.run([BUILD / "bin" / "meridian-edge", "--catalogue", cluster.catalogue, "--region",
-                               "sin", "--name", "sin-1", "--set", "listen=0.0.0.0:0"],
+                               "sin", "--name", "sin-1", "--set", "listen=0.0.0.0:18999"],
                               capture_output=True, text=True, timeout=10)
     assert done.returncode != 0 and "loopback" in done.stderr

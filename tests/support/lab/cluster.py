@@ -68,6 +68,7 @@ class Cluster:
         self.hub_settings = hub_settings or {}
         self.keep = keep or bool(os.environ.get("MERIDIAN_KEEP"))
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="meridian-lab-", dir="/var/tmp"))
+        (self.folder / "data").mkdir()
         self.block = None if network else _loopback_block()
         self.nodes, self.hubs, self.edges = {}, {}, {}
         self.region_of, self.url = {}, {}
