@@ -87,7 +87,9 @@ class Cluster:
 
     def _local_host(self, region, index):
         """Where hubs and edges listen: always loopback."""
-        return "127.0.0.1" if self.network else f"{self.block}.{self.names.index(region) * 10 + 1 + index}"
+        if self.network:
+            return f"127.0.{self.names.index(region) + 1}.1"
+        return f"{self.block}.{self.names.index(region) * 10 + 1 + index}"
 
     # Files
 
