@@ -61,7 +61,8 @@ const char *hub_ownership_state_name(enum hub_ownership_state state)
 void hub_ownership_init(struct hub_ownership *ownership,
                         const struct hub_ownership_settings *settings, int64_t now_ms)
 {
-    *ownership = (struct hub_ownership){.settings = *settings, .heard_ms = now_ms};
+    *ownership =
+        (struct hub_ownership){.settings = *settings, .heard_ms = now_ms, .ticked_ms = now_ms};
 }
 
 static void set_owner(struct hub_ownership *ownership, uint64_t generation, struct text hub)
@@ -122,8 +123,16 @@ static int64_t patience_ms(const struct hub_ownership *ownership)
     return settings->silent_ms + step;
 }
 
+void hub_ownership_deaf(struct hub_ownership *ownership, int64_t now_ms)
+{
+    ownership->heard_ms = now_ms;
+}
+
 enum hub_ownership_order hub_ownership_tick(struct hub_ownership *ownership, int64_t now_ms)
 {
+    if (now_ms - ownership->ticked_ms >= ownership->settings.deaf_ms)
+        hub_ownership_deaf(ownership, now_ms);
+    ownership->ticked_ms = now_ms;
     int64_t since = ownership->heard_ms;
     int64_t patience = patience_ms(ownership);
     if (ownership->state == HUB_CHALLENGING) {

@@ -39,6 +39,7 @@ struct hub_ownership_settings {
     bool preferred;    /* the first choice among the region's hubs for this shard */
     int64_t silent_ms; /* of the owner, before it is challenged */
     int64_t step_ms;   /* what others than the preferred wait longer */
+    int64_t deaf_ms;   /* a pause of this hub's own that long does not count as silence of others */
     int64_t retry_ms;  /* a challenge without outcome is repeated after it */
 };
 
@@ -49,6 +50,7 @@ struct hub_ownership { /* the caller reads only */
     char owner[TEXT_PROCESS_MAX + 1];
     uint64_t heard_generation; /* the highest heard in beats of others */
     int64_t heard_ms;
+    int64_t ticked_ms;
     int64_t asked_ms; /* when the challenge was ordered */
 };
 
@@ -68,6 +70,8 @@ MUST_USE enum hub_ownership_order hub_ownership_fell_behind(struct hub_ownership
 MUST_USE enum hub_ownership_order hub_ownership_beat(struct hub_ownership *ownership,
                                                      uint64_t generation, uint64_t start,
                                                      int64_t now_ms);
+/* This hub could hear nobody until now: whoever owns the shard has its time from now on. */
+void hub_ownership_deaf(struct hub_ownership *ownership, int64_t now_ms);
 /* Time has passed. */
 MUST_USE enum hub_ownership_order hub_ownership_tick(struct hub_ownership *ownership,
                                                      int64_t now_ms);

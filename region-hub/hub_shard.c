@@ -29,6 +29,8 @@ enum {
     HOUSEKEEPING_MS = 50,
     DIRECTORY_BEAT_MS = 1000,
     CHALLENGE_AGAIN_MS = 5000,
+    DEAF_MS =
+        500, /* many times the housekeeping: the process was paused, or the thread kept busy */
     INFO_TIMEOUT_MS = 2000,
     PATH_SIZE = 768,
     NAME_SIZE = TEXT_PROCESS_MAX + 16,
@@ -513,6 +515,7 @@ static void on_state(void *context, bool connected)
     if (shard->apply == NULL) /* it is being built or freed */
         return;
     if (connected) {
+        hub_ownership_deaf(&shard->ownership, now_of(shard));
         hub_apply_connected(shard->apply);
         hub_writer_connected(shard->writer);
     }
@@ -777,6 +780,7 @@ static bool build(struct hub_shard *shard)
                            .preferred = place->shard % place->region->hub_count == place->hub_index,
                            .silent_ms = shard->settings->owner_silent_ms,
                            .step_ms = shard->settings->owner_step_ms,
+                           .deaf_ms = DEAF_MS,
                            .retry_ms = CHALLENGE_AGAIN_MS,
                        },
                        now_of(shard));
