@@ -42,16 +42,19 @@ struct hub_acks *hub_acks_new(size_t devices_max, int64_t interval_ms)
 static void forget(struct hub_acks *acks, struct entry *entry)
 {
     list_remove(&entry->link);
-    HASH_DEL(acks->entries, entry);
+    if (acks->entries != NULL) /* which is so: the entry is in it */
+        HASH_DEL(acks->entries, entry);
     free(entry);
 }
 
 void hub_acks_reset(struct hub_acks *acks)
 {
-    while (!list_empty(&acks->ready))
-        forget(acks, container_of(acks->ready.next, struct entry, link));
-    while (!list_empty(&acks->resting))
-        forget(acks, container_of(acks->resting.next, struct entry, link));
+    struct list *const lists[] = {&acks->ready, &acks->resting};
+    HASH_CLEAR(hh, acks->entries);
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        list_each(node, lists[i]) free(container_of(node, struct entry, link));
+        list_init(lists[i]);
+    }
 }
 
 void hub_acks_free(struct hub_acks *acks)

@@ -57,8 +57,7 @@ static void forget(struct claim *claim)
 
 void hub_claims_reset(struct hub_claims *claims)
 {
-    while (!list_empty(&claims->pending))
-        forget(container_of(claims->pending.next, struct claim, link));
+    list_each(node, &claims->pending) forget(container_of(node, struct claim, link));
 }
 
 void hub_claims_free(struct hub_claims *claims)

@@ -456,7 +456,7 @@ void hub_forwarder_free(struct hub_forwarder *forwarder)
 {
     if (forwarder == NULL)
         return;
-    for (size_t i = 0; i < forwarder->lane_count; i++) {
+    for (size_t i = 0; forwarder->lanes != NULL && i < forwarder->lane_count; i++) {
         struct lane *lane = &forwarder->lanes[i];
         bus_request_cancel(&lane->genesis);
         bus_request_cancel(&lane->ask);
@@ -466,7 +466,7 @@ void hub_forwarder_free(struct hub_forwarder *forwarder)
         buffer_free(&lane->stamped);
         hub_lane_done(&lane->lane);
     }
-    for (size_t i = 0; i < forwarder->outbox_count; i++)
+    for (size_t i = 0; forwarder->outboxes != NULL && i < forwarder->outbox_count; i++)
         bus_request_cancel(&forwarder->outboxes[i].info);
     free(forwarder->lanes);
     free(forwarder->outboxes);

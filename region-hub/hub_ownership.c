@@ -90,7 +90,7 @@ enum hub_ownership_order hub_ownership_applied(struct hub_ownership *ownership, 
 void hub_ownership_caught_up(struct hub_ownership *ownership, int64_t now_ms)
 {
     if (ownership->state == HUB_FOLLOWING)
-        ownership->heard_ms = now_ms;
+        ownership->heard_ms = ownership->caught_up_ms = now_ms;
     (void)move(ownership, CAUGHT_UP);
 }
 
@@ -110,17 +110,18 @@ enum hub_ownership_order hub_ownership_beat(struct hub_ownership *ownership, uin
     return generation > ownership->generation ? move(ownership, HIGHER_HEARD) : HUB_ORDER_NONE;
 }
 
-static int64_t patience_ms(const struct hub_ownership *ownership)
+/* When it is time to challenge, in WATCHING. */
+static int64_t due_ms(const struct hub_ownership *ownership)
 {
     const struct hub_ownership_settings *settings = &ownership->settings;
-    int64_t step = settings->preferred ? 0 : settings->step_ms;
-    if (ownership->heard_generation > ownership->generation) /* its record is not yet read */
-        return settings->silent_ms + step;
-    if (ownership->generation == 0) /* the very first start: spread the shards */
-        return step;
-    if (ownership->owner[0] == '\0' || strcmp(ownership->owner, settings->hub) == 0)
-        return 0;
-    return settings->silent_ms + step;
+    int64_t step_ms = settings->preferred ? 0 : settings->step_ms;
+    bool read = ownership->heard_generation <= ownership->generation; /* the record heard of */
+    if (read && strcmp(ownership->owner, settings->hub) == 0)
+        return ownership->caught_up_ms;
+    /* Nobody owns it: at once, but when hubs start together each leaves the others their share. */
+    if (read && ownership->owner[0] == '\0')
+        return ownership->caught_up_ms + step_ms;
+    return ownership->heard_ms + settings->silent_ms + step_ms;
 }
 
 void hub_ownership_deaf(struct hub_ownership *ownership, int64_t now_ms)
@@ -133,15 +134,12 @@ enum hub_ownership_order hub_ownership_tick(struct hub_ownership *ownership, int
     if (now_ms - ownership->ticked_ms >= ownership->settings.deaf_ms)
         hub_ownership_deaf(ownership, now_ms);
     ownership->ticked_ms = now_ms;
-    int64_t since = ownership->heard_ms;
-    int64_t patience = patience_ms(ownership);
-    if (ownership->state == HUB_CHALLENGING) {
-        since = ownership->asked_ms;
-        patience = ownership->settings.retry_ms;
-    } else if (ownership->state != HUB_WATCHING) {
+    int64_t due = due_ms(ownership);
+    if (ownership->state == HUB_CHALLENGING)
+        due = ownership->asked_ms + ownership->settings.retry_ms;
+    else if (ownership->state != HUB_WATCHING)
         return HUB_ORDER_NONE;
-    }
-    if (now_ms - since < patience)
+    if (now_ms < due)
         return HUB_ORDER_NONE;
     ownership->asked_ms = now_ms;
     return move(ownership, DUE);

@@ -1,8 +1,8 @@
 /* Who owns a shard, and whether this hub should: the decisions alone. What is in the log, heard by
  * beat and shown by the clock comes in; what to do comes out. Pure.
  *
- * A hub watches only once it has read the log to its end. It challenges at once when nobody owns
- * the shard, or the owner's record names this hub (an earlier start of it), and after a silence of
+ * A hub watches only once it has read the log to its end. It challenges at once when the shard was
+ * given up or the owner's record names this hub (an earlier start of it), and after a silence of
  * the owner's beats else. It serves from the moment its own record is applied, and stands down when
  * another's is, or when a beat of a higher generation is heard. */
 #pragma once
@@ -51,6 +51,7 @@ struct hub_ownership { /* the caller reads only */
     uint64_t heard_generation; /* the highest heard in beats of others */
     int64_t heard_ms;
     int64_t ticked_ms;
+    int64_t caught_up_ms;
     int64_t asked_ms; /* when the challenge was ordered */
 };
 

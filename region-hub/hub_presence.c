@@ -61,10 +61,8 @@ static void forget(struct hub_presence *presence, struct hub_attachment *attachm
 static size_t forget_edge(struct hub_presence *presence, struct hub_edge *edge)
 {
     size_t count = 0;
-    while (!list_empty(&edge->attachments)) {
-        forget(presence, container_of(edge->attachments.next, struct hub_attachment, of_edge));
-        count++;
-    }
+    for (struct list *node; (node = list_pop(&edge->attachments)) != NULL; count++)
+        forget(presence, container_of(node, struct hub_attachment, of_edge));
     return count;
 }
 
@@ -79,10 +77,12 @@ void hub_presence_free(struct hub_presence *presence)
 {
     if (presence == NULL)
         return;
-    hub_presence_reset(presence, 0);
-    for (size_t i = 0; i < presence->edge_count; i++)
-        free(presence->edges[i]);
-    free(presence->edges);
+    if (presence->edges != NULL) {
+        hub_presence_reset(presence, 0);
+        for (size_t i = 0; i < presence->edge_count; i++)
+            free(presence->edges[i]);
+        free(presence->edges);
+    }
     free(presence);
 }
 

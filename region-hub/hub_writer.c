@@ -22,9 +22,9 @@ struct batch {
 struct hub_writer {
     struct hub_writer_settings settings;
     struct wire_name subject;
-    struct list queue; /* of batches; the first may be on its way, the last takes records */
-    size_t queued_bytes;
-    bool on_way;
+    struct list queue;     /* of batches; the last takes records */
+    struct batch *on_way;  /* NULL: none; not in the queue any more */
+    size_t queued_bytes;   /* of both */
     uint64_t number;       /* of the next attempt */
     uint64_t number_first; /* of the batch's first attempt */
     int64_t sent_ms;       /* when the last batch left first */
@@ -53,17 +53,18 @@ struct hub_writer *hub_writer_new(const struct hub_writer_settings *settings)
     return writer;
 }
 
-static struct batch *first_of(const struct hub_writer *writer)
-{
-    return list_empty(&writer->queue) ? NULL : container_of(writer->queue.next, struct batch, link);
-}
-
+/* Frees a batch that is in no list. */
 static void drop(struct hub_writer *writer, struct batch *batch)
 {
-    list_remove(&batch->link);
     writer->queued_bytes -= batch->bytes.size;
     buffer_free(&batch->bytes);
     free(batch);
+}
+
+void hub_writer_drop_queue(struct hub_writer *writer)
+{
+    list_each(node, &writer->queue) drop(writer, container_of(node, struct batch, link));
+    list_init(&writer->queue);
 }
 
 void hub_writer_free(struct hub_writer *writer)
@@ -71,20 +72,10 @@ void hub_writer_free(struct hub_writer *writer)
     if (writer == NULL)
         return;
     loop_timer_stop(writer->settings.loop, &writer->timer);
-    while (!list_empty(&writer->queue))
-        drop(writer, first_of(writer));
+    hub_writer_drop_queue(writer);
+    if (writer->on_way != NULL)
+        drop(writer, writer->on_way);
     free(writer);
-}
-
-void hub_writer_drop_queue(struct hub_writer *writer)
-{
-    const struct batch *on_way = writer->on_way ? first_of(writer) : NULL;
-    list_each(node, &writer->queue)
-    {
-        struct batch *batch = container_of(node, struct batch, link);
-        if (batch != on_way)
-            drop(writer, batch);
-    }
 }
 
 size_t hub_writer_queued_bytes(const struct hub_writer *writer)
@@ -92,10 +83,10 @@ size_t hub_writer_queued_bytes(const struct hub_writer *writer)
     return writer->queued_bytes;
 }
 
-/* Publishes the first batch, which is finished. What the bus does not take is tried again. */
+/* Publishes the batch on its way. What the bus does not take is tried again. */
 static void publish(struct hub_writer *writer)
 {
-    const struct batch *batch = first_of(writer);
+    const struct batch *batch = writer->on_way;
     struct wire_name reply = wire_log_puback(writer->settings.region, writer->settings.shard,
                                              writer->settings.process, writer->number++);
     int err = bus_publish(writer->settings.bus, writer->subject.text, reply.text, batch->bytes.data,
@@ -106,28 +97,34 @@ static void publish(struct hub_writer *writer)
     loop_timer_set(writer->settings.loop, &writer->timer, writer->settings.retry_ms);
 }
 
+static void start_next(struct hub_writer *writer)
+{
+    int64_t now_ms = loop_now_ms(writer->settings.loop);
+    int64_t pause_ms = writer->sent_ms + writer->settings.pace_ms - now_ms;
+    if (list_empty(&writer->queue))
+        return;
+    if (pause_ms > 0) {
+        loop_timer_set(writer->settings.loop, &writer->timer, pause_ms);
+        return;
+    }
+    struct batch *batch = container_of(list_pop(&writer->queue), struct batch, link);
+    if (wire_batch_end(&batch->records) != 0) { /* memory was short: nothing of it is whole */
+        drop(writer, batch);
+        return;
+    }
+    writer->on_way = batch;
+    writer->number_first = writer->number;
+    writer->sent_ms = now_ms;
+    publish(writer);
+}
+
 /* Whatever is due: the next batch, or the one on its way once more. */
 static void go(struct hub_writer *writer)
 {
-    struct batch *batch = first_of(writer);
-    if (batch == NULL)
-        return;
-    int64_t now_ms = loop_now_ms(writer->settings.loop);
-    if (!writer->on_way) {
-        int64_t pause_ms = writer->sent_ms + writer->settings.pace_ms - now_ms;
-        if (pause_ms > 0) {
-            loop_timer_set(writer->settings.loop, &writer->timer, pause_ms);
-            return;
-        }
-        if (wire_batch_end(&batch->records) != 0) { /* memory was short: nothing of it is whole */
-            drop(writer, batch);
-            return;
-        }
-        writer->on_way = true;
-        writer->number_first = writer->number;
-        writer->sent_ms = now_ms;
-    }
-    publish(writer);
+    if (writer->on_way != NULL)
+        publish(writer);
+    else
+        start_next(writer);
 }
 
 /* The batch that takes a record of `size`, or NULL. */
@@ -135,13 +132,12 @@ static struct batch *batch_for(struct hub_writer *writer, size_t size, size_t qu
 {
     if (writer->queued_bytes + size > queue_max_bytes)
         return NULL;
-    struct list *last = writer->queue.previous;
-    struct batch *batch = NULL;
-    if (last != &writer->queue && !(writer->on_way && last == writer->queue.next))
-        batch = container_of(last, struct batch, link);
-    if (batch != NULL && wire_batch_has_room(&batch->records, size))
-        return batch;
-    batch = calloc(1, sizeof *batch);
+    if (!list_empty(&writer->queue)) {
+        struct batch *last = container_of(writer->queue.previous, struct batch, link);
+        if (wire_batch_has_room(&last->records, size))
+            return last;
+    }
+    struct batch *batch = calloc(1, sizeof *batch);
     if (batch == NULL)
         return NULL;
     wire_batch_begin(&batch->records, &batch->bytes);
@@ -154,7 +150,7 @@ static struct batch *batch_for(struct hub_writer *writer, size_t size, size_t qu
 static void appended(struct hub_writer *writer, const struct batch *batch, size_t before)
 {
     writer->queued_bytes += batch->bytes.size - before;
-    if (!writer->on_way && !loop_timer_is_set(&writer->timer))
+    if (writer->on_way == NULL && !loop_timer_is_set(&writer->timer))
         loop_timer_set(writer->settings.loop, &writer->timer, 0);
 }
 
@@ -208,12 +204,12 @@ int hub_writer_own(struct hub_writer *writer, const struct wire_own *own)
 
 bool hub_writer_is_waiting_for(const struct hub_writer *writer, uint64_t number)
 {
-    return writer->on_way && number >= writer->number_first && number < writer->number;
+    return writer->on_way != NULL && number >= writer->number_first && number < writer->number;
 }
 
 void hub_writer_puback(struct hub_writer *writer, const struct bus_puback *ack)
 {
-    if (!writer->on_way)
+    if (writer->on_way == NULL)
         return;
     loop_timer_stop(writer->settings.loop, &writer->timer);
     if (ack->position == 0) {
@@ -224,14 +220,14 @@ void hub_writer_puback(struct hub_writer *writer, const struct bus_puback *ack)
         loop_timer_set(writer->settings.loop, &writer->timer, REFUSED_PAUSE_MS);
         return;
     }
-    writer->on_way = false;
-    drop(writer, first_of(writer));
-    go(writer);
+    drop(writer, writer->on_way);
+    writer->on_way = NULL;
+    start_next(writer);
 }
 
 void hub_writer_connected(struct hub_writer *writer)
 {
-    if (!writer->on_way)
+    if (writer->on_way == NULL)
         return;
     loop_timer_stop(writer->settings.loop, &writer->timer);
     publish(writer);

@@ -69,13 +69,27 @@ static void challenges_nobody_before_the_log_is_read(void **state)
     assert_int_equal(tick(&ownership, 100000), HUB_ORDER_CHALLENGE);
 }
 
-static void takes_what_nobody_owns_at_once(void **state)
+static void takes_what_is_given_up_at_once(void **state)
 {
     (void)state;
-    struct hub_ownership ownership = made(false);
-    assert_int_equal(applied(&ownership, 5, "", THEIRS, 0), HUB_ORDER_NONE);
-    hub_ownership_caught_up(&ownership, 0);
-    assert_int_equal(tick(&ownership, 0), HUB_ORDER_CHALLENGE);
+    struct hub_ownership ownership = watching(false);
+    assert_int_equal(tick(&ownership, STEP), HUB_ORDER_NONE);
+    assert_int_equal(applied(&ownership, 9, "", THEIRS, STEP), HUB_ORDER_NONE);
+    assert_int_equal(tick(&ownership, STEP), HUB_ORDER_CHALLENGE);
+}
+
+static void leaves_others_their_share_when_hubs_start_together(void **state)
+{
+    (void)state;
+    struct hub_ownership first = made(true);
+    struct hub_ownership second = made(false);
+    assert_int_equal(applied(&first, 5, "", THEIRS, 0), HUB_ORDER_NONE);
+    assert_int_equal(applied(&second, 5, "", THEIRS, 0), HUB_ORDER_NONE);
+    hub_ownership_caught_up(&first, 100);
+    hub_ownership_caught_up(&second, 100);
+    assert_int_equal(tick(&first, 100), HUB_ORDER_CHALLENGE);
+    assert_int_equal(tick(&second, 100 + STEP - 1), HUB_ORDER_NONE);
+    assert_int_equal(tick(&second, 100 + STEP), HUB_ORDER_CHALLENGE);
 }
 
 static void takes_back_at_once_what_an_earlier_start_of_it_owned(void **state)
@@ -218,7 +232,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(challenges_nobody_before_the_log_is_read),
-        cmocka_unit_test(takes_what_nobody_owns_at_once),
+        cmocka_unit_test(takes_what_is_given_up_at_once),
+        cmocka_unit_test(leaves_others_their_share_when_hubs_start_together),
         cmocka_unit_test(takes_back_at_once_what_an_earlier_start_of_it_owned),
         cmocka_unit_test(leaves_the_very_first_choice_to_the_preferred_hub),
         cmocka_unit_test(knows_from_a_saved_state_who_owned_it),

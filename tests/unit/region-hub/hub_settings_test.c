@@ -4,12 +4,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#define SINGLE MERIDIAN_SOURCE_DIR "/config/single.yaml"
-#define HUB_YAML MERIDIAN_SOURCE_DIR "/config/hub.yaml"
+static const char single[] = MERIDIAN_SOURCE_DIR "/config/single.yaml";
+static const char hub_yaml[] = MERIDIAN_SOURCE_DIR "/config/hub.yaml";
 
 static int parse(const char *const *arguments, struct hub_settings *settings,
                  struct error_text *why)
@@ -19,7 +20,7 @@ static int parse(const char *const *arguments, struct hub_settings *settings,
     int argc = 0;
     bool done = false;
     for (; arguments[argc] != NULL; argc++) {
-        strcpy(copies[argc], arguments[argc]);
+        snprintf(copies[argc], sizeof copies[argc], "%s", arguments[argc]);
         argv[argc] = copies[argc];
     }
     int err = hub_settings_from_arguments(argc, argv, settings, &done, why);
@@ -37,7 +38,7 @@ static void the_file_says_what_the_table_says(void **state)
     memset(&loaded, 0, sizeof loaded);
     settings_defaults(hub_settings_table, &defaults);
     settings_defaults(hub_settings_table, &loaded);
-    if (settings_load_file(hub_settings_table, &loaded, HUB_YAML, &why) != 0)
+    if (settings_load_file(hub_settings_table, &loaded, hub_yaml, &why) != 0)
         fail_msg("%s", why.text);
     assert_memory_equal(&loaded, &defaults, sizeof loaded);
 }
@@ -49,8 +50,8 @@ static void options_override_the_file_wherever_it_stands(void **state)
     struct error_text why = {0};
     const char *const arguments[] = {"meridian-hub", "--set",       "lanes.stall=3s", "--name",
                                      "local-hub-1",  "--region",    "local",          "--data",
-                                     "/somewhere",   "--catalogue", SINGLE,           "--config",
-                                     HUB_YAML,       NULL};
+                                     "/somewhere",   "--catalogue", single,           "--config",
+                                     hub_yaml,       NULL};
     if (parse(arguments, &settings, &why) != 0)
         fail_msg("%s", why.text);
     assert_int_equal(settings.lane_stall_ms, 3000);
@@ -64,7 +65,7 @@ static void refuses_what_the_catalogue_does_not_know(void **state)
     struct hub_settings settings;
     struct error_text why = {0};
     const char *hub[] = {"meridian-hub", "--name", "nobody",      "--region", "local",
-                         "--data",       "/x",     "--catalogue", SINGLE,     NULL};
+                         "--data",       "/x",     "--catalogue", single,     NULL};
     assert_int_equal(parse(hub, &settings, &why), -EINVAL);
     assert_non_null(strstr(why.text, "nobody"));
     hub[2] = "local-hub-1";
@@ -80,7 +81,7 @@ static void refuses_options_it_does_not_know_and_names_what_is_missing(void **st
     struct error_text why = {0};
     const char *const unknown[] = {"meridian-hub", "--nonsense", NULL};
     const char *const missing[] = {"meridian-hub", "--region", "local",
-                                   "--catalogue",  SINGLE,     NULL};
+                                   "--catalogue",  single,     NULL};
     const char *const stray[] = {"meridian-hub", "stray", NULL};
     assert_int_equal(parse(unknown, &settings, &why), -EINVAL);
     assert_non_null(strstr(why.text, "--nonsense"));

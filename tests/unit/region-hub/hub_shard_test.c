@@ -178,7 +178,7 @@ static void goes_on_after_the_server_was_killed(void **state)
     LAB_WAIT(lab, bus_is_connected(lab->bus));
     lab_turn(lab, 500);
     lab_send(lab, LOG, "bob", "b", 2);
-    attach = lab_attach(lab, "bob", "phone", attach, WIRE_ATTACH_HAS_CURSOR, 2);
+    (void)lab_attach(lab, "bob", "phone", attach, WIRE_ATTACH_HAS_CURSOR, 2);
     must_deliver(lab, 3, 4);
     lab_hub_stop(lab, hub, true);
 }

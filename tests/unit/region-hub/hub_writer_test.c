@@ -1,0 +1,163 @@
+/* The writer against a server without a stream: the test hears every attempt and answers itself. */
+#include "region-hub/hub_writer.h"
+#include "tests/support/nats_server.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { RETRY_MS = 100, PACE_MS = 50, FIRST_NUMBER = 1000, QUEUE_MAX = 4096 };
+
+struct world {
+    struct server server;
+    struct loop *loop;
+    struct bus *bus;
+    struct bus_subscription *subscription;
+    struct hub_writer *writer;
+    struct buffer attempts[64];
+    uint64_t numbers[64];
+    size_t count;
+};
+
+static void on_attempt(void *context, const struct bus_message *message)
+{
+    struct world *world = context;
+    assert_true(world->count < COUNT_OF(world->attempts));
+    assert_int_equal(wire_puback_number(message->reply, &world->numbers[world->count]), 0);
+    buffer_append(&world->attempts[world->count++], message->data, message->size);
+}
+
+static int set_up(void **state)
+{
+    struct world *world = calloc(1, sizeof *world);
+    assert_non_null(world);
+    server_init(&world->server);
+    server_start(&world->server);
+    world->loop = loop_new();
+    world->bus = bus_open(world->loop,
+                          &(struct bus_settings){.urls = world->server.url, .name = "test"}, NULL);
+    WAIT_FOR(world->loop, 5000, bus_is_connected(world->bus));
+    world->subscription = bus_subscribe(world->bus, "log.sin.0.h", on_attempt, world);
+    world->writer = hub_writer_new(&(struct hub_writer_settings){.loop = world->loop,
+                                                                 .bus = world->bus,
+                                                                 .region = "sin",
+                                                                 .process = "sin-h1-0",
+                                                                 .first_number = FIRST_NUMBER,
+                                                                 .queue_max_bytes = QUEUE_MAX,
+                                                                 .retry_ms = RETRY_MS,
+                                                                 .pace_ms = PACE_MS});
+    assert_non_null(world->writer);
+    *state = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *world = *state;
+    hub_writer_free(world->writer);
+    bus_unsubscribe(world->subscription);
+    bus_close(world->bus);
+    loop_free(world->loop);
+    server_done(&world->server);
+    for (size_t i = 0; i < world->count; i++)
+        buffer_free(&world->attempts[i]);
+    free(world);
+    return 0;
+}
+
+static int write_ack(struct world *world, uint64_t seq)
+{
+    return hub_writer_ack(
+        world->writer,
+        &(struct wire_ack){
+            .generation = 1, .user = TEXT("bob"), .device = TEXT("phone"), .epoch = 1, .seq = seq});
+}
+
+static uint16_t records_of(const struct buffer *attempt)
+{
+    struct wire_batch batch;
+    assert_int_equal(wire_batch_read(attempt->data, attempt->size, &batch), 0);
+    return batch.count;
+}
+
+static void writes_a_batch_again_byte_for_byte_until_it_is_stored(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(write_ack(world, 1), 0);
+    WAIT_FOR(world->loop, 5000, world->count == 1);
+    assert_int_equal(write_ack(world, 2), 0); /* waits for the one on its way... */
+    assert_int_equal(write_ack(world, 3), 0);
+    WAIT_FOR(world->loop, 5000, world->count == 3);
+    for (size_t i = 1; i < 3; i++) {
+        assert_int_equal(world->attempts[i].size, world->attempts[0].size);
+        assert_memory_equal(world->attempts[i].data, world->attempts[0].data,
+                            world->attempts[0].size);
+    }
+    /* Any attempt's PubAck will do, also the first one's. */
+    assert_false(hub_writer_is_waiting_for(world->writer, FIRST_NUMBER - 1));
+    assert_true(hub_writer_is_waiting_for(world->writer, world->numbers[0]));
+    hub_writer_puback(world->writer, &(struct bus_puback){.position = 7});
+    assert_false(hub_writer_is_waiting_for(world->writer, world->numbers[2]));
+    WAIT_FOR(world->loop, 5000, world->count == 4);
+    assert_int_equal(records_of(&world->attempts[3]), 2); /* ...and leaves with its neighbour */
+}
+
+static void a_refusal_is_followed_by_the_same_batch(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(write_ack(world, 1), 0);
+    WAIT_FOR(world->loop, 5000, world->count == 1);
+    hub_writer_puback(world->writer, &(struct bus_puback){.code = 503, .err_code = 10077});
+    WAIT_FOR(world->loop, 5000, world->count == 2);
+    assert_memory_equal(world->attempts[1].data, world->attempts[0].data, world->attempts[0].size);
+}
+
+static void takes_records_up_to_the_bound_and_ownership_beyond_it(void **state)
+{
+    struct world *world = *state;
+    size_t taken = 0;
+    while (write_ack(world, taken) == 0)
+        taken++;
+    assert_true(taken > 10);
+    assert_true(hub_writer_queued_bytes(world->writer) <= QUEUE_MAX);
+    assert_int_equal(write_ack(world, 1), -ENOBUFS);
+    const struct wire_own own = {.hub = TEXT("sin-h1"), .start = 1, .expects = 0};
+    assert_int_equal(hub_writer_own(world->writer, &own), 0);
+    WAIT_FOR(world->loop, 5000, world->count == 1);
+    assert_int_equal(records_of(&world->attempts[0]), taken + 1);
+    hub_writer_puback(world->writer, &(struct bus_puback){.position = 7});
+    assert_int_equal(hub_writer_queued_bytes(world->writer), 0);
+    assert_int_equal(write_ack(world, 1), 0);
+}
+
+static void what_no_longer_counts_is_dropped_but_not_what_is_on_its_way(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(write_ack(world, 1), 0);
+    WAIT_FOR(world->loop, 5000, world->count == 1);
+    assert_int_equal(write_ack(world, 2), 0);
+    hub_writer_drop_queue(world->writer);
+    hub_writer_connected(world->writer); /* again at once */
+    WAIT_FOR(world->loop, 5000, world->count == 2);
+    hub_writer_puback(world->writer, &(struct bus_puback){.position = 7});
+    TURN_FOR(world->loop, 3 * PACE_MS);
+    assert_int_equal(world->count, 2);
+}
+
+#define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_WORLD(writes_a_batch_again_byte_for_byte_until_it_is_stored),
+        WITH_WORLD(a_refusal_is_followed_by_the_same_batch),
+        WITH_WORLD(takes_records_up_to_the_bound_and_ownership_beyond_it),
+        WITH_WORLD(what_no_longer_counts_is_dropped_but_not_what_is_on_its_way),
+    };
+    return RUN_GROUP_WITH_SERVER(tests);
+}
