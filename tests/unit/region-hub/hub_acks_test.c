@@ -100,6 +100,22 @@ static void a_new_epoch_is_written_whatever_its_seq(void **state)
     hub_acks_free(acks);
 }
 
+static void tells_what_is_on_its_way(void **state)
+{
+    (void)state;
+    struct hub_acks *acks = make();
+    struct hub_ack due;
+    assert_int_equal(hub_acks_noted(acks, TEXT("bob"), TEXT("phone"), 1), 0);
+    assert_int_equal(note(acks, "bob", "phone", 5), 0);
+    assert_int_equal(hub_acks_noted(acks, TEXT("bob"), TEXT("phone"), 1), 5);
+    assert_int_equal(hub_acks_noted(acks, TEXT("bob"), TEXT("phone"), 2), 0);
+    assert_int_equal(hub_acks_noted(acks, TEXT("bob"), TEXT("desk"), 1), 0);
+    assert_true(hub_acks_next(acks, 0, &due));
+    hub_acks_written(acks, 0); /* written, and not yet applied for all it knows */
+    assert_int_equal(hub_acks_noted(acks, TEXT("bob"), TEXT("phone"), 1), 5);
+    hub_acks_free(acks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +123,7 @@ int main(void)
         cmocka_unit_test(gives_the_same_one_until_it_is_written),
         cmocka_unit_test(forgets_who_has_rested),
         cmocka_unit_test(notes_devices_up_to_the_bound_and_not_one_more),
+        cmocka_unit_test(tells_what_is_on_its_way),
         cmocka_unit_test(a_new_epoch_is_written_whatever_its_seq),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
