@@ -2,11 +2,11 @@
  *
  *   load --users N --rate MESSAGES_PER_S --seconds S [--size BYTES] [--hold S] HOST:PORT...
  *
- * Users are spread over the addresses in turn; user i sends to user i + N/2, so that with an even
- * number of addresses the partner is at another one. With --rate 0 the clients only stay (--hold).
- * Open loop: a message leaves when it is due, whether or not the one before was answered; but no user
- * has more than 200 unanswered. Prints one JSON object; times in ms. Exits 1 when anything accepted
- * was not delivered, came twice or out of order. */
+ * Users are spread over the addresses in turn; user i sends to user i + N/2, so that with an
+ * even number of addresses the partner is at another one. With --rate 0 the clients only stay
+ * (--hold). Open loop: a message leaves when it is due, whether or not the one before was
+ * answered; but no user has more than 200 unanswered. Prints one JSON object; times in ms. Exits
+ * 1 when anything accepted was not delivered, came twice or out of order. */
 #include "load_client.h"
 
 #include "base/clock.h"

@@ -1,5 +1,5 @@
-/* One WebSocket client of the load tool: a non-blocking socket, the handshake, masked text frames. It
- * shares no code with the edge, so that neither hides the other's mistakes. */
+/* One WebSocket client of the load tool: a non-blocking socket, the handshake, masked text
+ * frames. It shares no code with the edge, so that neither hides the other's mistakes. */
 #pragma once
 
 #include "base/buffer.h"

@@ -158,8 +158,8 @@ static struct text region_of_beat(struct text subject)
         return region;
     const char *dot = memchr(subject.data + skip, '.', subject.size - skip);
     if (dot != NULL)
-        region = (struct text){.data = subject.data + skip,
-                               .size = (size_t)(dot - subject.data) - skip};
+        region =
+            (struct text){.data = subject.data + skip, .size = (size_t)(dot - subject.data) - skip};
     return region;
 }
 
@@ -270,8 +270,8 @@ static void edge_begin_drain(struct edge *edge)
 static void edge_work_at_stop(struct edge *edge, int64_t now_ms)
 {
     bool late = now_ms >= edge->stop_ms;
-    bool idle = edge_outbound_waiting(edge->outbound) == 0 &&
-                edge_directory_waiting(edge->directory) == 0;
+    bool idle =
+        edge_outbound_waiting(edge->outbound) == 0 && edge_directory_waiting(edge->directory) == 0;
     if (edge->stopping == DRAINING && (idle || late)) {
         if (!idle)
             log_warning("stopping with sends whose outcome is unknown",
@@ -335,8 +335,7 @@ static void edge_set_connections_max(struct edge *edge)
                                 ? (uint32_t)limit.rlim_cur - DESCRIPTORS_KEPT
                                 : DESCRIPTORS_KEPT;
     log_warning("the descriptor limit allows fewer connections than limits.sessions_max",
-                LOG_U64("allowed", edge->connections_max),
-                LOG_U64("descriptors", limit.rlim_cur));
+                LOG_U64("allowed", edge->connections_max), LOG_U64("descriptors", limit.rlim_cur));
 }
 
 static int edge_open_signals(struct edge *edge)
@@ -378,9 +377,12 @@ static struct bus *edge_open_bus(struct edge *edge, struct error_text *reterr_wh
 static bool edge_make_bus_parts(struct edge *edge)
 {
     const struct edge_settings *settings = edge->settings;
-    edge->directory = edge_directory_new(&(struct edge_directory_settings){
-        .loop = edge->loop, .bus = edge->bus, .edge = settings, .catalogue = edge->catalogue,
-        .region = edge->region});
+    edge->directory =
+        edge_directory_new(&(struct edge_directory_settings){.loop = edge->loop,
+                                                             .bus = edge->bus,
+                                                             .edge = settings,
+                                                             .catalogue = edge->catalogue,
+                                                             .region = edge->region});
     edge->home = edge_home_new(&(struct edge_home_settings){.catalogue = edge->catalogue,
                                                             .region = edge->region,
                                                             .edge = settings->name,
@@ -389,9 +391,14 @@ static bool edge_make_bus_parts(struct edge *edge)
                                                             .wake = on_home_wake,
                                                             .on_claimed = on_claimed,
                                                             .context = edge});
-    edge->outbound = edge_outbound_new(&(struct edge_outbound_settings){
-        .loop = edge->loop, .bus = edge->bus, .edge = settings, .catalogue = edge->catalogue,
-        .region = edge->region, .on_outcome = on_outcome, .context = edge});
+    edge->outbound =
+        edge_outbound_new(&(struct edge_outbound_settings){.loop = edge->loop,
+                                                           .bus = edge->bus,
+                                                           .edge = settings,
+                                                           .catalogue = edge->catalogue,
+                                                           .region = edge->region,
+                                                           .on_outcome = on_outcome,
+                                                           .context = edge});
     if (edge->directory == NULL || edge->home == NULL || edge->outbound == NULL)
         return false;
     edge->frames = bus_subscribe(
@@ -403,18 +410,29 @@ static bool edge_make_bus_parts(struct edge *edge)
 static bool edge_make_client_parts(struct edge *edge)
 {
     const struct edge_settings *settings = edge->settings;
-    edge->dispatch = edge_dispatch_new(&(struct edge_dispatch_settings){
-        .loop = edge->loop, .edge = settings, .catalogue = edge->catalogue,
-        .directory = edge->directory, .outbound = edge->outbound, .home = edge->home});
+    edge->dispatch =
+        edge_dispatch_new(&(struct edge_dispatch_settings){.loop = edge->loop,
+                                                           .edge = settings,
+                                                           .catalogue = edge->catalogue,
+                                                           .directory = edge->directory,
+                                                           .outbound = edge->outbound,
+                                                           .home = edge->home});
     if (edge->dispatch == NULL)
         return false;
-    edge->sessions = edge_sessions_new(&(struct edge_sessions_settings){
-        .loop = edge->loop, .edge = settings, .catalogue = edge->catalogue,
-        .directory = edge->directory, .dispatch = edge->dispatch, .home = edge->home,
-        .on_closed = on_connection_closed, .context = edge});
-    edge->api = edge_api_new(&(struct edge_api_settings){
-        .loop = edge->loop, .edge = settings, .directory = edge->directory,
-        .dispatch = edge->dispatch, .home = edge->home});
+    edge->sessions =
+        edge_sessions_new(&(struct edge_sessions_settings){.loop = edge->loop,
+                                                           .edge = settings,
+                                                           .catalogue = edge->catalogue,
+                                                           .directory = edge->directory,
+                                                           .dispatch = edge->dispatch,
+                                                           .home = edge->home,
+                                                           .on_closed = on_connection_closed,
+                                                           .context = edge});
+    edge->api = edge_api_new(&(struct edge_api_settings){.loop = edge->loop,
+                                                         .edge = settings,
+                                                         .directory = edge->directory,
+                                                         .dispatch = edge->dispatch,
+                                                         .home = edge->home});
     return edge->sessions != NULL && edge->api != NULL;
 }
 
@@ -438,11 +456,10 @@ static int edge_build(struct edge *edge, struct error_text *reterr_why)
         return -EINVAL;
     if (!edge_make_bus_parts(edge) || !edge_make_client_parts(edge))
         return error_text_set(reterr_why, -ENOMEM, "memory is short");
-    edge->http = edge_http_new(&(struct edge_http_settings){.loop = edge->loop,
-                                                            .edge = edge->settings,
-                                                            .ops = &http_ops,
-                                                            .context = edge},
-                               reterr_why);
+    edge->http = edge_http_new(
+        &(struct edge_http_settings){
+            .loop = edge->loop, .edge = edge->settings, .ops = &http_ops, .context = edge},
+        reterr_why);
     if (edge->http == NULL)
         return -ENOMEM;
     edge_set_connections_max(edge);

@@ -43,7 +43,7 @@ enum poll_state {
     POLL_FINDING,
     POLL_ATTACHING,
     POLL_GATHERING,
-    POLL_ANSWERED, /* the answer is on its way into the socket */
+    POLL_ANSWERED,  /* the answer is on its way into the socket */
     POLL_LINGERING, /* until what was acknowledged is confirmed */
     POLL_ENDED,
 };
@@ -169,8 +169,8 @@ void edge_api_post(struct edge_api *api, struct edge_request *request, struct te
         return;
     }
     struct edge_letter letter = {.flags = WIRE_FLAG_PLAIN,
-                                 .sender = object.sender.size > 0 ? object.sender
-                                                                  : TEXT("anonymous"),
+                                 .sender =
+                                     object.sender.size > 0 ? object.sender : TEXT("anonymous"),
                                  .device = TEXT(""),
                                  .id = text_of(post->id),
                                  .body = object.raw,
@@ -233,8 +233,8 @@ static void on_poll_gone(struct edge_request_owner *owner, bool written)
     poll->request = NULL;
     bool acknowledges = poll->state == POLL_ANSWERED && written && poll->server_cursor &&
                         attach->state != EDGE_DETACHED && poll->answered > attach->acked;
-    if (!acknowledges || edge_home_ack(poll->api->settings.home, attach, attach->epoch,
-                                       poll->answered) != 0) {
+    if (!acknowledges ||
+        edge_home_ack(poll->api->settings.home, attach, attach->epoch, poll->answered) != 0) {
         poll_end(poll);
         return;
     }
@@ -248,9 +248,8 @@ static void poll_look(struct poll *poll)
     if (poll->state != POLL_GATHERING)
         return;
     bool all = poll->attach.next > poll->head;
-    if (poll->count >= poll->limit || poll->json.size >= BYTES_MAX ||
-        (all && poll->count > 0) || (all && now_ms >= poll->wait_until_ms) ||
-        (!all && now_ms >= poll->due_ms))
+    if (poll->count >= poll->limit || poll->json.size >= BYTES_MAX || (all && poll->count > 0) ||
+        (all && now_ms >= poll->wait_until_ms) || (!all && now_ms >= poll->due_ms))
         poll_answer(poll);
 }
 
@@ -367,16 +366,15 @@ static int query_number(struct text query, struct text key, uint64_t least, uint
 static const char *poll_read_query(struct poll *poll, struct text query)
 {
     const struct edge_settings *edge = poll->api->settings.edge;
-    uint64_t limit = edge->poll_messages_max < LIMIT_DEFAULT ? edge->poll_messages_max
-                                                             : LIMIT_DEFAULT;
+    uint64_t limit =
+        edge->poll_messages_max < LIMIT_DEFAULT ? edge->poll_messages_max : LIMIT_DEFAULT;
     uint64_t wait_s = 0;
     char room[64];
     struct text value;
     struct text cursor;
     if (query_number(query, TEXT("limit"), 1, edge->poll_messages_max, &limit) != 0)
         return "limit is no number from 1 to the most allowed";
-    if (query_number(query, TEXT("wait"), 0, (uint64_t)edge->poll_wait_max_ms / 1000, &wait_s) !=
-        0)
+    if (query_number(query, TEXT("wait"), 0, (uint64_t)edge->poll_wait_max_ms / 1000, &wait_s) != 0)
         return "wait is no number of seconds up to the longest allowed";
     poll->limit = (uint32_t)limit;
     poll->wait_until_ms = now_of(poll->api) + (int64_t)wait_s * 1000;
@@ -486,9 +484,9 @@ void edge_api_free(struct edge_api *api)
 {
     if (api == NULL)
         return;
-    list_each (node, &api->posts)
-        post_answer(container_of(node, struct post, link), 504, "unknown");
-    list_each (node, &api->polls) {
+    list_each(node, &api->posts) post_answer(container_of(node, struct post, link), 504, "unknown");
+    list_each(node, &api->polls)
+    {
         struct poll *poll = container_of(node, struct poll, link);
         poll_refuse(poll, 503, "not_ready", "this edge stops");
     }
@@ -499,19 +497,20 @@ void edge_api_free(struct edge_api *api)
 
 void edge_api_tick(struct edge_api *api, int64_t now_ms)
 {
-    list_each (node, &api->posts) {
+    list_each(node, &api->posts)
+    {
         struct post *post = container_of(node, struct post, link);
         if (now_ms < post->due_ms)
             break; /* the oldest come first */
         post_answer(post, 504, "unknown");
     }
-    list_each (node, &api->polls)
-        poll_tick(container_of(node, struct poll, link), now_ms);
+    list_each(node, &api->polls) poll_tick(container_of(node, struct poll, link), now_ms);
 }
 
 void edge_api_drain(struct edge_api *api)
 {
-    list_each (node, &api->polls) {
+    list_each(node, &api->polls)
+    {
         struct poll *poll = container_of(node, struct poll, link);
         if (poll->state == POLL_GATHERING)
             poll_answer(poll);

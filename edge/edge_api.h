@@ -1,12 +1,12 @@
 /* The two calls of plain mode over HTTP.
  *
- * POST /api/messages {"recipient_id", "message", "id"?, "sender_id"?}: 202 {"status":"sent","id"}
- * once it is accepted; 504 {"status":"unknown","id"} when that is not known in time: repeat it with
- * that id.
+ * POST /api/messages {"recipient_id", "message", "id"?, "sender_id"?}: 202
+ * {"status":"sent","id"} once it is accepted; 504 {"status":"unknown","id"} when that is not
+ * known in time: repeat it with that id.
  *
- * GET /api/messages/{user}?limit=&wait=&after=: a JSON array. Attaches the device "poll" for as long
- * as it takes, gathers what is there or waits for the first message, answers, and, where the server
- * holds the cursor (no `after`), acknowledges what was written. */
+ * GET /api/messages/{user}?limit=&wait=&after=: a JSON array. Attaches the device "poll" for as
+ * long as it takes, gathers what is there or waits for the first message, answers, and, where
+ * the server holds the cursor (no `after`), acknowledges what was written. */
 #pragma once
 
 #include "edge/edge_dispatch.h"

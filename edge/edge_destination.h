@@ -2,12 +2,12 @@
  * one batch is on its way at a time, and stays so, byte for byte, until its outcome is known. Pure:
  * times and PubAcks come in, publishes and outcomes go out.
  *
- *   - A batch leaves when none is on its way and the pace allows it: two publishes are apart by twice
- *     the usual time of a PubAck, at most pace_max_us. After a pause nothing waits.
+ *   - A batch leaves when none is on its way and the pace allows it: two publishes are apart by
+ *     twice the usual time of a PubAck, at most pace_max_us. After a pause nothing waits.
  *   - No PubAck within resend_us, or the bus came back: the same bytes again.
  *   - A PubAck with a position, of any attempt: accepted.
- *   - Refused because the stream is full, and so was every attempt before: rejected, for nothing was
- *     stored. Any other error is no outcome: again, after a pause that grows. */
+ *   - Refused because the stream is full, and so was every attempt before: rejected, for nothing
+ *     was stored. Any other error is no outcome: again, after a pause that grows. */
 #pragma once
 
 #include "base/list.h"
@@ -36,13 +36,13 @@ struct edge_ticket {
 };
 
 struct edge_publish {
-    uint64_t serial; /* of the batch: all its attempts are of one number */
+    uint64_t serial;     /* of the batch: all its attempts are of one number */
     const uint8_t *data; /* borrowed until the batch is done */
     size_t size;
 };
 
-/* `serial` numbers the first batch; start it at random, so that PubAcks meant for an earlier process
- * of the same name match nothing. Settings are borrowed. NULL when memory is short. */
+/* `serial` numbers the first batch; start it at random, so that PubAcks meant for an earlier
+ * process of the same name match nothing. Settings are borrowed. NULL when memory is short. */
 MUST_USE struct edge_destination *
 edge_destination_new(const struct edge_destination_settings *settings, uint64_t serial);
 /* Appends the tickets that are still waiting to `ret_tickets`. NULL is fine. */
@@ -54,8 +54,8 @@ MUST_USE int edge_destination_add(struct edge_destination *destination,
                                   const struct wire_message *message,
                                   const struct wire_recipient *recipients, size_t recipient_count,
                                   struct edge_ticket *ticket);
-/* True when something is to be published now. Else `ret_due_us` is when to ask again, INT64_MAX when
- * there is nothing to wait for. Follow it with sent() or not_sent(). */
+/* True when something is to be published now. Else `ret_due_us` is when to ask again, INT64_MAX
+ * when there is nothing to wait for. Follow it with sent() or not_sent(). */
 bool edge_destination_next(struct edge_destination *destination, int64_t now_us,
                            struct edge_publish *ret_publish, int64_t *ret_due_us);
 void edge_destination_sent(struct edge_destination *destination, int64_t now_us);

@@ -13,7 +13,7 @@
 
 enum {
     GET_TIMEOUT_MS = 2000,
-    RETRY_MS = 250,        /* the bus did not take the question */
+    RETRY_MS = 250, /* the bus did not take the question */
     CLAIM_REPEAT_MS = 1000,
     QUESTION_MAX_MS = 5000, /* then the answer is: unsure */
     HEARTBEAT_MS = 1000,
@@ -131,7 +131,8 @@ static void question_tell(struct question *question, enum edge_found found, size
     struct edge_directory *directory = question->directory;
     struct list told;
     list_init(&told);
-    list_each (node, &question->waiting) {
+    list_each(node, &question->waiting)
+    {
         if (claimers || !container_of(node, struct edge_lookup, link)->claim) {
             list_remove(node);
             list_push(&told, node);
@@ -203,8 +204,8 @@ static void question_claim(struct question *question)
 static void question_unknown(struct question *question)
 {
     bool claimed = false;
-    list_each (node, &question->waiting)
-        claimed = claimed || container_of(node, struct edge_lookup, link)->claim;
+    list_each(node, &question->waiting) claimed =
+        claimed || container_of(node, struct edge_lookup, link)->claim;
     if (claimed)
         question_claim(question);
     question_tell(question, EDGE_NOT_FOUND, 0, false);
@@ -239,9 +240,8 @@ static void question_ask(struct question *question)
     struct wire_name subject = wire_directory_subject(question_user(question));
     int err = bus_get_last(directory->settings.bus, &question->get, WIRE_DIRECTORY_STREAM,
                            subject.text, GET_TIMEOUT_MS);
-    question->again_ms = err == 0 || err == -EBUSY
-                             ? INT64_MAX
-                             : loop_now_ms(directory->settings.loop) + RETRY_MS;
+    question->again_ms =
+        err == 0 || err == -EBUSY ? INT64_MAX : loop_now_ms(directory->settings.loop) + RETRY_MS;
 }
 
 static struct question *question_new(struct edge_directory *directory, struct text user)
@@ -273,8 +273,8 @@ static int edge_directory_recall(struct edge_directory *directory, struct text u
                                  size_t *ret_region, bool *ret_claim)
 {
     struct directory_home home;
-    switch (directory_look_up(directory->cache, user, loop_now_ms(directory->settings.loop),
-                              &home)) {
+    switch (
+        directory_look_up(directory->cache, user, loop_now_ms(directory->settings.loop), &home)) {
     case DIRECTORY_FOUND:
         if (catalogue_region_index(directory->settings.catalogue, text_of(home.region),
                                    ret_region) != 0)
@@ -301,8 +301,8 @@ int edge_directory_find(struct edge_directory *directory, struct text user,
     struct question *question;
     bool claim = false;
     HASH_FIND(hh, directory->questions, user.data, user.size, question);
-    if (question == NULL && edge_directory_recall(directory, user, lookup, ret_found, ret_region,
-                                                  &claim) == 0)
+    if (question == NULL &&
+        edge_directory_recall(directory, user, lookup, ret_found, ret_region, &claim) == 0)
         return 0;
     if (directory->waiting >= directory->settings.edge->directory_waiting_max)
         return -ENOBUFS;

@@ -1,5 +1,5 @@
-/* Where users are at home: the cache of lib/directory, with the asking done. Who wants to know waits
- * here; all who ask for one user are answered in the order they came, by one question.
+/* Where users are at home: the cache of lib/directory, with the asking done. Who wants to know
+ * waits here; all who ask for one user are answered in the order they came, by one question.
  *
  * A user nobody has is claimed for this region where the caller allows it. */
 #pragma once
@@ -54,7 +54,8 @@ void edge_directory_cancel(struct edge_lookup *lookup); /* fine when it does not
 void edge_directory_forget(struct edge_directory *directory, struct text user);
 /* A hub's answer to a claim. */
 void edge_directory_claimed(struct edge_directory *directory, const struct wire_claimed *claimed);
-/* Call it about ten times a second: it asks again what was not answered, and reads the heartbeat. */
+/* Call it about ten times a second: it asks again what was not answered, and reads the
+ * heartbeat. */
 void edge_directory_tick(struct edge_directory *directory, int64_t now_ms);
 bool edge_directory_is_current(const struct edge_directory *directory, int64_t now_ms);
 size_t edge_directory_waiting(const struct edge_directory *directory);

@@ -143,9 +143,8 @@ void edge_dispatch_on_outcome(struct edge_ticket *ticket, enum edge_code code)
 {
     struct sent *sent = container_of(ticket, struct sent, ticket);
     struct edge_sender *sender = pending_end(&sent->pending);
-    struct edge_outcome outcome = {.id = {.data = sent->bytes, .size = sent->id_size},
-                                   .listed = sent->listed,
-                                   .code = code};
+    struct edge_outcome outcome = {
+        .id = {.data = sent->bytes, .size = sent->id_size}, .listed = sent->listed, .code = code};
     const char *next = sent->bytes + sent->id_size;
     for (size_t i = 0; sender != NULL && i < sent->count; i++) {
         outcome.to.size = *(const uint8_t *)next++;
@@ -228,9 +227,8 @@ static enum edge_code dispatch_record(struct edge_dispatch *dispatch, struct edg
 }
 
 static void dispatch_group(struct edge_dispatch *dispatch, struct edge_sender *sender,
-                           const struct edge_letter *letter, const uint8_t trace[16],
-                           size_t region, uint32_t shard, const struct wire_recipient *recipients,
-                           size_t count)
+                           const struct edge_letter *letter, const uint8_t trace[16], size_t region,
+                           uint32_t shard, const struct wire_recipient *recipients, size_t count)
 {
     enum edge_code code =
         dispatch_record(dispatch, sender, letter, trace, region, shard, recipients, count);
@@ -292,8 +290,8 @@ static void on_home_found(struct edge_lookup *lookup, enum edge_found found, siz
     struct edge_dispatch *dispatch = waiting->dispatch;
     struct edge_sender *sender = pending_end(&waiting->pending);
     const struct edge_letter *letter = &waiting->kept->letter;
-    struct wire_recipient recipient = {
-        .kind = WIRE_USER, .name = {.data = waiting->name, .size = waiting->name_size}};
+    struct wire_recipient recipient = {.kind = WIRE_USER,
+                                       .name = {.data = waiting->name, .size = waiting->name_size}};
     if (found == EDGE_FOUND) {
         uint32_t shards = dispatch->settings.catalogue->regions[region].shards;
         dispatch_group(dispatch, sender, letter, waiting->kept->trace, region,
@@ -313,8 +311,7 @@ static struct waiting *waiting_new(struct edge_dispatch *dispatch, struct text n
         return NULL;
     waiting->dispatch = dispatch;
     waiting->lookup.on_found = on_home_found;
-    waiting->lookup.claim =
-        dispatch->settings.catalogue->unknown_recipients == CATALOGUE_ADOPT;
+    waiting->lookup.claim = dispatch->settings.catalogue->unknown_recipients == CATALOGUE_ADOPT;
     waiting->name_size = (uint8_t)name.size;
     memcpy(waiting->name, name.data, name.size);
     return waiting;

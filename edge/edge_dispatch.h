@@ -33,7 +33,8 @@ struct edge_outcome {
     bool listed; /* the recipient was one of a list */
     enum edge_code code;
 };
-/* Who sends, embedded: a connection or a request. Zeroed, on_outcome set, then edge_sender_init(). */
+/* Who sends, embedded: a connection or a request. Zeroed, on_outcome set, then
+ * edge_sender_init(). */
 struct edge_sender {
     void (*on_outcome)(struct edge_sender *sender, const struct edge_outcome *outcome);
     struct list pending;
@@ -43,7 +44,7 @@ void edge_sender_init(struct edge_sender *sender);
 /* What is pending goes on; its outcome is told to nobody. */
 void edge_sender_done(struct edge_sender *sender);
 
-struct edge_letter { /* borrowed for the call */
+struct edge_letter {       /* borrowed for the call */
     uint8_t message_class; /* enum wire_class */
     uint8_t wants;
     uint16_t flags;

@@ -44,8 +44,8 @@ struct place {
     bool changed;      /* attached or pending has, since the last beat */
     uint8_t mismatches;
     struct list dirty;
-    int64_t report_ms; /* the last frame of reports */
-    struct list busy;  /* has something to send */
+    int64_t report_ms;         /* the last frame of reports */
+    struct list busy;          /* has something to send */
     struct outgoing *outgoing; /* VERBS of them, once something was sent; NULL before */
 };
 
@@ -58,7 +58,7 @@ struct edge_home {
     struct edge_home_settings settings;
     struct edge_places numbers;
     struct place *places;
-    size_t here; /* index of this region */
+    size_t here;             /* index of this region */
     struct outbox *outboxes; /* [own shard][region] */
     struct edge_attaches attaches;
     struct list work;
@@ -358,7 +358,7 @@ static void attach_again(struct edge_home *home, struct edge_attach *attach)
 
 static void place_attach_again(struct edge_home *home, struct place *place)
 {
-    list_each (node, &place->attaches)
+    list_each(node, &place->attaches)
         attach_again(home, container_of(node, struct edge_attach, of_place));
 }
 
@@ -492,8 +492,7 @@ static void on_entry_attached(struct edge_home *home, struct place *place,
         attach_lose(home, attach, EDGE_LOST_NOT_HOME);
         break;
     case WIRE_REFUSED:
-        attach_lose(home, attach,
-                    attach->attach == 0 ? EDGE_LOST_REFUSED : EDGE_LOST_REPLACED);
+        attach_lose(home, attach, attach->attach == 0 ? EDGE_LOST_REFUSED : EDGE_LOST_REPLACED);
         break;
     default: /* busy: the tick asks again */
         break;
@@ -679,8 +678,8 @@ static void place_compare(struct edge_home *home, struct place *place,
     place->mismatches = 0;
     static struct log_limit limit;
     log_limited(&limit, LOG_LEVEL_WARNING, "an owner counts other devices than this edge",
-                LOG_TEXT("hub", beat->hub), LOG_U64("shard", beat->shard),
-                LOG_U64("there", count), LOG_U64("here", place->attached));
+                LOG_TEXT("hub", beat->hub), LOG_U64("shard", beat->shard), LOG_U64("there", count),
+                LOG_U64("here", place->attached));
     place_attach_again(home, place);
 }
 
@@ -711,7 +710,8 @@ void edge_home_beat(struct edge_home *home, struct text region, const struct wir
 void edge_home_connected(struct edge_home *home, int64_t now_ms)
 {
     home->now_ms = now_ms;
-    list_each (node, &home->work) {
+    list_each(node, &home->work)
+    {
         struct edge_attach *attach = container_of(node, struct edge_attach, work);
         if (is_pending(attach))
             attach_write(home, attach);
@@ -727,7 +727,7 @@ static void place_flush(struct edge_home *home, struct place *place, int64_t *wa
     bool attaches = place->outgoing != NULL && place->outgoing[VERB_ATTACH].open;
     if (!list_empty(&place->dirty) && (attaches || home->now_ms >= due_ms)) {
         place->report_ms = home->now_ms;
-        list_each (node, &place->dirty)
+        list_each(node, &place->dirty)
             attach_write_report(home, container_of(node, struct edge_attach, dirty));
     }
     for (size_t verb = 0; place->outgoing != NULL && verb < VERBS; verb++)
@@ -745,7 +745,7 @@ void edge_home_flush(struct edge_home *home, int64_t now_ms)
     int64_t wait_ms = INT64_MAX;
     home->now_ms = now_ms;
     home->flushing = true;
-    list_each (node, &home->busy)
+    list_each(node, &home->busy)
         place_flush(home, container_of(node, struct place, busy), &wait_ms);
     home->flushing = false;
     if (wait_ms != INT64_MAX)
@@ -788,8 +788,7 @@ void edge_home_tick(struct edge_home *home, int64_t now_ms)
     for (size_t i = 0; i < home->numbers.count; i++)
         place_tick(home, &home->places[i]);
     /* A callback may detach the attach it is for, no other. */
-    list_each (node, &home->work)
-        attach_tick(home, container_of(node, struct edge_attach, work));
+    list_each(node, &home->work) attach_tick(home, container_of(node, struct edge_attach, work));
 }
 
 enum edge_route edge_home_route(const struct edge_home *home, size_t region, uint32_t shard,

@@ -55,7 +55,7 @@ struct edge_attach {
     uint8_t flags; /* enum WIRE_ATTACH_... of the first attach */
     bool told_unreachable;
     bool hole;
-    bool unconfirmed;  /* an ack waits for its confirmation */
+    bool unconfirmed; /* an ack waits for its confirmation */
     uint16_t place;
     uint32_t epoch;
     uint32_t asked_ms; /* when the last attach or fetch left; low bits of the time */

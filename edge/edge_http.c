@@ -3,8 +3,8 @@
 #include "edge/edge_h2o.h"
 #include "edge/edge_url.h"
 #include "edge/edge_ws.h"
-#include "json/json.h"
 #include "log/log.h"
+#include "json/json.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -304,8 +304,7 @@ static const char *why_no_handshake(h2o_req_t *req, struct text *ret_key)
     return NULL;
 }
 
-static int on_websocket(struct edge_http *http, h2o_req_t *req, struct text user,
-                        struct text query)
+static int on_websocket(struct edge_http *http, h2o_req_t *req, struct text user, struct text query)
 {
     struct text key;
     struct text protocols = header_of(req, "sec-websocket-protocol");
@@ -360,8 +359,8 @@ static int on_readyz(struct edge_http *http, h2o_req_t *req)
         json_write_string(&json, text_of(why));
     }
     buffer_append_text(&json, TEXT("}"));
-    answer_now(req, &(struct edge_answer){.status = why == NULL ? 200 : 503,
-                                          .json = buffer_text(&json)});
+    answer_now(
+        req, &(struct edge_answer){.status = why == NULL ? 200 : 503, .json = buffer_text(&json)});
     buffer_free(&json);
     return 0;
 }
@@ -505,8 +504,8 @@ void edge_http_free(struct edge_http *http)
         return;
     if (http->inner != NULL)
         h2o_socket_close(http->inner);
-    /* What h2o_context_request_shutdown() does for HTTP/1.1. The whole of it also starts a timer for
-     * HTTP/2, which would still run when the context is disposed. */
+    /* What h2o_context_request_shutdown() does for HTTP/1.1. The whole of it also starts a timer
+     * for HTTP/2, which would still run when the context is disposed. */
     http->context.shutdown_requested = 1;
     for (int i = 0; i < 20 && http->connections > 0; i++)
         h2o_evloop_run(http->loop, 10);

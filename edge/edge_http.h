@@ -13,8 +13,8 @@
 struct edge_http;    /* opaque */
 struct edge_request; /* a request that waits for its answer */
 
-struct edge_upgrade { /* what a WebSocket's request said */
-    bool v1;          /* meridian.v1; else plain */
+struct edge_upgrade {   /* what a WebSocket's request said */
+    bool v1;            /* meridian.v1; else plain */
     struct text user;   /* of the path; empty: the hello says it */
     struct text device; /* of the query; empty: not given */
 };
@@ -61,9 +61,9 @@ struct edge_request_owner {
 void edge_request_own(struct edge_request *request, struct edge_request_owner *owner);
 struct edge_answer {
     int status;
-    struct text json;   /* copied */
-    struct text cursor; /* Meridian-Cursor; empty: none */
-    bool resync;        /* Meridian-Resync: 1 */
+    struct text json;        /* copied */
+    struct text cursor;      /* Meridian-Cursor; empty: none */
+    bool resync;             /* Meridian-Resync: 1 */
     uint32_t retry_after_ms; /* Retry-After; 0: none */
 };
 /* Once. on_gone() follows, also at once. */

@@ -12,7 +12,7 @@
 enum { PLACE_BITS = 12 };
 _Static_assert(EDGE_PLACES_MAX <= 1 << PLACE_BITS, "a destination must fit a PubAck's number");
 
-struct outlet { /* a destination and where it publishes to */
+struct outlet {                           /* a destination and where it publishes to */
     struct edge_destination *destination; /* NULL until something is sent there */
     struct list active;                   /* while records wait */
 };
@@ -48,8 +48,8 @@ static void edge_outbound_publish(struct edge_outbound *outbound, struct outlet 
         subject = wire_outbox_lane(here, home->name, at.shard);
         reply = wire_outbox_puback(here, home->name, at.shard, edge, number);
     }
-    int err = bus_publish(outbound->settings.bus, subject.text, reply.text, publish->data,
-                          publish->size);
+    int err =
+        bus_publish(outbound->settings.bus, subject.text, reply.text, publish->data, publish->size);
     int64_t now_us = loop_now_us(outbound->settings.loop);
     if (err == 0) {
         outbound->publishes++;
@@ -69,7 +69,8 @@ static void edge_outbound_work(struct edge_outbound *outbound)
 {
     int64_t now_us = loop_now_us(outbound->settings.loop);
     int64_t soonest_us = INT64_MAX;
-    list_each (node, &outbound->active) {
+    list_each(node, &outbound->active)
+    {
         struct outlet *outlet = container_of(node, struct outlet, active);
         struct edge_publish publish;
         int64_t due_us;
@@ -150,8 +151,8 @@ struct edge_outbound *edge_outbound_new(const struct edge_outbound_settings *set
     list_init(&outbound->active);
     edge_places_init(&outbound->places, settings->catalogue);
     outbound->outlets = calloc(outbound->places.count, sizeof *outbound->outlets);
-    outbound->pubacks = bus_subscribe(settings->bus, wire_pubacks_of(edge->name).text, on_puback,
-                                      outbound);
+    outbound->pubacks =
+        bus_subscribe(settings->bus, wire_pubacks_of(edge->name).text, on_puback, outbound);
     if (outbound->outlets == NULL || outbound->pubacks == NULL) {
         edge_outbound_free(outbound, NULL);
         return NULL;
@@ -209,7 +210,7 @@ int edge_outbound_add(struct edge_outbound *outbound, size_t region, uint32_t sh
 
 void edge_outbound_connected(struct edge_outbound *outbound)
 {
-    list_each (node, &outbound->active)
+    list_each(node, &outbound->active)
         edge_destination_reconnected(container_of(node, struct outlet, active)->destination);
     loop_later(outbound->settings.loop, &outbound->later);
 }

@@ -27,5 +27,6 @@ struct edge_place edge_places_at(const struct edge_places *places, size_t place)
     size_t region = 0;
     while (place >= places->first[region + 1])
         region++;
-    return (struct edge_place){.region = region, .shard = (uint32_t)(place - places->first[region])};
+    return (struct edge_place){.region = region,
+                               .shard = (uint32_t)(place - places->first[region])};
 }

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 enum {
-    FIND_AGAIN_MS = 500,   /* the directory was unsure */
-    FIND_MAX_MS = 10000,   /* then the client is sent away for a while */
+    FIND_AGAIN_MS = 500, /* the directory was unsure */
+    FIND_MAX_MS = 10000, /* then the client is sent away for a while */
     SCRATCH_KEPT_MAX = 128 * 1024,
 };
 
@@ -142,9 +142,8 @@ void edge_session_close(struct edge_session *session, uint16_t code, const char 
 
 void edge_session_write(struct edge_session *session, struct text json)
 {
-    struct buffer *out = session->state >= EDGE_SESSION_CLOSING
-                             ? NULL
-                             : edge_stream_output(&session->stream);
+    struct buffer *out =
+        session->state >= EDGE_SESSION_CLOSING ? NULL : edge_stream_output(&session->stream);
     if (out != NULL)
         edge_ws_write(out, EDGE_WS_TEXT, json.data, json.size);
 }
@@ -214,8 +213,8 @@ static void session_find(struct edge_session *session)
     finding->lookup.on_found = on_home_found;
     finding->lookup.claim = true;
     look_in(session, FIND_MAX_MS);
-    int err = edge_directory_find(session->sessions->settings.directory,
-                                  edge_session_user(session), &finding->lookup, &found, &region);
+    int err = edge_directory_find(session->sessions->settings.directory, edge_session_user(session),
+                                  &finding->lookup, &found, &region);
     if (err == -EINPROGRESS)
         return;
     finding_end(session);
@@ -511,16 +510,15 @@ static void session_begin(struct edge_session *session, const struct edge_upgrad
     look_in(session, sessions->settings.edge->hello_timeout_ms);
     if (upgrade->v1) {
         session->dialect = &edge_v1_dialect;
-        if (upgrade->user.size > 0 &&
-            session_name(session, upgrade->user, upgrade->device) != 0)
+        if (upgrade->user.size > 0 && session_name(session, upgrade->user, upgrade->device) != 0)
             session_end(session);
         return;
     }
     session->dialect = &edge_plain_dialect;
     edge_session_identify(
-        session, &(struct edge_hello){.user = upgrade->user,
-                                      .device = upgrade->device.size > 0 ? upgrade->device
-                                                                         : TEXT("plain")});
+        session,
+        &(struct edge_hello){.user = upgrade->user,
+                             .device = upgrade->device.size > 0 ? upgrade->device : TEXT("plain")});
 }
 
 void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrade *upgrade, int fd,
@@ -571,8 +569,8 @@ static void session_look_open(struct edge_session *session)
     }
     if (silent_ms >= edge->heartbeat_ms - EDGE_WHEEL_TICK_MS)
         session_ping(session);
-    int64_t next_ms = session->pinged ? 2 * edge->heartbeat_ms - silent_ms
-                                      : edge->heartbeat_ms - silent_ms;
+    int64_t next_ms =
+        session->pinged ? 2 * edge->heartbeat_ms - silent_ms : edge->heartbeat_ms - silent_ms;
     if (next_ms > edge->heartbeat_ms)
         next_ms = edge->heartbeat_ms;
     int64_t idle_ms = edge->idle_ms - (now - session->active_ms);

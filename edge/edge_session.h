@@ -1,5 +1,6 @@
-/* A WebSocket of a client, from the 101 to its end: who it is, where it is attached, what it is told.
- * What the frames look like is a dialect's: meridian.v1 (edge_v1.h) or plain (edge_plain.h).
+/* A WebSocket of a client, from the 101 to its end: who it is, where it is attached, what it is
+ * told. What the frames look like is a dialect's: meridian.v1 (edge_v1.h) or plain
+ * (edge_plain.h).
  *
  *   HELLO      -> FINDING     who it is was said (plain: by the path)
  *   FINDING    -> ATTACHING   the home is known
@@ -77,7 +78,7 @@ struct edge_session {
     const struct edge_dialect *dialect;
     struct finding *finding; /* while the directory is asked */
     struct list wheel;
-    char *names; /* user, then device; NULL before the hello */
+    char *names;        /* user, then device; NULL before the hello */
     uint32_t begun_ms;  /* low bits of the time: when it came */
     uint32_t heard_ms;  /* the client's last sign of life */
     uint32_t active_ms; /* the last message, either way */

@@ -131,8 +131,7 @@ static int edge_settings_fit_name(const struct edge_settings *settings,
                                   const struct catalogue *catalogue, struct error_text *reterr_why)
 {
     const struct catalogue_region *region;
-    const struct catalogue_edge *self =
-        catalogue_edge(catalogue, text_of(settings->name), &region);
+    const struct catalogue_edge *self = catalogue_edge(catalogue, text_of(settings->name), &region);
     if (catalogue_region(catalogue, text_of(settings->region)) == NULL)
         return error_text_set(reterr_why, -EINVAL, "'region' is '%s', must be one of the catalogue",
                               settings->region);

@@ -354,7 +354,8 @@ void edge_stream_pause(struct edge_stream *stream, bool pause)
 
 void edge_streams_tick(struct edge_streams *streams, int64_t now_ms)
 {
-    list_each (node, &streams->stalled) {
+    list_each(node, &streams->stalled)
+    {
         struct edge_output *output = container_of(node, struct edge_output, stalled);
         if (now_ms - output->moved_ms >= streams->settings.progress_ms)
             edge_stream_end(output->stream, -ETIMEDOUT);

@@ -1,8 +1,9 @@
-/* The bytes of one client: read as they come, written once per loop turn. Today a plain socket in
- * the loop's epoll set; what is above it never sees the descriptor, so that TLS can come in here.
+/* The bytes of one client: read as they come, written once per loop turn. Today a plain socket
+ * in the loop's epoll set; what is above it never sees the descriptor, so that TLS can come in
+ * here.
  *
- * An idle stream holds no buffer: all streams read into one, and pending output is taken from a pool
- * only while there is some. */
+ * An idle stream holds no buffer: all streams read into one, and pending output is taken from a
+ * pool only while there is some. */
 #pragma once
 
 #include "base/buffer.h"
@@ -20,8 +21,9 @@ struct edge_stream_ops {
     void (*on_bytes)(struct edge_stream *stream, uint8_t *bytes, size_t size);
     /* Pending output went out to the last byte. May be NULL. */
     void (*on_flushed)(struct edge_stream *stream);
-    /* The stream is of no use any more; the owner closes it. 0: the peer ended it; -ENOBUFS: more is
-     * pending than allowed; -ETIMEDOUT: no progress; else the socket's error. Called once. */
+    /* The stream is of no use any more; the owner closes it. 0: the peer ended it; -ENOBUFS:
+     * more is pending than allowed; -ETIMEDOUT: no progress; else the socket's error. Called
+     * once. */
     void (*on_end)(struct edge_stream *stream, int error);
     /* The size of the frame that begins at `bytes`, for edge_stream_cut(). */
     size_t (*frame_size)(const uint8_t *bytes, size_t size);

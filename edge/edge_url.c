@@ -66,8 +66,8 @@ int edge_cursor_parse(struct text from, uint32_t *ret_epoch, uint64_t *ret_seq)
     uint64_t epoch;
     uint64_t seq;
     if (text_to_u64((struct text){.data = from.data, .size = size}, UINT32_MAX, &epoch) != 0 ||
-        text_to_u64((struct text){.data = colon + 1, .size = from.size - size - 1},
-                    UINT64_MAX - 1, &seq) != 0)
+        text_to_u64((struct text){.data = colon + 1, .size = from.size - size - 1}, UINT64_MAX - 1,
+                    &seq) != 0)
         return -EINVAL;
     *ret_epoch = (uint32_t)epoch;
     *ret_seq = seq;

@@ -9,7 +9,8 @@
 /* Decodes %XX (and '+' as a space when `plus`) into `room`. -EINVAL for a bad escape, -ENOSPC. */
 MUST_USE int edge_url_decode(struct text from, bool plus, char *room, size_t room_size,
                              struct text *ret_text);
-/* The raw value of `key` in a query, "a=1&b=2"; false when it is not there. The first one counts. */
+/* The raw value of `key` in a query, "a=1&b=2"; false when it is not there. The first one
+ * counts. */
 bool edge_url_query(struct text query, struct text key, struct text *ret_value);
 /* "epoch:seq". -EINVAL. */
 MUST_USE int edge_cursor_parse(struct text from, uint32_t *ret_epoch, uint64_t *ret_seq);

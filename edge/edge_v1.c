@@ -175,8 +175,7 @@ static void v1_on_no_hello(struct edge_session *session)
 /* Reading. */
 
 /* A string within `room`, or an error. JSON_ABSENT is an empty text. */
-static int read_string(struct json_value value, char *room, size_t room_size,
-                       struct text *ret_text)
+static int read_string(struct json_value value, char *room, size_t room_size, struct text *ret_text)
 {
     *ret_text = (struct text){"", 0};
     return value.type == JSON_ABSENT ? 0 : json_string_read(value, room, room_size, ret_text);
@@ -425,17 +424,10 @@ static void v1_on_text(struct edge_session *session, struct text text)
 {
     struct frame frame;
     const struct json_pick picks[] = {
-        {"t", &frame.t},
-        {"user", &frame.user},
-        {"device", &frame.device},
-        {"cursor", &frame.cursor},
-        {"start", &frame.start},
-        {"id", &frame.id},
-        {"to", &frame.to},
-        {"body", &frame.body},
-        {"class", &frame.message_class},
-        {"ttl", &frame.ttl},
-        {"want", &frame.want},
+        {"t", &frame.t},           {"user", &frame.user},   {"device", &frame.device},
+        {"cursor", &frame.cursor}, {"start", &frame.start}, {"id", &frame.id},
+        {"to", &frame.to},         {"body", &frame.body},   {"class", &frame.message_class},
+        {"ttl", &frame.ttl},       {"want", &frame.want},
     };
     int err = json_object_pick(text, picks, COUNT_OF(picks));
     bool hello = err == 0 && text_equal(frame.t.raw, TEXT("\"hello\""));

@@ -1,6 +1,6 @@
-/* Who is due for a look, coarsely: a ring of lists, one a tick. It takes the place of a timer object
- * per connection: adding and removing cost a list operation, and an idle connection two pointers.
- * Pure: the caller passes the time. */
+/* Who is due for a look, coarsely: a ring of lists, one a tick. It takes the place of a timer
+ * object per connection: adding and removing cost a list operation, and an idle connection two
+ * pointers. Pure: the caller passes the time. */
 #pragma once
 
 #include "base/list.h"

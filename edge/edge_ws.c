@@ -248,8 +248,7 @@ static int edge_ws_take_frames(struct edge_ws_feeding *feeding, uint8_t *bytes, 
     while (code == 0 && !feeding->stopped) {
         struct edge_ws_frame frame;
         code = edge_ws_read_header(bytes + used, size - used, edge_ws_room(feeding), &frame);
-        if (code != 0 || frame.header_size == 0 ||
-            size - used - frame.header_size < frame.size)
+        if (code != 0 || frame.header_size == 0 || size - used - frame.header_size < frame.size)
             break;
         code = edge_ws_take_frame(feeding, &frame, bytes + used + frame.header_size);
         used += frame.header_size + frame.size;

@@ -75,7 +75,8 @@ size_t edge_ws_held(const struct edge_ws *ws);
 
 /* A server's frame header, unmasked, final. Returns its size, 2 to 10. */
 size_t edge_ws_header(uint8_t header[10], enum edge_ws_opcode opcode, size_t size);
-/* The size of a server's whole frame, by its header. `size` bytes are there, the header among them. */
+/* The size of a server's whole frame, by its header. `size` bytes are there, the header among
+ * them. */
 size_t edge_ws_frame_size(const uint8_t *bytes, size_t size);
 /* Appends a whole frame. */
 void edge_ws_write(struct buffer *out, enum edge_ws_opcode opcode, const void *data, size_t size);

@@ -30,11 +30,11 @@ struct arguments {
 };
 
 static const struct option options[] = {
-    {"config", required_argument, NULL, 'c'},    {"catalogue", required_argument, NULL, 'r'},
-    {"region", required_argument, NULL, 'g'},    {"name", required_argument, NULL, 'n'},
-    {"set", required_argument, NULL, 's'},       {"check-config", no_argument, NULL, 'k'},
-    {"print-config", no_argument, NULL, 'p'},    {"version", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, 'h'},            {NULL, 0, NULL, 0},
+    {"config", required_argument, NULL, 'c'}, {"catalogue", required_argument, NULL, 'r'},
+    {"region", required_argument, NULL, 'g'}, {"name", required_argument, NULL, 'n'},
+    {"set", required_argument, NULL, 's'},    {"check-config", no_argument, NULL, 'k'},
+    {"print-config", no_argument, NULL, 'p'}, {"version", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
 };
 
 /* 0 to go on, 1 to end well, negative to end badly. */
@@ -135,8 +135,8 @@ static int run(const struct arguments *arguments, struct edge_settings *settings
     log_set_name(settings->name);
     log_set_level((enum log_level)settings->log_level);
     int code = edge_settings_fit(settings, catalogue, reterr_why) != 0 ? EXIT_FAILURE
-               : arguments->check                                    ? EXIT_SUCCESS
-                                          : serve(settings, catalogue, reterr_why);
+               : arguments->check                                      ? EXIT_SUCCESS
+                                  : serve(settings, catalogue, reterr_why);
     catalogue_free(catalogue);
     return code;
 }

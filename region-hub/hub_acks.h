@@ -24,7 +24,8 @@ void hub_acks_reset(struct hub_acks *acks);
 /* `seq` is to be written; a lower one than noted is passed over. -ENOSPC when there are devices_max
  * others, -ENOMEM. */
 MUST_USE int hub_acks_note(struct hub_acks *acks, const struct hub_ack *ack);
-/* What was noted for a device and may not be applied yet: 0 when nothing was, or in another epoch. */
+/* What was noted for a device and may not be applied yet: 0 when nothing was, or in another
+ * epoch. */
 uint64_t hub_acks_noted(const struct hub_acks *acks, struct text user, struct text device,
                         uint32_t epoch);
 /* The next one to be written now; false when there is none. Asked again it is the same one, until

@@ -17,7 +17,8 @@ struct buffer {
 
 void buffer_free(struct buffer *buffer);  /* leaves it empty and usable */
 void buffer_clear(struct buffer *buffer); /* keeps the memory, forgets a failure */
-/* Room for `size` more bytes, or NULL (and failed). The caller fills it and adds to buffer->size. */
+/* Room for `size` more bytes, or NULL (and failed). The caller fills it and adds to
+ * buffer->size. */
 uint8_t *buffer_reserve(struct buffer *buffer, size_t size);
 void buffer_append(struct buffer *buffer, const void *bytes, size_t size);
 void buffer_append_text(struct buffer *buffer, struct text text);

@@ -1,4 +1,5 @@
-/* Hash tables are uthash, with a hash that outsiders cannot aim at. Include this, never <uthash.h>. */
+/* Hash tables are uthash, with a hash that outsiders cannot aim at. Include this, never
+ * <uthash.h>. */
 #pragma once
 
 #include "base/hash.h"

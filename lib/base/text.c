@@ -54,7 +54,8 @@ int text_to_u64(struct text from, uint64_t max, uint64_t *ret_value)
     return 0;
 }
 
-/* Bytes of the character that starts at `at`, 0 when it is not well formed (RFC 3629, section 4). */
+/* Bytes of the character that starts at `at`, 0 when it is not well formed (RFC 3629, section
+ * 4). */
 static size_t character_size(const uint8_t *at, size_t left)
 {
     uint8_t first = at[0];

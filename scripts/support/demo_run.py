@@ -1,5 +1,5 @@
-"""The clients of scripts/demo: they talk through every pair of regions while an edge and a hub are killed,
-and one table says what became of their messages.
+"""The clients of scripts/demo: they talk through every pair of regions while an edge and a hub
+are killed, and one table says what became of their messages.
 
     demo_run.py MERIDIAN DATA"""
 
@@ -39,8 +39,12 @@ class Regions:
         self.read()
 
     def read(self):
-        status = subprocess.run([self.meridian, "dev", "status", "--data", self.data], check=True,
-                                capture_output=True, text=True).stdout
+        status = subprocess.run(
+            [self.meridian, "dev", "status", "--data", self.data],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
         for line in status.splitlines():
             words = line.split()
             if len(words) == 6 and words[2] in ("nats", "hub", "edge") and words[3].isdigit():
@@ -92,8 +96,9 @@ class PythonPeer:
     def __init__(self, regions, record, user, edges):
         self.user, self.record = user, record
         self.client = Client(regions, user, edges, device="python")
-        self.client.on_message = lambda frame: record.take(user, {
-            "e": "got", "from": frame["from"], "n": frame["body"]["n"], "t": now_ms()})
+        self.client.on_message = lambda frame: record.take(
+            user, {"e": "got", "from": frame["from"], "n": frame["body"]["n"], "t": now_ms()}
+        )
 
     async def open(self):
         await self.client.open_forever()
@@ -113,7 +118,9 @@ class PythonPeer:
             await self.client.send_surely(to, {"n": n}, f"{self.user}-{to}-{n}", timeout_s=40)
             self.record.take(self.user, {"e": "accepted", "to": to, "n": n, "t": now_ms()})
 
-        async def to_one(to):  # the next one only after the outcome of the one before: so order is promised
+        async def to_one(
+            to,
+        ):  # the next one only after the outcome of the one before: so order is promised
             for n in range(1, COUNT + 1):
                 await one(to, n)
                 await asyncio.sleep(EVERY_S)
@@ -134,18 +141,31 @@ class PlainPeer:
     async def open(self):
         raw = await asyncio.to_thread(self.regions.open_socket, self.edge)
         raw.setblocking(False)
-        self.socket = await websockets.connect(f"ws://meridian/ws/{self.user}", sock=raw, ping_interval=None)
+        self.socket = await websockets.connect(
+            f"ws://meridian/ws/{self.user}", sock=raw, ping_interval=None
+        )
         self.reader = asyncio.create_task(self.read())
 
     async def read(self):
         async for text in self.socket:
             got = json.loads(text)
-            self.record.take(self.user, {"e": "got", "from": got["sender_id"], "n": got["message"], "t": now_ms()})
+            self.record.take(
+                self.user,
+                {"e": "got", "from": got["sender_id"], "n": got["message"], "t": now_ms()},
+            )
 
     def post(self, to, n):
-        body = {"recipient_id": to, "sender_id": self.user, "message": n, "id": f"{self.user}-{to}-{n}"}
-        request = urllib.request.Request(self.regions.url(self.edge) + "/api/messages",
-                                         json.dumps(body).encode(), {"content-type": "application/json"})
+        body = {
+            "recipient_id": to,
+            "sender_id": self.user,
+            "message": n,
+            "id": f"{self.user}-{to}-{n}",
+        }
+        request = urllib.request.Request(
+            self.regions.url(self.edge) + "/api/messages",
+            json.dumps(body).encode(),
+            {"content-type": "application/json"},
+        )
         end = time.monotonic() + 40
         while True:
             try:
@@ -177,11 +197,20 @@ class NodePeer:
         self.regions, self.record, self.user, self.edges = regions, record, user, edges
 
     async def open(self, peers):
-        task = {"user": self.user, "edges": [self.regions.url(edge) for edge in self.edges], "to": peers,
-                "count": COUNT, "every_ms": int(EVERY_S * 1000)}
+        task = {
+            "user": self.user,
+            "edges": [self.regions.url(edge) for edge in self.edges],
+            "to": peers,
+            "count": COUNT,
+            "every_ms": int(EVERY_S * 1000),
+        }
         self.process = await asyncio.create_subprocess_exec(
-            "node", str(ROOT / "scripts" / "support" / "demo_client.js"), json.dumps(task),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+            "node",
+            str(ROOT / "scripts" / "support" / "demo_client.js"),
+            json.dumps(task),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
         opened = asyncio.Event()
         self.reader = asyncio.create_task(self.read(opened))
         await asyncio.wait_for(opened.wait(), 20)
@@ -228,22 +257,35 @@ def row(name, record, keys, users):
     lost = sum(key not in seen for key in accepted)
     resumes = [record.resumed[user] for user in users if user in record.resumed]
     resume = f"{max(resumes):.0f}" if resumes else "-"
-    print(f"{name:<12} {len(keys):>6} {len(accepted):>8} {len(seen):>9} {lost:>5} {repeated:>8} {disordered:>9} "
-          f"{percentile(accepted_ms, 0.5):>7.1f} / {percentile(accepted_ms, 0.99):<7.1f} "
-          f"{percentile(delivered_ms, 0.5):>7.1f} / {percentile(delivered_ms, 0.99):<7.1f} {resume:>9}")
+    print(
+        f"{name:<12} {len(keys):>6} {len(accepted):>8} {len(seen):>9} {lost:>5} "
+        f"{repeated:>8} {disordered:>9} "
+        f"{percentile(accepted_ms, 0.5):>7.1f} / {percentile(accepted_ms, 0.99):<7.1f} "
+        f"{percentile(delivered_ms, 0.5):>7.1f} / {percentile(delivered_ms, 0.99):<7.1f} "
+        f"{resume:>9}"
+    )
     return lost + repeated + disordered + len(keys) - len(accepted)
 
 
 def table(record):
-    print(f"{'from -> to':<12} {'sent':>6} {'accepted':>8} {'delivered':>9} {'lost':>5} {'repeated':>8} "
-          f"{'disorder':>9} {'accepted p50/p99':>17} {'delivered p50/p99':>17} {'resume ms':>9}")
+    print(
+        f"{'from -> to':<12} {'sent':>6} {'accepted':>8} {'delivered':>9} "
+        f"{'lost':>5} {'repeated':>8} "
+        f"{'disorder':>9} {'accepted p50/p99':>17} {'delivered p50/p99':>17} {'resume ms':>9}"
+    )
     pairs = sorted({(region_of(a), region_of(b)) for a, b, _ in record.sent})
     for here, there in pairs:
-        row(f"{here} -> {there}", record,
+        row(
+            f"{here} -> {there}",
+            record,
             [k for k in record.sent if (region_of(k[0]), region_of(k[1])) == (here, there)],
-            {k[1] for k in record.sent if region_of(k[1]) == there})
+            {k[1] for k in record.sent if region_of(k[1]) == there},
+        )
     wrong = row("all", record, record.sent, {key[1] for key in record.sent})
-    print("\nClients: python3-websockets and Node ws speaking meridian.v1, and plain mode (POST, plain WebSocket).")
+    print(
+        "\nClients: python3-websockets and Node ws speaking meridian.v1, and plain mode "
+        "(POST, plain WebSocket)."
+    )
     print("Times in ms. resume: from the cut connection to the next welcome, the slowest client.")
     return wrong
 
@@ -263,12 +305,19 @@ async def run(regions):
     others = {"python": ("python", "node"), "node": ("node", "python"), "plain": ("plain",)}
     tasks = []
     for peer, kind in peers:
-        to = [f"{region}-{other}" for region in regions.edges if region != region_of(peer.user)
-              for other in others[kind]]
+        to = [
+            f"{region}-{other}"
+            for region in regions.edges
+            if region != region_of(peer.user)
+            for other in others[kind]
+        ]
         await (peer.open(to) if kind == "node" else peer.open())
         tasks.append((peer, to))
     regions.read()
-    print(f"{len(peers)} clients talk for {COUNT * EVERY_S:.0f} s and more; in the middle:", flush=True)
+    print(
+        f"{len(peers)} clients talk for {COUNT * EVERY_S:.0f} s and more; in the middle:",
+        flush=True,
+    )
     talks = [asyncio.create_task(peer.talk(to)) for peer, to in tasks]
     await asyncio.sleep(KILL_EDGE_S)
     await kill(regions, regions.edges["dub"][0], "the edge of two of them,")

@@ -13,15 +13,19 @@ pytestmark = pytest.mark.namespaces
 
 
 def test_a_cut_of_20_s_between_two_regions_delays_and_loses_nothing():
-    with Network(["sin", "iad", "dub"]) as network, \
-            Cluster(regions=3, shards=2, network=network) as cluster:
+    with Network(["sin", "iad", "dub"]) as network, Cluster(
+        regions=3, shards=2, network=network
+    ) as cluster:
         cluster.start()
 
         async def scenario():
             clients = []
             for region in cluster.names:
-                clients.append(await Client(cluster, f"cut-{region}", cluster.edge_names(region))
-                               .open_forever())
+                clients.append(
+                    await Client(
+                        cluster, f"cut-{region}", cluster.edge_names(region)
+                    ).open_forever()
+                )
             talk = Talk(clients)
             both = [(a.user, b.user) for a, b in itertools.permutations(clients, 2)]
             await talk.run(both, 10, 0.02)
@@ -34,16 +38,20 @@ def test_a_cut_of_20_s_between_two_regions_delays_and_loses_nothing():
             while time.monotonic() - start < 20:
                 before = len(talk.accepted)
                 await talk.run(both, 5, 0.1)
-                slowest += [talk.accepted[key] - talk.sent[key] for key in list(talk.accepted)[before:]]
+                slowest += [
+                    talk.accepted[key] - talk.sent[key] for key in list(talk.accepted)[before:]
+                ]
             waiting = len(talk.missing())
             network.heal()
             healed = time.monotonic()
             await talk.until_complete(50)
             caught_up = time.monotonic() - healed
             talk.assert_clean()
-            print(f"\ncut of 20 s: accepted during the cut p50 {percentile(slowest, 0.5):.1f} ms p99 "
-                  f"{percentile(slowest, 0.99):.1f} ms; {waiting} waited; caught up "
-                  f"{caught_up:.1f} s after the heal (promise 5 s)")
+            print(
+                f"\ncut of 20 s: accepted during the cut p50 {percentile(slowest, 0.5):.1f} ms p99 "
+                f"{percentile(slowest, 0.99):.1f} ms; {waiting} waited; caught up "
+                f"{caught_up:.1f} s after the heal (promise 5 s)"
+            )
             assert waiting > 0, "the cut cut nothing"
             assert percentile(slowest, 0.99) < 1000, "accepting waited for another region"
             assert caught_up < 50
@@ -57,8 +65,9 @@ def test_a_cut_of_20_s_between_two_regions_delays_and_loses_nothing():
 
 
 def test_unknown_users_are_unsure_while_the_directory_cannot_be_asked():
-    with Network(["sin", "dub"]) as network, \
-            Cluster(regions=["sin", "dub"], shards=1, network=network) as cluster:
+    with Network(["sin", "dub"]) as network, Cluster(
+        regions=["sin", "dub"], shards=1, network=network
+    ) as cluster:
         cluster.start()
 
         async def scenario():
@@ -68,8 +77,12 @@ def test_unknown_users_are_unsure_while_the_directory_cannot_be_asked():
             end = time.monotonic() + 20
             while True:  # for up to 5 s the mirror may still be believed
                 client.frames.clear()
-                await client.send_frame({"t": "send", "id": f"u{time.monotonic()}", "to": "nobody-yet", "body": 1})
-                await client.until(lambda c: any(f["t"] in ("accepted", "rejected") for f in c.frames), 12)
+                await client.send_frame(
+                    {"t": "send", "id": f"u{time.monotonic()}", "to": "nobody-yet", "body": 1}
+                )
+                await client.until(
+                    lambda c: any(f["t"] in ("accepted", "rejected") for f in c.frames), 12
+                )
                 frame = next(f for f in client.frames if f["t"] in ("accepted", "rejected"))
                 if frame["t"] == "rejected":
                     break

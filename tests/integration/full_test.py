@@ -1,4 +1,4 @@
-"""A full outbox: refused with a code of its own, nothing accepted is lost, and it recovers by itself."""
+"""A full outbox: refused with a code of its own, nothing accepted is lost, it recovers alone."""
 
 import asyncio
 
@@ -10,9 +10,12 @@ pytestmark = pytest.mark.namespaces
 
 
 def test_a_full_outbox_refuses_and_recovers():
-    with Network(["sin", "dub"]) as network, \
-            Cluster(regions=["sin", "dub"], shards=1, network=network,
-                    region_settings={"outbox_max_bytes": "1MiB"}) as cluster:
+    with Network(["sin", "dub"]) as network, Cluster(
+        regions=["sin", "dub"],
+        shards=1,
+        network=network,
+        region_settings={"outbox_max_bytes": "1MiB"},
+    ) as cluster:
         cluster.start()
 
         async def scenario():
@@ -37,7 +40,9 @@ def test_a_full_outbox_refuses_and_recovers():
             await ann.send("ann", {"n": 1}, "to-myself")  # other destinations go on
             network.heal()
             await ann.send_surely("bob", {"n": 5000}, "after", timeout_s=60)
-            await bob.until(lambda c: c.messages and c.messages[-1]["body"]["n"] == 5000, 30, "the last one")
+            await bob.until(
+                lambda c: c.messages and c.messages[-1]["body"]["n"] == 5000, 30, "the last one"
+            )
             got = [m["body"]["n"] for m in bob.messages if m["body"]["n"] >= 1000]
             assert got == accepted + [5000]
             await ann.close()

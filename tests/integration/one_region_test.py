@@ -23,8 +23,15 @@ def run(scenario):
 async def plain_socket(cluster, path, edge="sin-1", **options):
     raw = await asyncio.to_thread(cluster.open_socket, edge)
     raw.setblocking(False)
-    return await websockets.connect(f"ws://meridian{path}", sock=raw, open_timeout=5, close_timeout=1,
-                                    max_size=2**22, ping_interval=None, **options)
+    return await websockets.connect(
+        f"ws://meridian{path}",
+        sock=raw,
+        open_timeout=5,
+        close_timeout=1,
+        max_size=2**22,
+        ping_interval=None,
+        **options,
+    )
 
 
 def test_a_message_arrives_with_its_cursor_and_is_confirmed(cluster):
@@ -109,7 +116,9 @@ def test_a_device_resumes_where_it_was(cluster):
         third = await Client(cluster, "resumer", "sin-1").open()
         await sender.send("resumer", {"n": 40}, "m40")
         await third.until(lambda c: c.messages and c.messages[-1]["body"]["n"] == 40)
-        assert [m["body"]["n"] for m in third.messages] == sorted(m["body"]["n"] for m in third.messages)
+        assert [m["body"]["n"] for m in third.messages] == sorted(
+            m["body"]["n"] for m in third.messages
+        )
         await third.close()
         await sender.close()
 
@@ -153,8 +162,11 @@ def test_a_list_has_an_outcome_per_recipient(cluster):
         sender = await Client(cluster, "list-sender", "sin-1").open()
         users = [f"list-{i}" for i in range(256)]
         await sender.send_frame({"t": "send", "id": "l1", "to": users, "body": 1})
-        await sender.until(lambda c: sum(f["t"] == "accepted" and f["id"] == "l1" for f in c.frames) == 256,
-                           20, "256 outcomes")
+        await sender.until(
+            lambda c: sum(f["t"] == "accepted" and f["id"] == "l1" for f in c.frames) == 256,
+            20,
+            "256 outcomes",
+        )
         assert {f["to"] for f in sender.frames if f["t"] == "accepted"} == set(users)
         one = await Client(cluster, "list-255", "sin-1").open()
         await one.until_messages(1)
@@ -193,8 +205,11 @@ def test_plain_clients_get_the_object_byte_for_byte(cluster):
         # The same by HTTP, and what a plain client misses waits for it.
         await ben.close()
         status, _, body = await asyncio.to_thread(
-            cluster.http, "sin-1", "/api/messages", {"recipient_id": "plain-ben", "message": "by post",
-                                                     "id": "p1"})
+            cluster.http,
+            "sin-1",
+            "/api/messages",
+            {"recipient_id": "plain-ben", "message": "by post", "id": "p1"},
+        )
         assert status == 202 and json.loads(body) == {"status": "sent", "id": "p1"}
         ben = await plain_socket(cluster, "/ws/plain-ben")
         got = json.loads(await asyncio.wait_for(ben.recv(), 5))
@@ -212,8 +227,9 @@ def test_messages_are_fetched_once_by_get(cluster):
         return json.loads(body), headers
 
     for i in range(3):
-        status, _, _ = cluster.http("sin-1", "/api/messages",
-                                    {"recipient_id": "getter", "message": i, "id": f"g{i}"})
+        status, _, _ = cluster.http(
+            "sin-1", "/api/messages", {"recipient_id": "getter", "message": i, "id": f"g{i}"}
+        )
         assert status == 202
     # A stored message is `accepted` before it is applied: wait for what is on its way.
     got, headers = [], {}
@@ -280,7 +296,9 @@ def test_limits_of_a_body_hold_at_the_bound_and_one_past(cluster):
 def test_an_oversized_frame_closes_with_1009_and_a_binary_one_is_refused(cluster):
     async def scenario():
         client = await Client(cluster, "frames", "sin-1").open()
-        await client.send_frame('{"t":"send","id":"x","to":"frames","body":"' + "x" * 1_000_000 + '"}')
+        await client.send_frame(
+            '{"t":"send","id":"x","to":"frames","body":"' + "x" * 1_000_000 + '"}'
+        )
         await client.until(lambda c: c.closed_code is not None, 5, "closed")
         assert client.closed_code == 1009
         client = await Client(cluster, "frames", "sin-1").open()
@@ -299,9 +317,13 @@ def test_hello_comes_once_and_in_time(cluster):
         assert any(f["t"] == "error" for f in client.frames) and client.closed_code == 1008
         silent = await plain_socket(cluster, "/ws", subprotocols=["meridian.v1"])
         await asyncio.wait_for(silent.wait_closed(), 8)  # an error may come first
-        for hello in ('{"t":"hello","user":"","device":"d"}', '{"t":"hello","user":"a\\u0000b","device":"d"}',
-                      '{"t":"hello","user":"ok","device":"d d"}', '{"t":"send","id":"1","to":"a","body":1}',
-                      '{"t":"hello","user":"ok","device":"d","cursor":"x"}'):
+        for hello in (
+            '{"t":"hello","user":"","device":"d"}',
+            '{"t":"hello","user":"a\\u0000b","device":"d"}',
+            '{"t":"hello","user":"ok","device":"d d"}',
+            '{"t":"send","id":"1","to":"a","body":1}',
+            '{"t":"hello","user":"ok","device":"d","cursor":"x"}',
+        ):
             socket = await plain_socket(cluster, "/ws", subprotocols=["meridian.v1"])
             await socket.send(hello)
             said = json.loads(await asyncio.wait_for(socket.recv(), 5))
@@ -314,8 +336,12 @@ def test_hello_comes_once_and_in_time(cluster):
 
 def test_an_unknown_subprotocol_or_path_is_refused_at_the_handshake(cluster):
     async def scenario():
-        for path, options, code in (("/ws", {"subprotocols": ["meridian.v9"]}, 400),
-                                    ("/ws/", {}, 404), ("/ws/%00", {}, 400), ("/nowhere", {}, 404)):
+        for path, options, code in (
+            ("/ws", {"subprotocols": ["meridian.v9"]}, 400),
+            ("/ws/", {}, 404),
+            ("/ws/%00", {}, 400),
+            ("/nowhere", {}, 404),
+        ):
             with pytest.raises(websockets.exceptions.InvalidStatusCode) as refused:
                 await plain_socket(cluster, path, **options)
             assert refused.value.status_code == code, path
@@ -323,12 +349,20 @@ def test_an_unknown_subprotocol_or_path_is_refused_at_the_handshake(cluster):
     run(scenario())
 
 
-@pytest.mark.parametrize("body,status", [
-    (b"nonsense", 400), (b"[]", 400), (b"{}", 400), ({"recipient_id": "x"}, 400),
-    ({"message": 1}, 400), ({"recipient_id": "", "message": 1}, 400),
-    ({"recipient_id": "x\u0001", "message": 1}, 400), ({"recipient_id": "x", "message": 1, "id": "a b"}, 400),
-    ({"recipient_id": "x", "message": "y" * 70000}, 413),
-])
+@pytest.mark.parametrize(
+    "body,status",
+    [
+        (b"nonsense", 400),
+        (b"[]", 400),
+        (b"{}", 400),
+        ({"recipient_id": "x"}, 400),
+        ({"message": 1}, 400),
+        ({"recipient_id": "", "message": 1}, 400),
+        ({"recipient_id": "x\u0001", "message": 1}, 400),
+        ({"recipient_id": "x", "message": 1, "id": "a b"}, 400),
+        ({"recipient_id": "x", "message": "y" * 70000}, 413),
+    ],
+)
 def test_a_bad_post_has_a_json_answer(cluster, body, status):
     got, headers, answer = cluster.http("sin-1", "/api/messages", body)
     assert got == status, answer

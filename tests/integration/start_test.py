@@ -58,19 +58,29 @@ def raw_streams(cluster):
 
 
 def streams(cluster):
-    return sorted((s["name"], s["state"]["messages"], s["state"]["last_seq"], s["created"])
-                  for s in raw_streams(cluster))
+    return sorted(
+        (s["name"], s["state"]["messages"], s["state"]["last_seq"], s["created"])
+        for s in raw_streams(cluster)
+    )
 
 
 def nats_request(cluster, subject, payload):
     """One request over a bare socket: the NATS protocol is text."""
-    with cluster.in_region("sin-n1", lambda: __import__("socket").create_connection(
-            (cluster._wan_host("sin", 0), 4222), timeout=5)) as link:
+    with cluster.in_region(
+        "sin-n1",
+        lambda: __import__("socket").create_connection(
+            (cluster._wan_host("sin", 0), 4222), timeout=5
+        ),
+    ) as link:
         stream = link.makefile("rwb")
         stream.readline()
         data = payload.encode()
-        stream.write(b'CONNECT {"verbose":false}\r\nSUB answer 1\r\n'
-                     + f"PUB {subject} answer {len(data)}\r\n".encode() + data + b"\r\n")
+        stream.write(
+            b'CONNECT {"verbose":false}\r\nSUB answer 1\r\n'
+            + f"PUB {subject} answer {len(data)}\r\n".encode()
+            + data
+            + b"\r\n"
+        )
         stream.flush()
         while True:
             line = stream.readline()
@@ -89,7 +99,11 @@ def change(text, old, new):
 
 BAD_CATALOGUES = [
     ("a region twice", lambda t: change(t, "name: iad", "name: sin"), "sin"),
-    ("a region without an edge", lambda t: change(t, "    edges:\n      - name: iad-1", "    edgez:\n      - name: iad-1"), "edgez"),
+    (
+        "a region without an edge",
+        lambda t: change(t, "    edges:\n      - name: iad-1", "    edgez:\n      - name: iad-1"),
+        "edgez",
+    ),
     ("an unknown primary", lambda t: change(t, "primary: iad", "primary: nowhere"), "nowhere"),
     ("an alias", lambda t: change(t, "primary: iad", "primary: &a iad"), "anchor"),
     ("a process name twice", lambda t: change(t, "name: iad-h1", "name: sin-h1"), "sin-h1"),
@@ -97,23 +111,44 @@ BAD_CATALOGUES = [
 ]
 
 
-@pytest.mark.parametrize("what,mutate,named", BAD_CATALOGUES, ids=[row[0] for row in BAD_CATALOGUES])
+@pytest.mark.parametrize(
+    "what,mutate,named", BAD_CATALOGUES, ids=[row[0] for row in BAD_CATALOGUES]
+)
 def test_a_wrong_catalogue_is_refused_with_file_line_and_rule(tmp_path, what, mutate, named):
     with Cluster(regions=2, shards=1) as cluster:
         text = mutate(cluster.catalogue.read_text())
     path = tmp_path / "regions.yaml"
     path.write_text(text)
-    for command in (["meridian-edge", "--region", "sin", "--name", "sin-1"],
-                    ["meridian-hub", "--region", "sin", "--name", "sin-h1", "--data", tmp_path]):
-        done = subprocess.run([BUILD / "bin" / command[0], "--catalogue", path, "--check-config",
-                               *command[1:]], capture_output=True, text=True, timeout=10)
+    for command in (
+        ["meridian-edge", "--region", "sin", "--name", "sin-1"],
+        ["meridian-hub", "--region", "sin", "--name", "sin-h1", "--data", tmp_path],
+    ):
+        done = subprocess.run(
+            [BUILD / "bin" / command[0], "--catalogue", path, "--check-config", *command[1:]],
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
         assert done.returncode != 0
         assert f"{path}:" in done.stderr and named in done.stderr, done.stderr
 
 
 def test_trust_is_refused_beyond_loopback(tmp_path):
     with Cluster(regions=1, shards=1) as cluster:
-        done = subprocess.run([BUILD / "bin" / "meridian-edge", "--catalogue", cluster.catalogue, "--region",
-                               "sin", "--name", "sin-1", "--set", "listen=0.0.0.0:18999"],
-                              capture_output=True, text=True, timeout=10)
+        done = subprocess.run(
+            [
+                BUILD / "bin" / "meridian-edge",
+                "--catalogue",
+                cluster.catalogue,
+                "--region",
+                "sin",
+                "--name",
+                "sin-1",
+                "--set",
+                "listen=0.0.0.0:18999",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
     assert done.returncode != 0 and "loopback" in done.stderr

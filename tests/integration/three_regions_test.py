@@ -34,9 +34,12 @@ def pairs(clients):
 
 
 def figures(what, talk):
-    print(f"\n{what}: accepted p50 {percentile(talk.accepted_ms(), 0.5):.1f} ms p99 "
-          f"{percentile(talk.accepted_ms(), 0.99):.1f} ms, delivered p50 "
-          f"{percentile(talk.delivery_ms(), 0.5):.1f} ms p99 {percentile(talk.delivery_ms(), 0.99):.1f} ms")
+    print(
+        f"\n{what}: accepted p50 {percentile(talk.accepted_ms(), 0.5):.1f} ms p99 "
+        f"{percentile(talk.accepted_ms(), 0.99):.1f} ms, delivered p50 "
+        f"{percentile(talk.delivery_ms(), 0.5):.1f} ms p99 "
+        f"{percentile(talk.delivery_ms(), 0.99):.1f} ms"
+    )
 
 
 async def close(clients):
@@ -83,7 +86,11 @@ def test_a_process_killed_in_the_middle_loses_nothing(cluster, victim):
         talk = Talk(clients)
         running = asyncio.create_task(talk.run(pairs(clients), 150, 0.04, timeout_s=90))
         await asyncio.sleep(2)
-        names = {"hub": cluster.hub_names("dub")[:1], "edge": cluster.edge_names("dub")[:1], "node": ["dub-n1"]}[victim]
+        names = {
+            "hub": cluster.hub_names("dub")[:1],
+            "edge": cluster.edge_names("dub")[:1],
+            "node": ["dub-n1"],
+        }[victim]
         for name in names:
             process = (cluster.hubs | cluster.edges | cluster.nodes)[name]
             process.kill()

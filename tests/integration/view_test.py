@@ -69,9 +69,14 @@ def test_a_damaged_view_is_noticed_said_and_made_again():
         run(fill(cluster, ["reader"], 30))
         hub = cluster.hubs["sin-h1"]
         hub.terminate()
-        views = [path for path in (cluster.folder / "data" / "sin-h1").rglob("*")
-                 if path.is_file() and path.suffix not in (".damaged",) and path.stat().st_size > 4096
-                 and not path.name.endswith(("-wal", "-shm"))]
+        views = [
+            path
+            for path in (cluster.folder / "data" / "sin-h1").rglob("*")
+            if path.is_file()
+            and path.suffix not in (".damaged",)
+            and path.stat().st_size > 4096
+            and not path.name.endswith(("-wal", "-shm"))
+        ]
         assert views
         for path in views:
             with open(path, "r+b") as view:

@@ -5,8 +5,9 @@
         ...
         cluster.hubs["sin-h1"].kill()
 
-Everything the lab starts is stopped by process id when the cluster is left, and its logs are searched
-for sanitizer reports. Times here are bounds on waiting for a condition, never sleeps in hope."""
+Everything the lab starts is stopped by process id when the cluster is left, and its logs are
+searched for sanitizer reports. Times here are bounds on waiting for a condition, never sleeps in
+hope."""
 
 from .cluster import Cluster, LabError
 from .client import Client, SendFailed

@@ -18,7 +18,9 @@ class Client:
     """One device of one user. It connects to the edges given in turn, resumes with its cursor, and
     keeps what it got in `messages`.
 
-    on_message(frame) is called for each message. auto_ack: acknowledge what came, at most every 50 ms."""
+    on_message(frame) is called for each message.
+    auto_ack: acknowledge what came, at most every 50 ms.
+    """
 
     def __init__(self, cluster, user, edges, device="d1", auto_ack=True, start=None):
         self.cluster, self.user, self.device = cluster, user, device
@@ -57,8 +59,14 @@ class Client:
         raw.setblocking(False)
         try:
             socket = await websockets.connect(
-                "ws://meridian/ws", sock=raw, subprotocols=["meridian.v1"], max_size=2**22,
-                open_timeout=5, close_timeout=1, ping_interval=None)
+                "ws://meridian/ws",
+                sock=raw,
+                subprotocols=["meridian.v1"],
+                max_size=2**22,
+                open_timeout=5,
+                close_timeout=1,
+                ping_interval=None,
+            )
         except BaseException:
             raw.close()
             raise
@@ -139,8 +147,8 @@ class Client:
         await self.send_frame({"t": "ack", "cursor": cursor})
 
     async def send(self, to, body, message_id, timeout_s=10, **more):
-        """Sends once; returns the `accepted`, raises SendFailed for `rejected`, TimeoutError when the
-        outcome is unknown."""
+        """Sends once; returns the `accepted`. Raises SendFailed for `rejected`, TimeoutError when
+        the outcome is unknown."""
         outcome = asyncio.get_running_loop().create_future()
         self._outcomes[(message_id, None)] = outcome
         await self.send_frame({"t": "send", "id": message_id, "to": to, "body": body, **more})
@@ -171,7 +179,9 @@ class Client:
         while not condition(self):
             left = end - time.monotonic()
             if left <= 0:
-                raise TimeoutError(f"{self.user}/{self.device}: after {timeout_s} s still not: {what}")
+                raise TimeoutError(
+                    f"{self.user}/{self.device}: after {timeout_s} s still not: {what}"
+                )
             self._changed.clear()
             try:
                 await asyncio.wait_for(self._changed.wait(), min(left, 0.5))
@@ -179,7 +189,9 @@ class Client:
                 pass
 
     async def until_messages(self, count, timeout_s=10):
-        await self.until(lambda client: len(client.messages) >= count, timeout_s, f"{count} messages")
+        await self.until(
+            lambda client: len(client.messages) >= count, timeout_s, f"{count} messages"
+        )
 
     async def close(self):
         if self._run:

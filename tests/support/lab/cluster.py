@@ -16,10 +16,19 @@ import urllib.request
 from .process import Process, enter_namespace, wait_for
 
 REGIONS = ["sin", "iad", "dub"]
-PLACES = {"sin": ("Singapore", 1.35, 103.82), "iad": ("Ashburn", 39.04, -77.49),
-          "dub": ("Dublin", 53.35, -6.26)}
+PLACES = {
+    "sin": ("Singapore", 1.35, 103.82),
+    "iad": ("Ashburn", 39.04, -77.49),
+    "dub": ("Dublin", 53.35, -6.26),
+}
 NATS_CLIENT, NATS_CLUSTER, NATS_GATEWAY, NATS_MONITOR, EDGE_PORT, HUB_PORT = (
-    4222, 6222, 7222, 8222, 8080, 9090)
+    4222,
+    6222,
+    7222,
+    8222,
+    8080,
+    9090,
+)
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILD = pathlib.Path(os.environ.get("MERIDIAN_BUILD", ROOT / "build" / "dev"))
 
@@ -55,9 +64,21 @@ class Cluster:
     """regions: how many, or their names. network: a Network, else loopback addresses.
     edge_settings, hub_settings: {key: value} given as --set."""
 
-    def __init__(self, regions=1, shards=2, nodes=1, hubs=1, edges=1, network=None, primary=None,
-                 catalogue=None, region_settings=None, edge_settings=None, hub_settings=None,
-                 keep=False):
+    def __init__(
+        self,
+        regions=1,
+        shards=2,
+        nodes=1,
+        hubs=1,
+        edges=1,
+        network=None,
+        primary=None,
+        catalogue=None,
+        region_settings=None,
+        edge_settings=None,
+        hub_settings=None,
+        keep=False,
+    ):
         self.names = REGIONS[:regions] if isinstance(regions, int) else list(regions)
         self.shards, self.node_count, self.hub_count, self.edge_count = shards, nodes, hubs, edges
         self.network = network
@@ -99,9 +120,14 @@ class Cluster:
         lines.append("regions:")
         for region in self.names:
             place, latitude, longitude = PLACES.get(region, (region, 0, 0))
-            lines += [f"  - name: {region}", f"    place: {place}", f"    latitude: {latitude}",
-                      f"    longitude: {longitude}", f"    shards: {self.shards}",
-                      f"    replicas: {3 if self.node_count >= 3 else 1}"]
+            lines += [
+                f"  - name: {region}",
+                f"    place: {place}",
+                f"    latitude: {latitude}",
+                f"    longitude: {longitude}",
+                f"    shards: {self.shards}",
+                f"    replicas: {3 if self.node_count >= 3 else 1}",
+            ]
             settings = {"log_max_bytes": "64MiB", "outbox_max_bytes": "32MiB"}
             settings.update(self.region_extra)
             lines += [f"    {key}: {value}" for key, value in settings.items()]
@@ -109,32 +135,64 @@ class Cluster:
             for i in range(self.node_count):
                 host, name = self._wan_host(region, i), f"{region}-n{i + 1}"
                 monitor = f"{self._local_host(region, i)}:{self._port(NATS_MONITOR, i)}"
-                lines += [f"      - name: {name}",
-                          f"        client: {host}:{self._port(NATS_CLIENT, i)}",
-                          f"        cluster: {host}:{self._port(NATS_CLUSTER, i)}",
-                          f"        gateway: {host}:{self._port(NATS_GATEWAY, i)}",
-                          f"        monitor: {monitor}"]
-                self._add(self.nodes, name, region, [
-                    nats_server(), "-c", self.folder / f"{name}.conf"])
+                lines += [
+                    f"      - name: {name}",
+                    f"        client: {host}:{self._port(NATS_CLIENT, i)}",
+                    f"        cluster: {host}:{self._port(NATS_CLUSTER, i)}",
+                    f"        gateway: {host}:{self._port(NATS_GATEWAY, i)}",
+                    f"        monitor: {monitor}",
+                ]
+                self._add(
+                    self.nodes, name, region, [nats_server(), "-c", self.folder / f"{name}.conf"]
+                )
                 self.url[name] = f"http://{monitor}"
             lines.append("    hubs:")
             for i in range(self.hub_count):
                 name = f"{region}-h{i + 1}"
                 health = f"{self._local_host(region, i)}:{self._port(HUB_PORT, i)}"
                 lines += [f"      - name: {name}", f"        health: {health}"]
-                self._add(self.hubs, name, region, [
-                    BUILD / "bin" / "meridian-hub", "--catalogue", self.catalogue, "--region", region,
-                    "--name", name, "--data", self.folder / "data" / name, *self._sets(self.hub_settings)])
+                self._add(
+                    self.hubs,
+                    name,
+                    region,
+                    [
+                        BUILD / "bin" / "meridian-hub",
+                        "--catalogue",
+                        self.catalogue,
+                        "--region",
+                        region,
+                        "--name",
+                        name,
+                        "--data",
+                        self.folder / "data" / name,
+                        *self._sets(self.hub_settings),
+                    ],
+                )
                 self.url[name] = f"http://{health}"
             lines.append("    edges:")
             for i in range(self.edge_count):
                 name = f"{region}-{i + 1}"
                 listen = f"{self._local_host(region, i)}:{self._port(EDGE_PORT, i)}"
-                lines += [f"      - name: {name}", f"        listen: {listen}",
-                          f"        url: http://{listen}"]
-                self._add(self.edges, name, region, [
-                    BUILD / "bin" / "meridian-edge", "--catalogue", self.catalogue, "--region", region,
-                    "--name", name, *self._sets(self.edge_settings)])
+                lines += [
+                    f"      - name: {name}",
+                    f"        listen: {listen}",
+                    f"        url: http://{listen}",
+                ]
+                self._add(
+                    self.edges,
+                    name,
+                    region,
+                    [
+                        BUILD / "bin" / "meridian-edge",
+                        "--catalogue",
+                        self.catalogue,
+                        "--region",
+                        region,
+                        "--name",
+                        name,
+                        *self._sets(self.edge_settings),
+                    ],
+                )
                 self.url[name] = f"http://{listen}"
         self.catalogue.write_text("\n".join(lines) + "\n")
         for name in self.nodes:
@@ -157,32 +215,50 @@ class Cluster:
         region = self.region_of[name]
         index = int(name.rsplit("n", 1)[1]) - 1
         host = self._wan_host(region, index)
-        routes = ", ".join(f'"nats://{self._wan_host(region, i)}:{self._port(NATS_CLUSTER, i)}"'
-                           for i in range(self.node_count))
+        routes = ", ".join(
+            f'"nats://{self._wan_host(region, i)}:{self._port(NATS_CLUSTER, i)}"'
+            for i in range(self.node_count)
+        )
         gateways = ", ".join(
-            f'{{ name: {other}, urls: [{", ".join(self._gateway(other, i) for i in range(self.node_count))}] }}'
-            for other in self.names)
-        gateway = "" if len(self.names) == 1 else f"""
+            f"{{ name: {other}, urls: [{self._gateways(other)}] }}"
+            for other in self.names
+        )
+        gateway = (
+            ""
+            if len(self.names) == 1
+            else f"""
 gateway {{
   name: {region}
   listen: "{host}:{self._port(NATS_GATEWAY, index)}"
   reject_unknown_cluster: true
   gateways: [ {gateways} ]
 }}"""
+        )
         # A server all alone is no cluster: it would wait for a second one for ever.
         alone = self.node_count == 1 and len(self.names) == 1
-        cluster = "" if alone else (
-            f'cluster {{ name: {region}, listen: "{host}:{self._port(NATS_CLUSTER, index)}", '
-            f'routes: [ {routes} ] }}')
+        cluster = (
+            ""
+            if alone
+            else (
+                f'cluster {{ name: {region}, listen: "{host}:{self._port(NATS_CLUSTER, index)}", '
+                f"routes: [ {routes} ] }}"
+            )
+        )
         return f"""server_name: {name}
 listen: "{host}:{self._port(NATS_CLIENT, index)}"
 http: "{self._local_host(region, index)}:{self._port(NATS_MONITOR, index)}"
-jetstream {{ store_dir: "{self.folder}/data/{name}", max_mem: 256M, max_file: 4G, sync_interval: always }}
+jetstream {{
+  store_dir: "{self.folder}/data/{name}"
+  max_mem: 256M, max_file: 4G, sync_interval: always
+}}
 {cluster}
 ping_interval: "2s"
 ping_max: 2
 max_payload: 1MB{gateway}
 """
+
+    def _gateways(self, region):
+        return ", ".join(self._gateway(region, i) for i in range(self.node_count))
 
     def _gateway(self, region, index):
         return f'"nats://{self._wan_host(region, index)}:{self._port(NATS_GATEWAY, index)}"'
@@ -218,11 +294,15 @@ max_payload: 1MB{gateway}
             self.wait_http(name, "/readyz", 40)
 
     def meridian(self, *arguments, region=None, timeout_s=90):
-        """Runs the command line tool to its end, in the namespace of `region` where there is one."""
+        """Runs the command line tool to its end, in the namespace of `region` if any."""
         namespace = self.network.namespace(region or self.primary) if self.network else None
         prefix = ["ip", "netns", "exec", namespace] if namespace else []
-        return subprocess.run([*prefix, BUILD / "bin" / "meridian", *map(str, arguments)],
-                              capture_output=True, text=True, timeout=timeout_s)
+        return subprocess.run(
+            [*prefix, BUILD / "bin" / "meridian", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+        )
 
     def all(self):
         return [*self.edges.values(), *self.hubs.values(), *self.nodes.values()]
@@ -285,7 +365,7 @@ max_payload: 1MB{gateway}
         return self.in_region(name, lambda: socket.create_connection((host, int(port)), timeout=5))
 
     def http(self, name, path, body=None, timeout_s=10, headers=None):
-        """(status, headers, body bytes) of a request to process `name`; POST when a body is given."""
+        """(status, headers, body bytes) of a request to `name`; POST when a body is given."""
         data = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
         request = urllib.request.Request(self.url[name] + path, data=data, headers=headers or {})
         if data is not None and not request.has_header("Content-type"):
@@ -319,7 +399,9 @@ max_payload: 1MB{gateway}
 
     def restart(self, process, timeout_s=30):
         process.start()
-        self.wait_http(process.name, "/healthz" if process.name in self.nodes else "/readyz", timeout_s)
+        self.wait_http(
+            process.name, "/healthz" if process.name in self.nodes else "/readyz", timeout_s
+        )
 
 
 def monotonic_ms():

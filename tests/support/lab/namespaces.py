@@ -1,5 +1,5 @@
-"""A network of namespaces: one per region, joined by a bridge in a namespace of its own. Regions can be
-cut from one another, both ways or one way. Needs root."""
+"""A network of namespaces: one per region, joined by a bridge in a namespace of its own. Regions
+can be cut from one another, both ways or one way. Needs root."""
 
 import os
 import subprocess
@@ -47,17 +47,38 @@ class Network:
             name, port = self.namespace(region), f"p{self.regions.index(region)}"
             _run("ip", "netns", "add", name)
             _run("ip", "-n", name, "link", "set", "lo", "up")
-            _run("ip", "-n", wan, "link", "add", port, "type", "veth", "peer", "name", "wan0", "netns", name)
+            _run(
+                "ip",
+                "-n",
+                wan,
+                "link",
+                "add",
+                port,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                "wan0",
+                "netns",
+                name,
+            )
             _run("ip", "-n", wan, "link", "set", port, "master", "br0", "up")
             _run("ip", "-n", name, "address", "add", f"{self.address(region)}/16", "dev", "wan0")
             _run("ip", "-n", name, "link", "set", "wan0", "up")
-            self._nft(region, "add table inet cut\n"
-                      "add chain inet cut in { type filter hook input priority 0; }\n"
-                      "add chain inet cut out { type filter hook output priority 0; }\n")
+            self._nft(
+                region,
+                "add table inet cut\n"
+                "add chain inet cut in { type filter hook input priority 0; }\n"
+                "add chain inet cut out { type filter hook output priority 0; }\n",
+            )
 
     def _nft(self, region, rules):
-        done = subprocess.run(["ip", "netns", "exec", self.namespace(region), "nft", "-f", "-"],
-                              input=rules, capture_output=True, text=True)
+        done = subprocess.run(
+            ["ip", "netns", "exec", self.namespace(region), "nft", "-f", "-"],
+            input=rules,
+            capture_output=True,
+            text=True,
+        )
         if done.returncode != 0:
             raise RuntimeError(f"nft in {region}: {done.stderr.strip()}")
 

@@ -68,8 +68,14 @@ class Process:
         environment.update(self.environment)
         with open(self.log_path, "ab") as log:
             self.popen = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=prepare, env=environment, start_new_session=True)
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=prepare,
+                env=environment,
+                start_new_session=True,
+            )
         self.stopped = False
         return self
 
@@ -119,8 +125,9 @@ class Process:
 
     def wait_log(self, pattern, timeout_s=10):
         found = re.compile(pattern)
-        return wait_for(lambda: found.search(self.log()), timeout_s,
-                        f"{pattern!r} in the log of {self.name}")
+        return wait_for(
+            lambda: found.search(self.log()), timeout_s, f"{pattern!r} in the log of {self.name}"
+        )
 
     def reports(self):
         """Lines of the log in which a sanitizer or an assertion speaks."""

@@ -10,8 +10,8 @@ def percentile(values, part):
 
 
 class Talk:
-    """Each sender sends numbered messages to each receiver at a rate; afterwards judge() tells what was
-    lost, repeated or out of order. Times are of one monotonic clock, in ms."""
+    """Each sender sends numbered messages to each receiver at a rate; afterwards judge() tells what
+    was lost, repeated or out of order. Times are of one monotonic clock, in ms."""
 
     def __init__(self, clients):
         self.clients = {client.user: client for client in clients}
@@ -24,7 +24,8 @@ class Talk:
 
     def _take(self, user, frame):
         self.received[user].append(
-            (frame["from"], frame["body"]["n"], time.monotonic() * 1000, frame.get("cursor")))
+            (frame["from"], frame["body"]["n"], time.monotonic() * 1000, frame.get("cursor"))
+        )
 
     async def run(self, pairs, count, every_s, timeout_s=60):
         """Sends `count` messages over each (sender, receiver), one after the other's outcome."""
@@ -38,8 +39,9 @@ class Talk:
             key = (sender, receiver, number)
             self.sent[key] = time.monotonic() * 1000
             try:
-                await client.send_surely(receiver, {"n": number}, f"{sender}-{receiver}-{number}",
-                                         timeout_s=timeout_s)
+                await client.send_surely(
+                    receiver, {"n": number}, f"{sender}-{receiver}-{number}", timeout_s=timeout_s
+                )
                 self.accepted[key] = time.monotonic() * 1000
             except Exception:
                 self.unknown.add(key)
@@ -48,7 +50,9 @@ class Talk:
             await asyncio.sleep(max(0, due - time.monotonic()))
 
     def missing(self):
-        got = {(sender, user, n) for user, rows in self.received.items() for sender, n, _, _ in rows}
+        got = {
+            (sender, user, n) for user, rows in self.received.items() for sender, n, _, _ in rows
+        }
         return [key for key in self.accepted if key not in got]
 
     async def until_complete(self, timeout_s=10):
@@ -56,7 +60,9 @@ class Talk:
         while self.missing():
             if time.monotonic() > end:
                 lost = self.missing()
-                raise AssertionError(f"{len(lost)} accepted messages did not come: {sorted(lost)[:10]}")
+                raise AssertionError(
+                    f"{len(lost)} accepted messages did not come: {sorted(lost)[:10]}"
+                )
             await asyncio.sleep(0.02)
 
     def judge(self):
@@ -81,9 +87,12 @@ class Talk:
         assert not disordered, f"out of order: {disordered[:10]} ({len(disordered)})"
 
     def delivery_ms(self):
-        return [when - self.sent[(sender, user, number)]
-                for user, rows in self.received.items() for sender, number, when, _ in rows
-                if (sender, user, number) in self.sent]
+        return [
+            when - self.sent[(sender, user, number)]
+            for user, rows in self.received.items()
+            for sender, number, when, _ in rows
+            if (sender, user, number) in self.sent
+        ]
 
     def accepted_ms(self):
         return [when - self.sent[key] for key, when in self.accepted.items()]

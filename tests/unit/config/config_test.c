@@ -1,5 +1,7 @@
 /* Every file in config/ loads with the code that reads it: a row each, and no file without one. */
 #include "catalogue/catalogue.h"
+#include "edge/edge_settings.h"
+#include "region-hub/hub_settings.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -22,10 +24,32 @@ static void load_catalogue(const char *path)
     catalogue_free(catalogue);
 }
 
+static void load_settings(const struct setting *table, void *settings, const char *path)
+{
+    struct error_text why;
+    settings_defaults(table, settings);
+    if (settings_load_file(table, settings, path, &why) != 0)
+        fail_msg("%s", why.text);
+}
+
+static void load_edge(const char *path)
+{
+    struct edge_settings settings;
+    load_settings(edge_settings_table, &settings, path);
+}
+
+static void load_hub(const char *path)
+{
+    struct hub_settings settings;
+    load_settings(hub_settings_table, &settings, path);
+}
+
 static const struct {
     const char *file;
     void (*load)(const char *path);
 } files[] = {
+    {"edge.yaml", load_edge},
+    {"hub.yaml", load_hub},
     {"regions.yaml", load_catalogue},
     {"single.yaml", load_catalogue},
 };
