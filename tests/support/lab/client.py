@@ -104,6 +104,10 @@ class Client:
             pass
         self.closed_code = self.socket.close_code
         self.connected.clear()
+        for waiting in self._outcomes.values():  # the outcome of what is on its way is unknown now
+            if not waiting.done():
+                waiting.set_exception(ConnectionError("the connection ended"))
+        self._outcomes.clear()
         self._changed.set()
 
     def _take(self, frame):
