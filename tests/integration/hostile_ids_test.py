@@ -43,9 +43,15 @@ def hostile_ids():
     chance = random.Random(7)
     known = ["alice", "a", "ab", "watcher"]
     ids = [*known, "", *PIECES]
-    ids += [base64.urlsafe_b64encode(name.encode()).decode().rstrip("=") for name in known + PROCESSES]
+    ids += [
+        base64.urlsafe_b64encode(name.encode()).decode().rstrip("=") for name in known + PROCESSES
+    ]
     ids += [f"u.{base64.urlsafe_b64encode(name.encode()).decode().rstrip('=')}" for name in known]
-    ids += [f"{name}{tail}" for name in known for tail in (" ", ".", ".*", ".>", "\x00", "\x00b", "\u200b")]
+    ids += [
+        f"{name}{tail}"
+        for name in known
+        for tail in (" ", ".", ".*", ".>", "\x00", "\x00b", "\u200b")
+    ]
     ids += ["x" * 127, "x" * 128, "x" * 129, "x" * 4096, "." * 128, "." * 129, ">" * 128, "*" * 4096,
             "\u00e9" * 64, "\u00e9" * 64 + "e", "\u0301" * 64, "\u0301" * 2048, "\U0001f600" * 32,
             "\U0001f600" * 32 + "x", "x" * 127 + "\u00e9", "x" * 128 + "\x00"]  # fmt: skip
@@ -164,7 +170,9 @@ async def as_users(cluster, ids):
         link, frame = await hello(cluster, name, "d")
         if not is_user_id(name):
             assert link is None, f"{name!a} was let in: {frame}"
-            assert frame["t"] == "error" and frame["code"] and frame["message"], f"{name!a}: {frame}"
+            assert (
+                frame["t"] == "error" and frame["code"] and frame["message"]
+            ), f"{name!a}: {frame}"
             continue
         assert link is not None, f"{name!a}: {frame}"
         assert frame["user"] == name
@@ -191,7 +199,9 @@ async def as_devices(cluster, ids):
         link, frame = await hello(cluster, f"owner-{i}", name)
         if not is_device(name):
             assert link is None, f"device {name!a} was let in: {frame}"
-            assert frame["t"] == "error" and frame["code"] and frame["message"], f"{name!a}: {frame}"
+            assert (
+                frame["t"] == "error" and frame["code"] and frame["message"]
+            ), f"{name!a}: {frame}"
             continue
         assert link is not None and frame["device"] == name, f"{name!a}: {frame}"
         await sender.send(f"owner-{i}", {"device": i}, f"d{i}")
@@ -244,14 +254,18 @@ def test_hostile_ids_are_refused_or_reach_their_own_mailbox():
         assert set(after) == names, "a stream was made or deleted"
         for name in ("LOG_sin_0", "LOG_sin_1"):
             state = after[name]
-            assert state["first_seq"] == 1 and state["messages"] == state["last_seq"], f"{name}: {state}"
+            assert (
+                state["first_seq"] == 1 and state["messages"] == state["last_seq"]
+            ), f"{name}: {state}"
             assert not state.get("num_deleted"), f"{name}: {state}"
         # An entry for each user there was and for no other, beside the heartbeat.
         expected = {ids[i] for i in users} | {"hostile-sender", "hostile-collector", "bystander"}
         expected |= {f"owner-{i}" for i in devices}
         prefix = "$KV.DIRECTORY.u."
         keys = {s.removeprefix(prefix) for s in watcher.subjects if s.startswith(prefix)}
-        assert {base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)).decode() for key in keys} == expected
+        assert {
+            base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)).decode() for key in keys
+        } == expected
         assert after["KV_DIRECTORY"]["num_subjects"] == len(expected) + 1
         for process in cluster.all():
             assert not re.search(r"[Pp]ermissions? [Vv]iolation", process.log()), process.name

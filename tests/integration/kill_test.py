@@ -22,8 +22,11 @@ def victims(cluster):
     for turn in itertools.count():
         kind = ("hub", "edge", "node")[turn % 3]
         region = cluster.names[(turn + turn // 3) % len(cluster.names)]
-        named = {"hub": cluster.hub_names(region), "edge": cluster.edge_names(region),
-                 "node": [f"{region}-n1"]}[kind]
+        named = {
+            "hub": cluster.hub_names(region),
+            "edge": cluster.edge_names(region),
+            "node": [f"{region}-n1"],
+        }[kind]
         yield kind, (cluster.hubs | cluster.edges | cluster.nodes)[named[turn // 3 % len(named)]]
 
 
@@ -37,11 +40,16 @@ async def kill_in_turn(cluster, until, kills):
         await asyncio.sleep(1)
         process.start()  # by the main thread, with whose end it ends
         region = cluster.region_of[process.name]
-        await asyncio.to_thread(cluster.wait_http, process.name,
-                                "/healthz" if kind == "node" else "/readyz", 40)
+        await asyncio.to_thread(
+            cluster.wait_http, process.name, "/healthz" if kind == "node" else "/readyz", 40
+        )
         if kind == "node":
-            await asyncio.to_thread(cluster.wait_ready, *cluster.hub_names(region),
-                                    *cluster.edge_names(region), timeout_s=40)
+            await asyncio.to_thread(
+                cluster.wait_ready,
+                *cluster.hub_names(region),
+                *cluster.edge_names(region),
+                timeout_s=40,
+            )
 
 
 def longest_silence_s(times, start, end):
@@ -62,8 +70,12 @@ def silences(cluster, talk, kills, end):
         times.sort()
     ends = [when for _, _, when in kills[1:]] + [end]
     for (kind, name, when), until in zip(kills, ends):
-        yield (kind, name, max(longest_silence_s(times, when, until) for times in accepted.values()),
-               max(longest_silence_s(times, when, until) for times in delivered.values()))
+        yield (
+            kind,
+            name,
+            max(longest_silence_s(times, when, until) for times in accepted.values()),
+            max(longest_silence_s(times, when, until) for times in delivered.values()),
+        )
 
 
 @pytest.mark.timeout(600)
@@ -77,8 +89,11 @@ def test_kills_in_turn_lose_repeat_and_disorder_nothing(full):
             for region in cluster.names:
                 for i in range(USERS_PER_REGION):
                     edges = cluster.edge_names(region)
-                    clients.append(await Client(cluster, f"u{i}-{region}", edges[i % 2:] + edges[:i % 2])
-                                   .open_forever())
+                    clients.append(
+                        await Client(
+                            cluster, f"u{i}-{region}", edges[i % 2 :] + edges[: i % 2]
+                        ).open_forever()
+                    )
             talk, kills = Talk(clients), []
             pairs = [(a.user, b.user) for a, b in itertools.permutations(clients, 2)]
             await talk.run(pairs, 3, 0.1)  # everybody has a home
@@ -86,25 +101,39 @@ def test_kills_in_turn_lose_repeat_and_disorder_nothing(full):
             start, before = time.monotonic(), len(talk.accepted)
             every_s = len(pairs) / RATE
             running = asyncio.create_task(
-                talk.run(pairs, int(duration_s / every_s), every_s, timeout_s=120))
+                talk.run(pairs, int(duration_s / every_s), every_s, timeout_s=120)
+            )
             await asyncio.sleep(2)
             killing = asyncio.create_task(kill_in_turn(cluster, start + duration_s - 4, kills))
             await asyncio.gather(running, killing)
             end = time.monotonic()
             await talk.until_complete(60)
             lost, repeated, disordered = talk.judge()
-            print(f"\n{len(kills)} kills in {end - start:.0f} s at "
-                  f"{(len(talk.accepted) - before) / (end - start):.0f} messages/s: {len(talk.accepted)} "
-                  f"accepted, {len(lost)} lost, {len(repeated)} repeated, {len(disordered)} out of order "
-                  f"(promise 0, 0, 0); complete {time.monotonic() - end:.1f} s after the last")
-            for what, times in (("accepted", talk.accepted_ms()), ("delivered", talk.delivery_ms())):
-                print(f"{what}: p50 {percentile(times, 0.5):.1f} ms p99 {percentile(times, 0.99):.1f} ms "
-                      f"longest {max(times):.0f} ms")
+            print(
+                f"\n{len(kills)} kills in {end - start:.0f} s at "
+                f"{(len(talk.accepted) - before) / (end - start):.0f} messages/s: {len(talk.accepted)} "
+                f"accepted, {len(lost)} lost, {len(repeated)} repeated, {len(disordered)} out of order "
+                f"(promise 0, 0, 0); complete {time.monotonic() - end:.1f} s after the last"
+            )
+            for what, times in (
+                ("accepted", talk.accepted_ms()),
+                ("delivered", talk.delivery_ms()),
+            ):
+                print(
+                    f"{what}: p50 {percentile(times, 0.5):.1f} ms p99 {percentile(times, 0.99):.1f} ms "
+                    f"longest {max(times):.0f} ms"
+                )
             rows = list(silences(cluster, talk, kills, end * 1000))
             for kind, name, accepted, delivered in rows:
-                promise = f"promise {PROMISED_S[kind]} s" if kind in PROMISED_S else "its region's only one"
-                print(f"{kind} {name} killed: longest without an accepted {accepted:.1f} s, "
-                      f"without a delivery {delivered:.1f} s ({promise})")
+                promise = (
+                    f"promise {PROMISED_S[kind]} s"
+                    if kind in PROMISED_S
+                    else "its region's only one"
+                )
+                print(
+                    f"{kind} {name} killed: longest without an accepted {accepted:.1f} s, "
+                    f"without a delivery {delivered:.1f} s ({promise})"
+                )
             talk.assert_clean()
             assert {kind for kind, *_ in rows} == {"hub", "edge", "node"}
             assert all(max(accepted, delivered) < WORST_S for _, _, accepted, delivered in rows)

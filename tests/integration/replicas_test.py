@@ -42,8 +42,9 @@ def test_the_leader_of_a_log_killed_in_the_middle_leaves_no_send_unanswered(full
             clients = []
             for i in range(6):  # enough that both logs are written to
                 edges = cluster.edge_names("sin")
-                clients.append(await Client(cluster, f"r3-{i}", edges[i % 2:] + edges[:i % 2])
-                               .open_forever())
+                clients.append(
+                    await Client(cluster, f"r3-{i}", edges[i % 2 :] + edges[: i % 2]).open_forever()
+                )
             talk = Talk(clients)
             pairs = [(a.user, b.user) for a, b in itertools.permutations(clients, 2)]
             await talk.run(pairs, 3, 0.1)
@@ -67,18 +68,22 @@ def test_the_leader_of_a_log_killed_in_the_middle_leaves_no_send_unanswered(full
                 await running
                 await talk.until_complete(30)
                 took = [talk.accepted[key] - talk.sent[key] for key in list(talk.accepted)[before:]]
-                print(f"\n{victim} killed, {next_leader} leads {LOG} {led:.1f} s later; {len(took)} "
-                      f"sends at {len(took) / (time.monotonic() - start):.0f} a second: accepted p50 "
-                      f"{percentile(took, 0.5):.1f} ms p99 {percentile(took, 0.99):.1f} ms, longest "
-                      f"{max(took) / 1000:.1f} s (promise {UNANSWERED_S} s)")
+                print(
+                    f"\n{victim} killed, {next_leader} leads {LOG} {led:.1f} s later; {len(took)} "
+                    f"sends at {len(took) / (time.monotonic() - start):.0f} a second: accepted p50 "
+                    f"{percentile(took, 0.5):.1f} ms p99 {percentile(took, 0.99):.1f} ms, longest "
+                    f"{max(took) / 1000:.1f} s (promise {UNANSWERED_S} s)"
+                )
                 assert max(took) / 1000 < UNANSWERED_S, "a send was unanswered for too long"
                 cluster.nodes[victim].start()
                 await asyncio.to_thread(cluster.wait_http, victim, "/healthz", 60)
             talk.assert_clean()
             times = talk.delivery_ms()
-            print(f"{len(talk.accepted)} accepted, 0 lost, 0 repeated, order kept; delivered p50 "
-                  f"{percentile(times, 0.5):.1f} ms p99 {percentile(times, 0.99):.1f} ms longest "
-                  f"{max(times) / 1000:.1f} s")
+            print(
+                f"{len(talk.accepted)} accepted, 0 lost, 0 repeated, order kept; delivered p50 "
+                f"{percentile(times, 0.5):.1f} ms p99 {percentile(times, 0.99):.1f} ms longest "
+                f"{max(times) / 1000:.1f} s"
+            )
             for client in clients:
                 await client.close()
 
