@@ -23,6 +23,7 @@ enum {
     TICK_MS = 100,
     SLOW_TICK_MS = 500,
     BEAT_MS = 1000,
+    RENEW_APART_MS = 10000,
     OWNER_MISSING_MS = 10000, /* a shard without an owner for so long: not ready */
     GOODBYE_MS = 1000,        /* for close frames to leave */
     DESCRIPTORS_KEPT = 64,    /* beside clients: NATS, logs, the loops... */
@@ -36,6 +37,7 @@ struct edge {
     const struct catalogue_region *region;
     uint32_t connections_max;
     uint64_t start;
+    int64_t renewed_ms; /* when `start` was last changed for orphans; 0: never */
 
     struct loop *loop;
     struct bus *bus;
@@ -184,6 +186,21 @@ static void edge_beat(struct edge *edge)
     if (wire_edge_beat_write(&bytes, &beat) == 0)
         (void)!bus_publish(edge->bus, subject.text, NULL, bytes.data, bytes.size);
     buffer_free(&bytes);
+}
+
+/* To all hubs this is another edge now: they forget every attach of the one before, and beats that
+ * count fewer devices than are here let all attach again. At most once in a while: it is a walk over
+ * all devices. */
+static void on_orphans(void *context)
+{
+    struct edge *edge = context;
+    int64_t now_ms = loop_now_ms(edge->loop);
+    if (edge->renewed_ms != 0 && now_ms - edge->renewed_ms < RENEW_APART_MS)
+        return;
+    edge->renewed_ms = now_ms;
+    log_warning("a hub counts devices that have left: beginning anew");
+    hash_random(&edge->start, sizeof edge->start);
+    edge_beat(edge);
 }
 
 /* HTTP. */
@@ -390,6 +407,7 @@ static bool edge_make_bus_parts(struct edge *edge)
                                                             .publish = on_home_publish,
                                                             .wake = on_home_wake,
                                                             .on_claimed = on_claimed,
+                                                            .on_orphans = on_orphans,
                                                             .context = edge});
     edge->outbound =
         edge_outbound_new(&(struct edge_outbound_settings){.loop = edge->loop,

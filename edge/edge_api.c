@@ -309,7 +309,7 @@ static void on_poll_lost(struct edge_attach *attach, enum edge_lost lost)
         return; /* it ends with its request */
     if (poll->state == POLL_LINGERING)
         poll_end(poll); /* nobody is left who could say that the ack is confirmed */
-    else if (lost == EDGE_LOST_REPLACED && poll->count > 0)
+    else if (lost == EDGE_LOST_REPLACED && poll->count > 0 && !poll->server_cursor)
         poll_answer(poll);
     else if (lost == EDGE_LOST_REPLACED)
         poll_refuse(poll, 409, "replaced", "a later call reads this mailbox");

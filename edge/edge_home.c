@@ -43,6 +43,7 @@ struct place {
     uint32_t pending;  /* not answered */
     bool changed;      /* attached or pending has, since the last beat */
     uint8_t mismatches;
+    bool compared_again; /* all were attached again for a mismatch, and none has agreed since */
     struct list dirty;
     int64_t report_ms;         /* the last frame of reports */
     struct list busy;          /* has something to send */
@@ -671,6 +672,7 @@ static void place_compare(struct edge_home *home, struct place *place,
     place->changed = false;
     if (!steady || count == place->attached) {
         place->mismatches = 0;
+        place->compared_again = place->compared_again && count != place->attached;
         return;
     }
     if (++place->mismatches < MISMATCHES_MAX)
@@ -680,6 +682,9 @@ static void place_compare(struct edge_home *home, struct place *place,
     log_limited(&limit, LOG_LEVEL_WARNING, "an owner counts other devices than this edge",
                 LOG_TEXT("hub", beat->hub), LOG_U64("shard", beat->shard), LOG_U64("there", count),
                 LOG_U64("here", place->attached));
+    if (place->compared_again && count > place->attached)
+        home->settings.on_orphans(home->settings.context);
+    place->compared_again = true;
     place_attach_again(home, place);
 }
 

@@ -81,6 +81,9 @@ struct edge_home_settings {
     void (*wake)(void *context, int64_t delay_ms);
     /* A claim of this edge is answered. */
     void (*on_claimed)(void *context, const struct wire_claimed *claimed);
+    /* An owner goes on counting a device that has left, since its detach was lost: the edge must
+     * begin anew in the eyes of all hubs, by another `start` in its beats. */
+    void (*on_orphans)(void *context);
     void *context;
 };
 MUST_USE struct edge_home *edge_home_new(const struct edge_home_settings *settings);

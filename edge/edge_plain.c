@@ -137,7 +137,9 @@ static void plain_on_deliver(struct edge_session *session, const struct wire_del
     }
     struct buffer *out = edge_session_scratch(session);
     edge_plain_write(out, deliver);
-    if (!out->failed)
+    if (out->failed) /* it must not miss a message in silence */
+        edge_session_close(session, EDGE_CLOSE_RECONNECT, "memory is short");
+    else
         edge_session_write(session, buffer_text(out));
 }
 

@@ -89,11 +89,11 @@ static void session_leave(struct edge_session *session)
     finding_end(session);
     edge_home_detach(session->sessions->settings.home, &session->attach);
     edge_sender_done(&session->sender);
-    edge_ws_done(&session->ws);
 }
 
 static void session_free(struct edge_session *session)
 {
+    edge_ws_done(&session->ws); /* no sooner: edge_ws_feed() may have been on the stack */
     free(session->names);
     free(session);
 }
@@ -126,6 +126,8 @@ void edge_session_close(struct edge_session *session, uint16_t code, const char 
     if (session->state >= EDGE_SESSION_CLOSING)
         return;
     struct buffer *out = edge_stream_output(&session->stream);
+    if (session->state >= EDGE_SESSION_CLOSING) /* looking for room has ended it */
+        return;
     session_leave(session);
     session->state = EDGE_SESSION_CLOSING;
     if (out == NULL) {
@@ -144,7 +146,11 @@ void edge_session_write(struct edge_session *session, struct text json)
 {
     struct buffer *out =
         session->state >= EDGE_SESSION_CLOSING ? NULL : edge_stream_output(&session->stream);
-    if (out != NULL)
+    if (session->state >= EDGE_SESSION_CLOSING) /* looking for room may have ended it */
+        return;
+    if (out == NULL)
+        edge_session_close(session, EDGE_CLOSE_RECONNECT, "memory is short");
+    else
         edge_ws_write(out, EDGE_WS_TEXT, json.data, json.size);
 }
 
@@ -159,10 +165,14 @@ static void on_outcome(struct edge_sender *sender, const struct edge_outcome *ou
 
 void edge_session_send(struct edge_session *session, struct edge_letter *letter)
 {
+    if (session->state >= EDGE_SESSION_CLOSING)
+        return;
     letter->sender = edge_session_user(session);
     letter->device = edge_session_device(session);
     session->active_ms = session->heard_ms;
     edge_dispatch_send(session->sessions->settings.dispatch, &session->sender, letter);
+    if (session->state >= EDGE_SESSION_CLOSING)
+        edge_sender_done(&session->sender); /* writing a rejection ended it in the middle */
     /* Over its own budget it is not read any more; its acks wait with its sends, others do not. */
     if (session->state < EDGE_SESSION_CLOSING &&
         session->sender.pending_count >= session->sessions->settings.edge->sends_max)
@@ -353,7 +363,7 @@ static bool on_ws_event(void *context, const struct edge_ws_event *event)
         break;
     case EDGE_WS_PING:
         out = edge_stream_output(&session->stream);
-        if (out != NULL)
+        if (out != NULL && session->state < EDGE_SESSION_CLOSING)
             edge_ws_write(out, EDGE_WS_PONG, event->data, event->size);
         break;
     case EDGE_WS_PONG:

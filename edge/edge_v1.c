@@ -35,7 +35,9 @@ static void member_cursor(struct buffer *out, const char *key, uint32_t epoch, u
 static void end(struct edge_session *session, struct buffer *out)
 {
     buffer_append_text(out, TEXT("}"));
-    if (!out->failed)
+    if (out->failed) /* it must not miss a frame in silence */
+        edge_session_close(session, EDGE_CLOSE_RECONNECT, "memory is short");
+    else
         edge_session_write(session, buffer_text(out));
 }
 

@@ -90,7 +90,12 @@ static void save_when_due(struct hub_apply *apply)
 {
     struct mailbox_state state = mailbox_state(apply->mailbox);
     int64_t age_ms = loop_now_ms(apply->settings.loop) - apply->saved_ms;
-    if (state.rows - apply->saved_rows >= apply->settings.save_rows ||
+    /* A save costs as much as the state is large, so a large one is saved less often: the cost of a
+     * row stays the same. */
+    uint64_t every_rows = apply->settings.save_rows;
+    if (every_rows < state.dedupe_entries)
+        every_rows = state.dedupe_entries;
+    if (state.rows - apply->saved_rows >= every_rows ||
         (state.position != apply->saved_position && age_ms >= apply->settings.save_ms))
         save(apply);
 }

@@ -142,7 +142,7 @@ static void note_ack(struct hub_service *service, const struct hub_ack *ack)
 }
 
 static void attached(struct hub_service *service, const struct hub_attach_result *result,
-                     const struct mailbox_user *user, bool known)
+                     const struct mailbox_user *user, bool known, bool again)
 {
     struct hub_attachment *attachment = result->attachment;
     if (result->replaced_edge != NULL) {
@@ -156,11 +156,11 @@ static void attached(struct hub_service *service, const struct hub_attach_result
         send(service, result->replaced_edge, &kick);
     }
     answer_attached(service, attachment, user->head);
-    if (!known) {
+    if (!known) { /* attached again: what was written is not what was acknowledged */
         const struct hub_ack ack = {.user = hub_attachment_user(attachment),
                                     .device = hub_attachment_device(attachment),
                                     .epoch = attachment->epoch,
-                                    .seq = attachment->start};
+                                    .seq = again ? user->oldest - 1 : attachment->start};
         note_ack(service, &ack);
     }
     hub_delivery_pump(service->settings.delivery, attachment);
@@ -193,9 +193,11 @@ static void on_attach(struct hub_service *service, struct hub_edge *edge,
         hub_presence_attach(settings->presence, &attach, now_of(service));
     switch (result.outcome) {
     case HUB_ATTACH_NEW:
-        attached(service, &result, &user, known);
+        attached(service, &result, &user, known, asked->attach != 0);
         break;
     case HUB_ATTACH_REPEAT:
+        if (asked->attach == result.attachment->attach) /* the edge has had that answer */
+            result.attachment->flags &= (uint8_t)~WIRE_ATTACHED_RESYNC;
         answer_attached(service, result.attachment, user.head);
         hub_delivery_pump(settings->delivery, result.attachment);
         break;
@@ -248,8 +250,7 @@ static void on_report(struct hub_service *service, const struct hub_edge *edge,
     uint64_t head = user_of(service, report->user).head;
     bool moved = hub_presence_report(settings->presence, attachment, report->received,
                                      report->acked, head, now_of(service));
-    if (attachment->credit.acked > attachment->confirmed &&
-        report->acked == attachment->credit.acked) {
+    if (report->acked > attachment->confirmed && report->acked <= attachment->received) {
         const struct hub_ack ack = {.user = report->user,
                                     .device = report->device,
                                     .epoch = report->epoch,

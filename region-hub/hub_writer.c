@@ -110,6 +110,7 @@ static void start_next(struct hub_writer *writer)
     struct batch *batch = container_of(list_pop(&writer->queue), struct batch, link);
     if (wire_batch_end(&batch->records) != 0) { /* memory was short: nothing of it is whole */
         drop(writer, batch);
+        loop_timer_set(writer->settings.loop, &writer->timer, REFUSED_PAUSE_MS);
         return;
     }
     writer->on_way = batch;

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 import websockets
@@ -307,6 +308,52 @@ def test_an_oversized_frame_closes_with_1009_and_a_binary_one_is_refused(cluster
         assert client.closed_code == 1003
 
     run(scenario())
+
+
+def client_frame(first, payload):
+    mask = b"\x11\x22\x33\x44"
+    return (
+        bytes([first, 0x80 | len(payload)])
+        + mask
+        + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+    )
+
+
+CUT_FRAMES = [
+    client_frame(0x88, b"\x03\xe8bye"),
+    client_frame(0x81, b'{"t":"nothing"}'),
+    client_frame(0x81, b'{"t":"hello","user":"","device":"d"}'),
+    client_frame(0x01, b'{"t":"send"') + client_frame(0x80, b',"id":"x"}'),
+    client_frame(0x82, b"binary"),
+    client_frame(0x81, b"\xff"),
+    b"\x81\x01a",
+]
+
+
+@pytest.mark.parametrize("data", CUT_FRAMES)
+@pytest.mark.parametrize("welcomed", [False, True])
+def test_an_end_in_the_middle_of_a_cut_frame_harms_nobody(cluster, data, welcomed):
+    """The connection ends while its frame, joined from two reads, is still being taken."""
+    for cut in range(1, len(data)):
+        raw = cluster.open_socket("sin-1")
+        with raw:
+            raw.settimeout(5)
+            raw.sendall(
+                b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                b"Sec-WebSocket-Protocol: meridian.v1\r\n\r\n"
+            )
+            assert b" 101 " in raw.recv(4096)
+            if welcomed:
+                raw.sendall(client_frame(0x81, b'{"t":"hello","user":"cut","device":"d"}'))
+                assert b"welcome" in raw.recv(4096)
+            raw.sendall(data[:cut])
+            time.sleep(0.005)
+            raw.sendall(data[cut:])
+            if data[0] == 0x88:
+                assert raw.recv(4096)[:1] == b"\x88"
+    assert cluster.edges["sin-1"].alive()
+    assert cluster.http("sin-1", "/healthz")[0] == 200
 
 
 def test_hello_comes_once_and_in_time(cluster):

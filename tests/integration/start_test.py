@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from lab import Client, Cluster
+from lab import Client, Cluster, SendFailed
 from lab.cluster import BUILD
 
 
@@ -152,3 +152,33 @@ def test_trust_is_refused_beyond_loopback(tmp_path):
             timeout=10,
         )
     assert done.returncode != 0 and "loopback" in done.stderr
+
+
+def test_every_node_syncs_before_it_acknowledges():
+    with Cluster(regions=3, shards=1) as cluster:
+        cluster.start_nats()
+        for name in cluster.nodes:
+            _, _, body = cluster.http(name, "/jsz?config=true")
+            assert json.loads(body)["config"]["sync_always"] is True, name
+
+
+def test_an_unknown_recipient_is_rejected_where_nobody_is_adopted():
+    with Cluster(regions=1, shards=1, catalogue={"unknown_recipients": "reject"}) as cluster:
+        cluster.start()
+
+        async def scenario():
+            client = await Client(cluster, "somebody", "sin-1").open()
+            # Until the directory is known to be current, the answer is "unsure".
+            with pytest.raises(SendFailed) as failed:
+                await client.send_surely("nobody", 1, "m1", timeout_s=20)
+            assert failed.value.code == "unknown_recipient"
+            assert failed.value.frame["retryable"] is False
+            done = cluster.meridian(
+                "directory", "set", "nobody", "sin", "--catalogue", cluster.catalogue
+            )
+            assert done.returncode == 0, done.stderr
+            await asyncio.sleep(2)  # "unknown" is believed for so long
+            await client.send_surely("nobody", 1, "m2", timeout_s=20)
+            await client.close()
+
+        asyncio.run(asyncio.wait_for(scenario(), 60))
