@@ -735,7 +735,7 @@ static void place_flush(struct edge_home *home, struct place *place, int64_t *wa
         list_each(node, &place->dirty)
             attach_write_report(home, container_of(node, struct edge_attach, dirty));
     }
-    for (size_t verb = 0; place->outgoing != NULL && verb < VERBS; verb++)
+    for (enum verb verb = 0; place->outgoing != NULL && verb < VERBS; verb++)
         place_publish(home, place, verb);
     if (list_empty(&place->dirty)) {
         list_remove(&place->busy);
