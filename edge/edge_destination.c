@@ -108,6 +108,24 @@ static struct batch *batch_to_fill(struct edge_destination *destination, size_t 
     return batch_add(destination);
 }
 
+/* Appends one record that takes at most `room` bytes; all or nothing. */
+static int batch_write(struct batch *batch, size_t size, size_t room,
+                       const struct wire_message *message, const struct wire_recipient *recipients,
+                       size_t recipient_count)
+{
+    if (!wire_batch_has_room(&batch->writer, size))
+        return -EMSGSIZE;
+    size_t before = batch->bytes.size;
+    wire_message_write(&batch->writer, message, recipients, recipient_count);
+    bool failed = batch->bytes.failed;
+    if (!failed && batch->bytes.size - before <= room)
+        return 0;
+    batch->bytes.failed = false;
+    batch->bytes.size = before;
+    batch->writer.count--;
+    return failed ? -ENOMEM : -ENOBUFS;
+}
+
 int edge_destination_add(struct edge_destination *destination, const struct wire_message *message,
                          const struct wire_recipient *recipients, size_t recipient_count,
                          struct edge_ticket *ticket)
@@ -121,19 +139,15 @@ int edge_destination_add(struct edge_destination *destination, const struct wire
     if (batch == NULL)
         return -ENOMEM;
     size_t before = batch->bytes.size;
-    bool fits = wire_batch_has_room(&batch->writer, size);
-    if (fits)
-        wire_message_write(&batch->writer, message, recipients, recipient_count);
-    if (!fits || batch->bytes.failed) {
+    size_t most = settings->bytes_max;
+    size_t room = destination->bytes < most ? most - destination->bytes : 0;
+    int err = batch_write(batch, size, room, message, recipients, recipient_count);
+    if (err != 0) {
         struct list none;
         list_init(&none);
-        batch->bytes.failed = false;
-        batch->bytes.size = before;
-        if (fits)
-            batch->writer.count--;
         if (batch->writer.count == 0) /* made for this one */
             batch_free(destination, batch, &none);
-        return fits ? -ENOMEM : -EMSGSIZE;
+        return err;
     }
     destination->records++;
     destination->bytes += batch->bytes.size - before;
