@@ -4,215 +4,526 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-static const struct edge_destination_settings usual = {
-    .records_max = 10,
-    .bytes_max = 100000,
-    .resend_us = 1000000,
-    .backoff_max_us = 2000000,
-    .pace_max_us = 5000,
+enum {
+    SERIAL = 1000, /* of the first batch */
+    ANSWER_US = 2000,
+    RESEND_US = 1000000,
+    PACE_MAX_US = 5000,
+    TICKETS_MAX = 128,
 };
+
+static const struct edge_destination_settings settings = {
+    .records_max = 8,
+    .bytes_max = 100000,
+    .resend_us = RESEND_US,
+    .backoff_max_us = 400000,
+    .pace_max_us = PACE_MAX_US,
+};
+static const struct bus_puback full = {.code = 400, .err_code = BUS_ERR_STREAM_FULL};
+static const struct bus_puback wrong = {.code = 500, .err_code = 10099};
+static const struct bus_puback nobody = {.code = 503};
 static const struct bus_puback stored = {.position = 7};
-static const struct bus_puback full = {.code = 503, .err_code = BUS_ERR_STREAM_FULL};
-static const struct bus_puback away = {.code = 503, .err_code = 10008};
 
-static int add(struct edge_destination *destination, struct edge_ticket *ticket, const char *id,
-               size_t body_size)
+/* A destination, and who waits for it. */
+struct lab {
+    struct edge_destination *destination;
+    struct edge_ticket tickets[TICKETS_MAX];
+    size_t taken;
+    int64_t now_us;
+    struct list done;
+    enum edge_code code;
+};
+
+static void lab_begin(struct lab *lab, const struct edge_destination_settings *with)
 {
-    static char body[70000];
-    memset(body, '1', sizeof body);
-    const struct wire_message message = {
-        .sender = TEXT("alice"), .id = text_of(id), .body = {body, body_size}};
-    const struct wire_recipient bob = {.kind = WIRE_USER, .name = TEXT("bob")};
-    *ticket = (struct edge_ticket){0};
-    return edge_destination_add(destination, &message, &bob, 1, ticket);
+    *lab = (struct lab){.now_us = 50000000};
+    list_init(&lab->done);
+    lab->destination = edge_destination_new(with, SERIAL);
+    assert_non_null(lab->destination);
 }
 
-static size_t count(const struct list *tickets)
-{
-    size_t found = 0;
-    list_each(node, tickets) found++;
-    return found;
-}
-
-static void assert_waits(struct edge_destination *destination, int64_t now_us)
-{
-    struct edge_publish publish;
-    int64_t due_us;
-    assert_false(edge_destination_next(destination, now_us, &publish, &due_us));
-}
-
-static struct edge_publish take(struct edge_destination *destination, int64_t now_us)
-{
-    struct edge_publish publish;
-    int64_t due_us;
-    assert_true(edge_destination_next(destination, now_us, &publish, &due_us));
-    edge_destination_sent(destination, now_us);
-    return publish;
-}
-
-static void end(struct edge_destination *destination)
+static void lab_end(struct lab *lab)
 {
     struct list left;
     list_init(&left);
-    edge_destination_free(destination, &left);
+    edge_destination_free(lab->destination, &left);
+}
+
+static int add_body(struct lab *lab, struct text body)
+{
+    const struct wire_recipient to = {WIRE_USER, TEXT("bob")};
+    const struct wire_message message = {.sender = TEXT("alice"), .id = TEXT("m"), .body = body};
+    assert_true(lab->taken < TICKETS_MAX);
+    int err = edge_destination_add(lab->destination, &message, &to, 1, &lab->tickets[lab->taken]);
+    lab->taken += err == 0;
+    return err;
+}
+
+static void add(struct lab *lab, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(add_body(lab, TEXT("\"hi\"")), 0);
+}
+
+static bool next(struct lab *lab, struct edge_publish *publish)
+{
+    int64_t due_us;
+    return edge_destination_next(lab->destination, lab->now_us, publish, &due_us);
+}
+
+/* Nothing is to be published now, but at `due_us`. */
+static void assert_due(struct lab *lab, int64_t due_us)
+{
+    struct edge_publish publish;
+    int64_t due = 0;
+    assert_false(edge_destination_next(lab->destination, lab->now_us, &publish, &due));
+    assert_int_equal(due, due_us);
+}
+
+/* Something is, and is. */
+static struct edge_publish publish(struct lab *lab)
+{
+    struct edge_publish it;
+    assert_true(next(lab, &it));
+    edge_destination_sent(lab->destination, lab->now_us);
+    return it;
+}
+
+static bool answer(struct lab *lab, uint64_t serial, const struct bus_puback *ack)
+{
+    return edge_destination_answered(lab->destination, serial, ack, lab->now_us, &lab->done,
+                                     &lab->code);
+}
+
+static size_t records_of(const struct edge_publish *publish)
+{
+    struct wire_batch batch;
+    assert_int_equal(wire_batch_read(publish->data, publish->size, &batch), 0);
+    assert_int_equal(wire_batch_check(&batch), 0);
+    return batch.count;
+}
+
+/* The tickets that are done, in the order in which they were taken, `first` the first of them. */
+static void assert_done(struct lab *lab, size_t first, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_ptr_equal(list_pop(&lab->done), &lab->tickets[first + i].link);
+    assert_true(list_empty(&lab->done));
+}
+
+static void nothing_is_due_while_nothing_waits(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    assert_due(&lab, INT64_MAX);
+    assert_false(answer(&lab, SERIAL, &stored));
+    lab_end(&lab);
+}
+
+static void what_was_added_in_one_turn_leaves_as_one_batch(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    add(&lab, 3);
+    struct edge_publish batch = publish(&lab);
+    assert_int_equal(batch.serial, SERIAL);
+    assert_int_equal(records_of(&batch), 3);
+    assert_true(answer(&lab, SERIAL, &stored));
+    assert_int_equal(lab.code, EDGE_ACCEPTED);
+    assert_done(&lab, 0, 3);
+    assert_int_equal(edge_destination_records(lab.destination), 0);
+    assert_int_equal(edge_destination_bytes(lab.destination), 0);
+    lab_end(&lab);
 }
 
 static void one_batch_is_on_its_way_and_the_next_one_fills(void **state)
 {
     (void)state;
-    struct edge_destination *destination = edge_destination_new(&usual, 100);
-    struct edge_ticket tickets[4];
-    struct list done;
-    enum edge_code code;
-    list_init(&done);
-    assert_int_equal(add(destination, &tickets[0], "a", 10), 0);
-    struct edge_publish first = take(destination, 1000); /* after a pause at once */
-    assert_int_equal(first.serial, 100);
-    for (size_t i = 1; i < 4; i++)
-        assert_int_equal(add(destination, &tickets[i], "b", 10), 0);
-    assert_waits(destination, 2000);
-    assert_true(edge_destination_answered(destination, 100, &stored, 3000, &done, &code));
-    assert_int_equal(code, EDGE_ACCEPTED);
-    assert_int_equal(count(&done), 1);
-    struct edge_publish second = take(destination, 50000);
-    struct wire_batch batch;
-    assert_int_equal(wire_batch_read(second.data, second.size, &batch), 0);
-    assert_int_equal(batch.count, 3);
-    assert_true(
-        edge_destination_answered(destination, second.serial, &stored, 60000, &done, &code));
-    assert_int_equal(count(&done), 4);
-    assert_int_equal(edge_destination_records(destination), 0);
-    end(destination);
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    add(&lab, 1);
+    publish(&lab);
+    add(&lab, 2);
+    lab.now_us += ANSWER_US;
+    assert_due(&lab, lab.now_us - ANSWER_US + RESEND_US);
+    add(&lab, 1);
+    assert_true(answer(&lab, SERIAL, &stored));
+    assert_done(&lab, 0, 1);
+    lab.now_us += PACE_MAX_US;
+    struct edge_publish batch = publish(&lab);
+    assert_int_equal(batch.serial, SERIAL + 1);
+    assert_int_equal(records_of(&batch), 3);
+    assert_true(answer(&lab, SERIAL + 1, &stored));
+    assert_done(&lab, 1, 3);
+    lab_end(&lab);
 }
 
-static void a_batch_without_a_puback_goes_again_byte_for_byte_before_any_other(void **state)
+static void a_closed_batch_that_the_bus_did_not_take_stays_as_it_is(void **state)
 {
     (void)state;
-    struct edge_destination *destination = edge_destination_new(&usual, 1);
-    struct edge_ticket tickets[2];
-    struct list done;
-    enum edge_code code;
-    list_init(&done);
-    assert_int_equal(add(destination, &tickets[0], "a", 100), 0);
-    struct edge_publish first = take(destination, 0);
-    uint8_t copy[4096];
-    assert_true(first.size < sizeof copy);
+    struct lab lab;
+    struct edge_publish batch;
+    lab_begin(&lab, &settings);
+    add(&lab, 1);
+    assert_true(next(&lab, &batch));
+    edge_destination_not_sent(lab.destination, lab.now_us);
+    assert_false(next(&lab, &batch));
+    assert_false(answer(&lab, SERIAL, &stored)); /* of no attempt of ours */
+    add(&lab, 1);
+    edge_destination_reconnected(lab.destination);
+    batch = publish(&lab);
+    assert_int_equal(batch.serial, SERIAL);
+    assert_int_equal(records_of(&batch), 1);
+    lab_end(&lab);
+}
+
+static void a_lost_puback_brings_the_same_bytes_before_any_later_batch(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    add(&lab, 2);
+    struct edge_publish first = publish(&lab);
+    uint8_t copy[1024];
+    assert_true(first.size <= sizeof copy);
     memcpy(copy, first.data, first.size);
-    assert_int_equal(add(destination, &tickets[1], "b", 100), 0);
-    assert_waits(destination, usual.resend_us - 1);
-    struct edge_publish again = take(destination, usual.resend_us);
-    assert_int_equal(again.serial, first.serial);
-    assert_int_equal(again.size, first.size);
-    assert_memory_equal(again.data, copy, first.size);
-    edge_destination_reconnected(destination); /* what is on its way may be lost: at once */
-    again = take(destination, usual.resend_us + 1);
-    assert_memory_equal(again.data, copy, first.size);
-    /* A PubAck of any attempt counts, one of another batch does not. */
-    assert_false(edge_destination_answered(destination, 99, &stored, 2000000, &done, &code));
-    assert_true(
-        edge_destination_answered(destination, first.serial, &stored, 2000000, &done, &code));
-    assert_int_equal(code, EDGE_ACCEPTED);
-    assert_int_equal(count(&done), 1);
-    end(destination);
-}
-
-static void full_is_a_rejection_only_when_no_attempt_may_have_been_stored(void **state)
-{
-    (void)state;
-    struct edge_destination *destination = edge_destination_new(&usual, 1);
-    struct edge_ticket ticket;
-    struct list done;
-    enum edge_code code;
-    list_init(&done);
-    assert_int_equal(add(destination, &ticket, "a", 100), 0);
-    uint64_t serial = take(destination, 0).serial;
-    assert_true(edge_destination_answered(destination, serial, &full, 100, &done, &code));
-    assert_int_equal(code, EDGE_STORAGE_FULL);
-
-    /* The first attempt was never answered: it may be stored, so "full" decides nothing. */
-    assert_int_equal(add(destination, &ticket, "b", 100), 0);
-    serial = take(destination, 1000000).serial;
-    assert_int_equal(take(destination, 1000000 + usual.resend_us).serial, serial);
-    assert_false(edge_destination_answered(destination, serial, &full, 2000100, &done, &code));
-    assert_int_equal(edge_destination_records(destination), 1);
-    assert_int_equal(take(destination, 10000000).serial, serial);
-    assert_true(edge_destination_answered(destination, serial, &stored, 10000100, &done, &code));
-    assert_int_equal(code, EDGE_ACCEPTED);
-    end(destination);
-}
-
-static void any_other_error_is_no_outcome(void **state)
-{
-    (void)state;
-    struct edge_destination *destination = edge_destination_new(&usual, 1);
-    struct edge_ticket ticket;
-    struct list done;
-    enum edge_code code;
-    list_init(&done);
-    assert_int_equal(add(destination, &ticket, "a", 100), 0);
-    uint64_t serial = take(destination, 0).serial;
-    assert_false(edge_destination_answered(destination, serial, &away, 100, &done, &code));
-    assert_waits(destination, 101); /* a pause */
-    assert_int_equal(take(destination, usual.backoff_max_us + 101).serial, serial);
-    end(destination);
-}
-
-static void what_waits_is_bounded_in_records_and_bytes(void **state)
-{
-    (void)state;
-    struct edge_destination *destination = edge_destination_new(&usual, 1);
-    struct edge_ticket tickets[16];
-    for (size_t i = 0; i < usual.records_max; i++)
-        assert_int_equal(add(destination, &tickets[i], "a", 10), 0);
-    assert_int_equal(add(destination, &tickets[usual.records_max], "a", 10), -ENOBUFS);
-    end(destination);
-
-    destination = edge_destination_new(&usual, 1);
-    assert_int_equal(add(destination, &tickets[0], "a", 60000), 0);
-    assert_int_equal(add(destination, &tickets[1], "a", 60000), -ENOBUFS);
-    assert_int_equal(add(destination, &tickets[1], "a", 100), 0); /* a small one still fits */
-    end(destination);
-}
-
-/* An answer of 4 ms, over and over: the usual one is learnt, and the next publish waits for it. */
-static void the_pace_spaces_the_publishes_of_a_busy_destination(void **state)
-{
-    (void)state;
-    struct edge_destination *destination = edge_destination_new(&usual, 1);
-    struct edge_ticket ticket;
-    struct list done;
-    enum edge_code code;
-    struct edge_publish publish;
-    int64_t due_us = 0, now_us = 0;
-    list_init(&done);
-    for (int i = 0; i < 50; i++) {
-        assert_int_equal(add(destination, &ticket, "a", 10), 0);
-        now_us += 1000000; /* a pause: nothing waits */
-        uint64_t serial = take(destination, now_us).serial;
-        now_us += 4000;
-        assert_true(edge_destination_answered(destination, serial, &stored, now_us, &done, &code));
+    add(&lab, 2);
+    for (int attempt = 2; attempt <= 5; attempt++) {
+        lab.now_us += RESEND_US - 1;
+        assert_due(&lab, lab.now_us + 1);
+        lab.now_us++;
+        struct edge_publish again = publish(&lab);
+        assert_int_equal(again.serial, SERIAL);
+        assert_int_equal(again.size, first.size);
+        assert_memory_equal(again.data, copy, again.size);
     }
-    assert_int_equal(add(destination, &ticket, "b", 10), 0);
-    assert_false(edge_destination_next(destination, now_us, &publish, &due_us));
-    assert_true(due_us > now_us && due_us <= now_us - 4000 + usual.pace_max_us);
-    assert_int_equal(take(destination, due_us).size > 0, 1);
-    end(destination);
+    assert_true(answer(&lab, SERIAL, &stored));
+    assert_done(&lab, 0, 2);
+    lab.now_us += PACE_MAX_US;
+    struct edge_publish second = publish(&lab);
+    assert_int_equal(second.serial, SERIAL + 1);
+    lab_end(&lab);
+}
+
+static void a_reconnect_brings_the_same_bytes_at_once(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    add(&lab, 1);
+    publish(&lab);
+    edge_destination_reconnected(lab.destination);
+    add(&lab, 1);
+    struct edge_publish again = publish(&lab);
+    assert_int_equal(again.serial, SERIAL);
+    assert_int_equal(records_of(&again), 1);
+    lab_end(&lab);
+}
+
+static void a_late_puback_of_an_earlier_attempt_counts(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    add(&lab, 1);
+    publish(&lab);
+    lab.now_us += RESEND_US;
+    publish(&lab);
+    assert_true(answer(&lab, SERIAL, &stored)); /* of the first */
+    assert_int_equal(lab.code, EDGE_ACCEPTED);
+    assert_done(&lab, 0, 1);
+    add(&lab, 1);
+    lab.now_us += PACE_MAX_US;
+    publish(&lab);
+    assert_false(answer(&lab, SERIAL, &stored)); /* of the second: the batch is done */
+    assert_int_equal(edge_destination_records(lab.destination), 1);
+    assert_true(answer(&lab, SERIAL + 1, &stored));
+    lab_end(&lab);
+}
+
+static void a_puback_after_a_refusal_counts(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    add(&lab, 1);
+    publish(&lab);
+    lab.now_us += RESEND_US;
+    publish(&lab);
+    assert_false(answer(&lab, SERIAL, &full));
+    assert_true(answer(&lab, SERIAL, &stored));
+    assert_int_equal(lab.code, EDGE_ACCEPTED);
+    lab_end(&lab);
+}
+
+static void a_full_stream_rejects_when_nothing_was_stored(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    add(&lab, 2);
+    publish(&lab);
+    assert_true(answer(&lab, SERIAL, &full));
+    assert_int_equal(lab.code, EDGE_STORAGE_FULL);
+    assert_done(&lab, 0, 2);
+    lab_end(&lab);
+}
+
+static void a_full_stream_does_not_reject_while_an_attempt_is_unknown(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    add(&lab, 1);
+    publish(&lab); /* never answered */
+    lab.now_us += RESEND_US;
+    for (int i = 0; i < 10; i++) {
+        publish(&lab);
+        assert_false(answer(&lab, SERIAL, &full));
+        lab.now_us += settings.backoff_max_us;
+    }
+    assert_int_equal(edge_destination_records(lab.destination), 1);
+    assert_true(answer(&lab, SERIAL, &full)); /* the first attempt's, at last */
+    assert_int_equal(lab.code, EDGE_STORAGE_FULL);
+    lab_end(&lab);
+}
+
+static void other_errors_are_no_outcome(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    add(&lab, 1);
+    publish(&lab);
+    assert_false(answer(&lab, SERIAL, &wrong));
+    lab.now_us += settings.backoff_max_us;
+    publish(&lab);
+    assert_false(answer(&lab, SERIAL, &full)); /* the first one may be stored */
+    lab.now_us += settings.backoff_max_us;
+    publish(&lab);
+    assert_true(answer(&lab, SERIAL, &stored));
+    assert_int_equal(lab.code, EDGE_ACCEPTED);
+    lab_end(&lab);
+}
+
+static void an_attempt_that_nobody_heard_stored_nothing(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    add(&lab, 1);
+    publish(&lab);
+    assert_false(answer(&lab, SERIAL, &nobody));
+    lab.now_us += settings.backoff_max_us;
+    publish(&lab);
+    assert_true(answer(&lab, SERIAL, &full));
+    assert_int_equal(lab.code, EDGE_STORAGE_FULL);
+    lab_end(&lab);
+}
+
+static void pauses_after_refusals_grow_up_to_a_bound(void **state)
+{
+    (void)state;
+    static const int64_t pauses_us[] = {50000, 100000, 200000, 400000, 400000};
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    for (int batch = 0; batch < 2; batch++) { /* the second one begins anew */
+        add(&lab, 1);
+        for (size_t i = 0; i < COUNT_OF(pauses_us); i++) {
+            publish(&lab);
+            assert_false(answer(&lab, SERIAL + (uint64_t)batch, &wrong));
+            assert_due(&lab, lab.now_us + pauses_us[i]);
+            lab.now_us += pauses_us[i];
+        }
+        publish(&lab);
+        assert_true(answer(&lab, SERIAL + (uint64_t)batch, &stored));
+        lab.now_us += PACE_MAX_US;
+    }
+    lab_end(&lab);
+}
+
+/* One batch, answered after `answer_us`; it is `at_us` then. */
+static void pass_one(struct lab *lab, uint64_t serial, int64_t answer_us)
+{
+    add(lab, 1);
+    publish(lab);
+    lab->now_us += answer_us;
+    assert_true(answer(lab, serial, &stored));
+}
+
+static void the_first_after_a_pause_leaves_at_once(void **state)
+{
+    (void)state;
+    struct lab lab;
+    struct edge_publish batch;
+    lab_begin(&lab, &settings);
+    uint64_t serial = SERIAL;
+    for (int i = 0; i < 50; i++) {
+        pass_one(&lab, serial++, ANSWER_US);
+        lab.now_us += PACE_MAX_US;
+        add(&lab, 1);
+        assert_true(next(&lab, &batch));
+        edge_destination_sent(lab.destination, lab.now_us);
+        lab.now_us += ANSWER_US;
+        assert_true(answer(&lab, serial++, &stored));
+        lab.now_us += PACE_MAX_US;
+    }
+    lab_end(&lab);
+}
+
+static void busy_publishes_are_apart_by_twice_the_time_of_an_answer(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    uint64_t serial = SERIAL;
+    for (int i = 0; i < 100; i++) { /* until the smoothed time is there */
+        pass_one(&lab, serial++, ANSWER_US);
+        lab.now_us += PACE_MAX_US;
+    }
+    pass_one(&lab, serial, ANSWER_US);
+    add(&lab, 1);
+    struct edge_publish batch;
+    int64_t due_us;
+    assert_false(edge_destination_next(lab.destination, lab.now_us, &batch, &due_us));
+    int64_t apart_us = due_us - (lab.now_us - ANSWER_US);
+    assert_in_range(apart_us, 2 * ANSWER_US - 100, 2 * ANSWER_US);
+    lab.now_us = due_us;
+    publish(&lab);
+    lab_end(&lab);
+}
+
+static void a_slow_server_does_not_widen_the_pace_past_its_bound(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    uint64_t serial = SERIAL;
+    for (int i = 0; i < 50; i++)
+        pass_one(&lab, serial++, RESEND_US / 2);
+    pass_one(&lab, serial, 1000);
+    add(&lab, 1);
+    assert_due(&lab, lab.now_us - 1000 + PACE_MAX_US);
+    lab_end(&lab);
+}
+
+static void holds_records_up_to_the_bound_and_not_one_more(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    add(&lab, 3);
+    publish(&lab);
+    add(&lab, settings.records_max - 3); /* what is on its way counts */
+    size_t bytes = edge_destination_bytes(lab.destination);
+    assert_int_equal(add_body(&lab, TEXT("\"hi\"")), -ENOBUFS);
+    assert_int_equal(edge_destination_records(lab.destination), settings.records_max);
+    assert_int_equal(edge_destination_bytes(lab.destination), bytes);
+    assert_true(answer(&lab, SERIAL, &stored));
+    add(&lab, 3);
+    assert_int_equal(add_body(&lab, TEXT("\"hi\"")), -ENOBUFS);
+    lab_end(&lab);
+}
+
+/* The bytes held once `count` are added; bounded by `bytes_max`. */
+static int add_within(size_t bytes_max, size_t *ret_bytes)
+{
+    struct edge_destination_settings bounded = settings;
+    bounded.bytes_max = bytes_max;
+    struct lab lab;
+    lab_begin(&lab, &bounded);
+    int err = add_body(&lab, TEXT("\"the first\""));
+    if (err == 0)
+        err = add_body(&lab, TEXT("\"the second\""));
+    *ret_bytes = edge_destination_bytes(lab.destination);
+    lab_end(&lab);
+    return err;
+}
+
+static void holds_bytes_up_to_the_bound_and_not_one_more(void **state)
+{
+    (void)state;
+    size_t needed;
+    size_t held;
+    assert_int_equal(add_within(settings.bytes_max, &needed), 0);
+    assert_int_equal(add_within(needed, &held), 0);
+    assert_int_equal(held, needed);
+    assert_int_equal(add_within(needed - 1, &held), -ENOBUFS);
+    assert_true(held < needed);
+}
+
+static void what_does_not_fit_gets_a_batch_of_its_own(void **state)
+{
+    (void)state;
+    struct edge_destination_settings wide = settings;
+    wide.bytes_max = 4 * WIRE_BATCH_BODY_MAX;
+    wide.records_max = 10;
+    struct lab lab;
+    lab_begin(&lab, &wide);
+    char *bytes = malloc(WIRE_BODY_MAX);
+    assert_non_null(bytes);
+    memset(bytes, '1', WIRE_BODY_MAX);
+    const struct text body = {bytes, WIRE_BODY_MAX};
+    struct wire_recipient to[WIRE_RECIPIENTS_MAX];
+    char name[TEXT_USER_MAX];
+    memset(name, 'u', sizeof name);
+    for (size_t i = 0; i < COUNT_OF(to); i++)
+        to[i] = (struct wire_recipient){WIRE_USER, {name, sizeof name}};
+    const struct wire_message message = {.sender = TEXT("alice"), .id = TEXT("m"), .body = body};
+    /* The largest that the format knows fits. */
+    assert_int_equal(edge_destination_add(lab.destination, &message, to, COUNT_OF(to),
+                                          &lab.tickets[lab.taken++]),
+                     0);
+    assert_int_equal(add_body(&lab, body), 0); /* does not fit behind it: a batch of its own */
+    struct edge_publish batch = publish(&lab);
+    assert_int_equal(records_of(&batch), 1);
+    free(bytes);
+    lab_end(&lab);
+}
+
+static void what_still_waits_is_handed_back_at_the_end(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    add(&lab, 2);
+    publish(&lab);
+    add(&lab, 3);
+    edge_destination_free(lab.destination, &lab.done);
+    assert_done(&lab, 0, 5);
+    edge_destination_free(NULL, &lab.done);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_due_while_nothing_waits),
+        cmocka_unit_test(what_was_added_in_one_turn_leaves_as_one_batch),
         cmocka_unit_test(one_batch_is_on_its_way_and_the_next_one_fills),
-        cmocka_unit_test(a_batch_without_a_puback_goes_again_byte_for_byte_before_any_other),
-        cmocka_unit_test(full_is_a_rejection_only_when_no_attempt_may_have_been_stored),
-        cmocka_unit_test(any_other_error_is_no_outcome),
-        cmocka_unit_test(what_waits_is_bounded_in_records_and_bytes),
-        cmocka_unit_test(the_pace_spaces_the_publishes_of_a_busy_destination),
+        cmocka_unit_test(a_closed_batch_that_the_bus_did_not_take_stays_as_it_is),
+        cmocka_unit_test(a_lost_puback_brings_the_same_bytes_before_any_later_batch),
+        cmocka_unit_test(a_reconnect_brings_the_same_bytes_at_once),
+        cmocka_unit_test(a_late_puback_of_an_earlier_attempt_counts),
+        cmocka_unit_test(a_puback_after_a_refusal_counts),
+        cmocka_unit_test(a_full_stream_rejects_when_nothing_was_stored),
+        cmocka_unit_test(a_full_stream_does_not_reject_while_an_attempt_is_unknown),
+        cmocka_unit_test(other_errors_are_no_outcome),
+        cmocka_unit_test(an_attempt_that_nobody_heard_stored_nothing),
+        cmocka_unit_test(pauses_after_refusals_grow_up_to_a_bound),
+        cmocka_unit_test(the_first_after_a_pause_leaves_at_once),
+        cmocka_unit_test(busy_publishes_are_apart_by_twice_the_time_of_an_answer),
+        cmocka_unit_test(a_slow_server_does_not_widen_the_pace_past_its_bound),
+        cmocka_unit_test(holds_records_up_to_the_bound_and_not_one_more),
+        cmocka_unit_test(holds_bytes_up_to_the_bound_and_not_one_more),
+        cmocka_unit_test(what_does_not_fit_gets_a_batch_of_its_own),
+        cmocka_unit_test(what_still_waits_is_handed_back_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
