@@ -295,6 +295,26 @@ static void a_full_stream_does_not_reject_while_an_attempt_is_unknown(void **sta
     lab_end(&lab);
 }
 
+static void refusals_of_an_earlier_batch_are_not_counted(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    add(&lab, 1);
+    publish(&lab);
+    assert_false(answer(&lab, SERIAL, &nobody));
+    lab.now_us += settings.backoff_max_us;
+    publish(&lab);
+    assert_true(answer(&lab, SERIAL, &stored));
+    add(&lab, 1);
+    lab.now_us += PACE_MAX_US;
+    publish(&lab); /* never answered */
+    lab.now_us += RESEND_US;
+    publish(&lab);
+    assert_false(answer(&lab, SERIAL + 1, &full));
+    lab_end(&lab);
+}
+
 static void other_errors_are_no_outcome(void **state)
 {
     (void)state;
@@ -349,7 +369,7 @@ static void pauses_after_refusals_grow_up_to_a_bound(void **state)
     lab_end(&lab);
 }
 
-/* One batch, answered after `answer_us`; it is `at_us` then. */
+/* One batch, answered after `answer_us`. */
 static void pass_one(struct lab *lab, uint64_t serial, int64_t answer_us)
 {
     add(lab, 1);
@@ -400,6 +420,24 @@ static void busy_publishes_are_apart_by_twice_the_time_of_an_answer(void **state
     lab_end(&lab);
 }
 
+/* Of several attempts nobody knows which was answered. */
+static void the_time_of_an_answer_is_learnt_from_first_attempts_alone(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    add(&lab, 1);
+    publish(&lab);
+    lab.now_us += RESEND_US;
+    publish(&lab);
+    lab.now_us += RESEND_US / 2;
+    assert_true(answer(&lab, SERIAL, &stored));
+    pass_one(&lab, SERIAL + 1, 0);
+    add(&lab, 1);
+    publish(&lab); /* nothing was learnt, so nothing is waited for */
+    lab_end(&lab);
+}
+
 static void a_slow_server_does_not_widen_the_pace_past_its_bound(void **state)
 {
     (void)state;
@@ -432,7 +470,7 @@ static void holds_records_up_to_the_bound_and_not_one_more(void **state)
     lab_end(&lab);
 }
 
-/* The bytes held once `count` are added; bounded by `bytes_max`. */
+/* Adds two, bounded by `bytes_max`; `ret_bytes` is what is held then. */
 static int add_within(size_t bytes_max, size_t *ret_bytes)
 {
     struct edge_destination_settings bounded = settings;
@@ -514,11 +552,13 @@ int main(void)
         cmocka_unit_test(a_puback_after_a_refusal_counts),
         cmocka_unit_test(a_full_stream_rejects_when_nothing_was_stored),
         cmocka_unit_test(a_full_stream_does_not_reject_while_an_attempt_is_unknown),
+        cmocka_unit_test(refusals_of_an_earlier_batch_are_not_counted),
         cmocka_unit_test(other_errors_are_no_outcome),
         cmocka_unit_test(an_attempt_that_nobody_heard_stored_nothing),
         cmocka_unit_test(pauses_after_refusals_grow_up_to_a_bound),
         cmocka_unit_test(the_first_after_a_pause_leaves_at_once),
         cmocka_unit_test(busy_publishes_are_apart_by_twice_the_time_of_an_answer),
+        cmocka_unit_test(the_time_of_an_answer_is_learnt_from_first_attempts_alone),
         cmocka_unit_test(a_slow_server_does_not_widen_the_pace_past_its_bound),
         cmocka_unit_test(holds_records_up_to_the_bound_and_not_one_more),
         cmocka_unit_test(holds_bytes_up_to_the_bound_and_not_one_more),
