@@ -47,6 +47,8 @@ static void on_message(void *context, const struct meridian_message *message)
     struct listening *listening = context;
     struct buffer line = {0};
 
+    if (listening->done) /* only the confirmation is waited for; this one is for the next time */
+        return;
     cli_listen_line(message, &line);
     if (line.failed || fwrite(line.data, 1, line.size, stdout) != line.size ||
         fflush(stdout) != 0) { /* nobody reads any more: it stays unacknowledged */
