@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "wire/names.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -105,6 +106,7 @@ int cli_beats_listen(struct cli_beats *beats, struct cli_link *link,
         beats->shard_count += catalogue->regions[i].shards;
         beats->edge_count += catalogue->regions[i].edge_count;
     }
+    assert(beats->shard_count > 0 && beats->edge_count > 0); /* the catalogue has seen to it */
     beats->shards = calloc(beats->shard_count, sizeof *beats->shards);
     beats->edges = calloc(beats->edge_count, sizeof *beats->edges);
     struct bus_subscription *hubs = bus_subscribe(link->bus, WIRE_HUB_BEATS, on_hub_beat, beats);

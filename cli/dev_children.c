@@ -1,5 +1,6 @@
 #include "cli/dev_children.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -175,6 +176,7 @@ int cli_children_new(const struct catalogue *catalogue, const struct cli_program
         const struct catalogue_region *region = &catalogue->regions[i];
         max += region->node_count + region->hub_count + region->edge_count;
     }
+    assert(max > 0); /* the catalogue has seen to it */
     struct cli_child *children = calloc(max, sizeof *children);
     if (children == NULL)
         return -ENOMEM;

@@ -4,6 +4,7 @@
 #include "catalogue/catalogue.h"
 #include "cli/catalogue_choice.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -35,6 +36,7 @@ int cli_edges_choose(struct cli_edges *edges, const struct cli_arguments *argume
         for (size_t r = 0; r < edges->catalogue->region_count; r++)
             edges->count += edges->catalogue->regions[r].edge_count;
     }
+    assert(edges->count > 0); /* the catalogue has seen to it */
     edges->urls = calloc(edges->count, sizeof *edges->urls);
     if (edges->urls == NULL)
         return error_text_set(reterr_why, -ENOMEM, "out of memory");

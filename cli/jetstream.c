@@ -66,10 +66,11 @@ static int try_call(struct cli_jetstream *js, const char *subject, struct text b
     return err == 0 && error->code != 0 ? -EREMOTEIO : err;
 }
 
+/* `error` is what -EREMOTEIO stands for; NULL where that cannot be. */
 static bool passes(int err, const struct cli_js_error *error)
 {
     if (err == -EREMOTEIO)
-        return cli_js_error_passes(error);
+        return error != NULL && cli_js_error_passes(error);
     return err == -ETIMEDOUT || err == -ECONNREFUSED || err == -ENOTCONN;
 }
 

@@ -16,10 +16,17 @@ void meridian_sends_init(struct meridian_sends *sends, size_t max, int64_t answe
     list_init(&sends->list);
 }
 
+static void free_send(struct meridian_send *send)
+{
+    free(send->frame);
+    free(send);
+}
+
 void meridian_sends_done(struct meridian_sends *sends)
 {
-    while (!list_empty(&sends->list))
-        meridian_sends_end(sends, send_of(sends->list.next));
+    list_each(node, &sends->list) free_send(send_of(node));
+    list_init(&sends->list);
+    sends->count = 0;
 }
 
 int meridian_sends_add(struct meridian_sends *sends, struct text id, struct text frame,
@@ -59,8 +66,7 @@ void meridian_sends_end(struct meridian_sends *sends, struct meridian_send *send
 {
     list_remove(&send->link);
     sends->count--;
-    free(send->frame);
-    free(send);
+    free_send(send);
 }
 
 struct meridian_send *meridian_sends_next(struct meridian_sends *sends, int64_t now_ms)

@@ -60,7 +60,7 @@ static void the_lock_tells_who_holds_it(void **state)
         int locked = cli_dev_lock(folder);
         if (write(gone[1], "x", 1) != 1)
             _exit(1);
-        while (locked == 0)
+        if (locked == 0)
             pause();
         _exit(1);
     }
