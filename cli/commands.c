@@ -56,7 +56,7 @@ const struct cli_command cli_commands[] = {
          "\n"
          "It prints one line and exits with\n"
          "  0  accepted: stored; it will reach the mailbox, once\n"
-         "  1  rejected: it will never be delivered; the line says why\n"
+         "  1  rejected, or not sent: it will never be delivered; the line says why\n"
          "  3  unknown: it may have been stored or not; repeated with the same --id it will be\n"
          "     delivered once",
      .operands_min = 1,

@@ -44,6 +44,11 @@ static void on_result(void *context, const struct meridian_result *result)
         sending->code = CLI_FAILED;
         break;
     case MERIDIAN_UNKNOWN:
+        if (result->attempts == 0) {
+            fprintf(stderr, "meridian send: no edge could be reached; nothing was sent\n");
+            sending->code = CLI_FAILED;
+            break;
+        }
         printf("unknown %s: no answer; the same command with --id %s asks again\n", result->id,
                result->id);
         sending->code = CLI_UNKNOWN;
