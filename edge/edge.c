@@ -188,9 +188,9 @@ static void edge_beat(struct edge *edge)
     buffer_free(&bytes);
 }
 
-/* To all hubs this is another edge now: they forget every attach of the one before, and beats that
- * count fewer devices than are here let all attach again. At most once in a while: it is a walk over
- * all devices. */
+/* To all hubs this is another edge now: they forget every attach of the one before, and beats
+ * that count fewer devices than are here let all attach again. At most once in a while: it is a
+ * walk over all devices. */
 static void on_orphans(void *context)
 {
     struct edge *edge = context;
