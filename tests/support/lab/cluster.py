@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 
+from .namespaces import inside
 from .process import Process, enter_namespace, wait_for
 
 REGIONS = ["sin", "iad", "dub"]
@@ -220,8 +221,7 @@ class Cluster:
             for i in range(self.node_count)
         )
         gateways = ", ".join(
-            f"{{ name: {other}, urls: [{self._gateways(other)}] }}"
-            for other in self.names
+            f"{{ name: {other}, urls: [{self._gateways(other)}] }}" for other in self.names
         )
         gateway = (
             ""
@@ -296,7 +296,7 @@ max_payload: 1MB{gateway}
     def meridian(self, *arguments, region=None, timeout_s=90):
         """Runs the command line tool to its end, in the namespace of `region` if any."""
         namespace = self.network.namespace(region or self.primary) if self.network else None
-        prefix = ["ip", "netns", "exec", namespace] if namespace else []
+        prefix = inside(namespace) if namespace else []
         return subprocess.run(
             [*prefix, BUILD / "bin" / "meridian", *map(str, arguments)],
             capture_output=True,

@@ -14,6 +14,12 @@ def _run(*command, check=True):
     return done
 
 
+def inside(namespace):
+    """What to put before a command so that it runs in the network of `namespace`. Not `ip netns
+    exec`, which remounts what a container or a chroot may not."""
+    return ["nsenter", f"--net=/run/netns/{namespace}"]
+
+
 class Network:
     """with Network(["sin", "iad"]) as network: network.cut("sin", "iad"); network.heal()"""
 
@@ -74,7 +80,7 @@ class Network:
 
     def _nft(self, region, rules):
         done = subprocess.run(
-            ["ip", "netns", "exec", self.namespace(region), "nft", "-f", "-"],
+            [*inside(self.namespace(region)), "nft", "-f", "-"],
             input=rules,
             capture_output=True,
             text=True,
