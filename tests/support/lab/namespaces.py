@@ -47,16 +47,15 @@ class Network:
     def _build(self):
         wan = f"{self.prefix}-wan"
         _run("ip", "netns", "add", wan)
-        _run("ip", "-n", wan, "link", "add", "br0", "type", "bridge")
-        _run("ip", "-n", wan, "link", "set", "br0", "up")
+        _run(*inside(wan), "ip", "link", "add", "br0", "type", "bridge")
+        _run(*inside(wan), "ip", "link", "set", "br0", "up")
         for region in self.regions:
             name, port = self.namespace(region), f"p{self.regions.index(region)}"
             _run("ip", "netns", "add", name)
-            _run("ip", "-n", name, "link", "set", "lo", "up")
+            _run(*inside(name), "ip", "link", "set", "lo", "up")
             _run(
+                *inside(wan),
                 "ip",
-                "-n",
-                wan,
                 "link",
                 "add",
                 port,
@@ -68,9 +67,9 @@ class Network:
                 "netns",
                 name,
             )
-            _run("ip", "-n", wan, "link", "set", port, "master", "br0", "up")
-            _run("ip", "-n", name, "address", "add", f"{self.address(region)}/16", "dev", "wan0")
-            _run("ip", "-n", name, "link", "set", "wan0", "up")
+            _run(*inside(wan), "ip", "link", "set", port, "master", "br0", "up")
+            _run(*inside(name), "ip", "address", "add", f"{self.address(region)}/16", "dev", "wan0")
+            _run(*inside(name), "ip", "link", "set", "wan0", "up")
             self._nft(
                 region,
                 "add table inet cut\n"
