@@ -520,9 +520,9 @@ void edge_free(struct edge *edge)
     if (edge->home != NULL && edge->bus != NULL)
         edge_home_flush(edge->home, loop_now_ms(edge->loop)); /* the last reports and detaches */
     edge_http_free(edge->http);
+    edge_dispatch_free(edge->dispatch);
     edge_directory_free(edge->directory);
     edge_outbound_free(edge->outbound, edge_dispatch_on_dropped);
-    edge_dispatch_free(edge->dispatch);
     bus_unsubscribe(edge->frames);
     bus_unsubscribe(edge->hub_beats);
     edge_home_free(edge->home);

@@ -13,6 +13,7 @@ struct edge_dispatch {
     uint8_t trace[16]; /* random, then a counter in the last eight */
     uint64_t traces;
     size_t waiting_bytes;
+    struct list waiting;
 };
 
 /* A part of a send whose outcome is not known. */
@@ -43,6 +44,7 @@ struct kept {
 /* A recipient whose home is asked for. */
 struct waiting {
     struct edge_lookup lookup;
+    struct list of_dispatch;
     struct pending pending;
     struct edge_dispatch *dispatch;
     struct kept *kept;
@@ -61,13 +63,9 @@ struct edge_dispatch *edge_dispatch_new(const struct edge_dispatch_settings *set
         .backlog_ms = settings->edge->backlog_ms,
         .lag_max_ms = settings->edge->lag_max_ms,
     };
+    list_init(&dispatch->waiting);
     hash_random(dispatch->trace, sizeof dispatch->trace);
     return dispatch;
-}
-
-void edge_dispatch_free(struct edge_dispatch *dispatch)
-{
-    free(dispatch);
 }
 
 void edge_sender_init(struct edge_sender *sender)
@@ -284,6 +282,28 @@ static void kept_drop(struct edge_dispatch *dispatch, struct kept *kept)
     free(kept);
 }
 
+static void waiting_free(struct waiting *waiting)
+{
+    list_remove(&waiting->of_dispatch);
+    if (waiting->kept != NULL)
+        kept_drop(waiting->dispatch, waiting->kept);
+    free(waiting);
+}
+
+void edge_dispatch_free(struct edge_dispatch *dispatch)
+{
+    if (dispatch == NULL)
+        return;
+    list_each(node, &dispatch->waiting)
+    {
+        struct waiting *waiting = container_of(node, struct waiting, of_dispatch);
+        edge_directory_cancel(&waiting->lookup);
+        (void)pending_end(&waiting->pending);
+        waiting_free(waiting);
+    }
+    free(dispatch);
+}
+
 static void on_home_found(struct edge_lookup *lookup, enum edge_found found, size_t region)
 {
     struct waiting *waiting = container_of(lookup, struct waiting, lookup);
@@ -300,8 +320,7 @@ static void on_home_found(struct edge_lookup *lookup, enum edge_found found, siz
         tell(sender, letter, recipient.name,
              found == EDGE_UNSURE ? EDGE_DIRECTORY_UNSURE : EDGE_UNKNOWN_RECIPIENT);
     }
-    kept_drop(dispatch, waiting->kept);
-    free(waiting);
+    waiting_free(waiting);
 }
 
 static struct waiting *waiting_new(struct edge_dispatch *dispatch, struct text name)
@@ -366,8 +385,7 @@ static void sending_find(struct sending *sending, struct text name)
         return;
     }
     struct waiting *waiting = waiting_new(dispatch, name);
-    bool kept_before = sending->kept != NULL;
-    if (waiting != NULL && !kept_before)
+    if (waiting != NULL && sending->kept == NULL)
         sending->kept = kept_new(dispatch, sending->letter, sending->trace);
     int err = -ENOBUFS;
     if (waiting != NULL && sending->kept != NULL) {
@@ -376,6 +394,7 @@ static void sending_find(struct sending *sending, struct text name)
         err = sending_wait(sending, waiting, name);
     }
     if (err == -EINPROGRESS) {
+        list_push(&dispatch->waiting, &waiting->of_dispatch);
         pending_begin(&waiting->pending, sending->sender);
         return;
     }

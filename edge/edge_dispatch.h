@@ -22,6 +22,7 @@ struct edge_dispatch_settings {
     struct edge_home *home;
 };
 MUST_USE struct edge_dispatch *edge_dispatch_new(const struct edge_dispatch_settings *settings);
+/* Before the directory: gives up what waits there. */
 void edge_dispatch_free(struct edge_dispatch *dispatch);
 /* For edge_outbound_settings. */
 void edge_dispatch_on_outcome(struct edge_ticket *ticket, enum edge_code code);
