@@ -51,11 +51,11 @@ struct edge_attach {
     const char *device;
     uint8_t user_size;
     uint8_t device_size;
-    uint8_t state; /* enum edge_attach_state */
-    uint8_t flags; /* enum WIRE_ATTACH_... of the first attach */
-    bool told_unreachable;
-    bool hole;
-    bool unconfirmed; /* an ack waits for its confirmation */
+    uint8_t state;             /* enum edge_attach_state */
+    uint8_t flags;             /* enum WIRE_ATTACH_... of the first attach */
+    bool told_unreachable : 1; /* bits, for every connection has one of these */
+    bool hole : 1;
+    bool unconfirmed : 1; /* an ack waits for its confirmation */
     uint16_t place;
     uint32_t epoch;
     uint32_t asked_ms; /* when the last attach or fetch left; low bits of the time */
