@@ -1,15 +1,14 @@
 /* HTTP on a real loopback socket, in one thread with its client. */
 #include "edge/edge_http.h"
 #include "edge/edge_listener.h"
+#include "http_lab.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,10 +17,8 @@
 
 static struct {
     struct edge_settings settings;
-    struct loop *loop;
-    struct edge_http *http;
+    struct http_lab lab;
     struct edge_listener *listener;
-    char address[32];
     size_t connections_max;
     const char *not_ready;
     struct edge_request *requests[8];
@@ -96,7 +93,7 @@ static void on_connection_closed(void *context)
 static size_t room(void *context)
 {
     (void)context;
-    size_t open = edge_http_connections(it.http);
+    size_t open = edge_http_connections(it.lab.http);
     return open >= it.connections_max ? 0 : it.connections_max - open;
 }
 
@@ -110,17 +107,6 @@ static const struct edge_http_ops ops = {
     .on_connection_closed = on_connection_closed,
 };
 
-static int free_port(void)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof at;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
-    close(fd);
-    return ntohs(at.sin_port);
-}
-
 static int begin(void **state)
 {
     (void)state;
@@ -128,11 +114,11 @@ static int begin(void **state)
     it.upgraded = -1;
     it.connections_max = 100;
     settings_defaults(edge_settings_table, &it.settings);
-    it.loop = loop_new();
-    it.http = edge_http_new(
-        &(struct edge_http_settings){.loop = it.loop, .edge = &it.settings, .ops = &ops}, NULL);
-    snprintf(it.address, sizeof it.address, "127.0.0.1:%d", free_port());
-    it.listener = edge_listener_open(it.http, text_of(it.address), room, NULL, NULL);
+    it.lab.loop = loop_new();
+    it.lab.http = edge_http_new(
+        &(struct edge_http_settings){.loop = it.lab.loop, .edge = &it.settings, .ops = &ops}, NULL);
+    lab_choose_address(&it.lab);
+    it.listener = edge_listener_open(it.lab.http, text_of(it.lab.address), room, NULL, NULL);
     return it.listener == NULL ? -1 : 0;
 }
 
@@ -141,75 +127,25 @@ static int end(void **state)
     (void)state;
     edge_listener_close(it.listener);
     it.listener = NULL;
-    edge_http_free(it.http);
-    loop_free(it.loop);
+    edge_http_free(it.lab.http);
+    loop_free(it.lab.loop);
     buffer_free(&it.first_bytes);
     if (it.upgraded >= 0)
         close(it.upgraded);
     return 0;
 }
 
-static int connect_client(void)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    at.sin_port = htons((uint16_t)atoi(strchr(it.address, ':') + 1));
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
-    return fd;
-}
-
-static void say(int fd, const char *text)
-{
-    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
-}
-
-/* Keeps the edge awake, so that no turn sleeps. */
-static void on_nothing(struct loop_later *later)
-{
-    (void)later;
-}
-static struct loop_later nothing = {.on_later = on_nothing};
-
-static void turns(int count)
-{
-    for (int i = 0; i < count; i++) {
-        loop_later(it.loop, &nothing);
-        edge_http_turn(it.http);
-    }
-}
-
-/* What has come after some turns; empty when nothing has. */
-static const char *hear(int fd)
-{
-    static char text[8192];
-    size_t all = 0;
-    for (int i = 0; i < 200 && all == 0; i++) {
-        turns(5);
-        ssize_t size = recv(fd, text, sizeof text - 1, MSG_DONTWAIT);
-        all = size > 0 ? (size_t)size : 0;
-    }
-    text[all] = '\0';
-    return text;
-}
-
-static void expect(int fd, const char *first, const char *second)
-{
-    const char *heard = hear(fd);
-    if (strstr(heard, first) == NULL || strstr(heard, second) == NULL)
-        fail_msg("expected %s and %s in: %s", first, second, heard);
-}
-
 static void health_and_readiness_are_told(void **state)
 {
     (void)state;
-    int fd = connect_client();
-    say(fd, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
-    expect(fd, "200 OK", "\"status\":\"ok\"");
-    say(fd, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
-    expect(fd, "200 OK", "{\"ready\":true}");
+    int fd = client_connect(&it.lab);
+    client_say(fd, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_expect(&it.lab, fd, "200 OK", "\"status\":\"ok\"");
+    client_say(fd, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_expect(&it.lab, fd, "200 OK", "{\"ready\":true}");
     it.not_ready = "the moon is not full";
-    say(fd, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
-    expect(fd, " 503 ", "{\"ready\":false,\"reason\":\"the moon is not full\"}");
+    client_say(fd, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_expect(&it.lab, fd, " 503 ", "{\"ready\":false,\"reason\":\"the moon is not full\"}");
     close(fd);
 }
 
@@ -220,10 +156,10 @@ static void health_and_readiness_are_told(void **state)
 static void a_handshake_hands_the_descriptor_over(void **state)
 {
     (void)state;
-    int fd = connect_client();
-    say(fd, "GET /ws?device=d%2E1" HANDSHAKE
-            "Sec-WebSocket-Protocol: other, meridian.v1\r\n\r\nfirst bytes");
-    const char *heard = hear(fd);
+    int fd = client_connect(&it.lab);
+    client_say(fd, "GET /ws?device=d%2E1" HANDSHAKE
+                   "Sec-WebSocket-Protocol: other, meridian.v1\r\n\r\nfirst bytes");
+    const char *heard = client_hear(&it.lab, fd);
     /* The key and its answer are the example of RFC 6455, section 1.3. */
     assert_non_null(strstr(heard, " 101 "));
     assert_non_null(strstr(heard, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
@@ -231,18 +167,18 @@ static void a_handshake_hands_the_descriptor_over(void **state)
     assert_true(it.upgraded >= 0);
     assert_true(it.upgrade.v1);
     assert_true(text_equal(buffer_text(&it.first_bytes), TEXT("first bytes")));
-    assert_int_equal(edge_http_connections(it.http), 0);
-    say(it.upgraded, "hello"); /* it is the same connection */
-    assert_string_equal(hear(fd), "hello");
+    assert_int_equal(edge_http_connections(it.lab.http), 0);
+    client_say(it.upgraded, "hello"); /* it is the same connection */
+    assert_string_equal(client_hear(&it.lab, fd), "hello");
     close(fd);
 }
 
 static void a_plain_handshake_has_its_user_in_the_path(void **state)
 {
     (void)state;
-    int fd = connect_client();
-    say(fd, "GET /ws/a%2F..%C3%BC" HANDSHAKE "\r\n");
-    expect(fd, " 101 ", "");
+    int fd = client_connect(&it.lab);
+    client_say(fd, "GET /ws/a%2F..%C3%BC" HANDSHAKE "\r\n");
+    client_expect(&it.lab, fd, " 101 ", "");
     assert_false(it.upgrade.v1);
     assert_string_equal(it.user, "a/..\xc3\xbc");
     close(fd);
@@ -272,37 +208,37 @@ static void a_bad_handshake_is_answered(void **state)
         {"GET /api/messages/%01 HTTP/1.1\r\nHost: x\r\n\r\n", " 400 ", "user id"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        int fd = connect_client();
-        say(fd, rows[i].request);
-        expect(fd, rows[i].status, rows[i].part);
+        int fd = client_connect(&it.lab);
+        client_say(fd, rows[i].request);
+        client_expect(&it.lab, fd, rows[i].status, rows[i].part);
         close(fd);
     }
     it.not_ready = "not yet";
-    int fd = connect_client();
-    say(fd, "GET /ws/a" HANDSHAKE "\r\n");
-    expect(fd, " 503 ", "not yet");
+    int fd = client_connect(&it.lab);
+    client_say(fd, "GET /ws/a" HANDSHAKE "\r\n");
+    client_expect(&it.lab, fd, " 503 ", "not yet");
     close(fd);
 }
 
 static void an_answer_comes_when_it_is_given(void **state)
 {
     (void)state;
-    int fd = connect_client();
-    say(fd, "GET /api/messages/b%20b HTTP/1.1\r\nHost: x\r\n\r\n");
-    turns(20);
+    int fd = client_connect(&it.lab);
+    client_say(fd, "GET /api/messages/b%20b HTTP/1.1\r\nHost: x\r\n\r\n");
+    lab_turns(&it.lab, 20);
     while (it.request_count == 0)
-        turns(1);
+        lab_turns(&it.lab, 1);
     assert_string_equal(it.user, "b b");
     assert_int_equal(it.gone, 0);
     edge_request_answer(it.requests[0], &(struct edge_answer){.status = 200,
                                                               .json = TEXT("[1]"),
                                                               .cursor = TEXT("1:2"),
                                                               .resync = true});
-    const char *heard = hear(fd);
+    const char *heard = client_hear(&it.lab, fd);
     assert_non_null(strstr(heard, "meridian-cursor: 1:2"));
     assert_non_null(strstr(heard, "meridian-resync: 1"));
     assert_non_null(strstr(heard, "\r\n\r\n[1]"));
-    turns(5);
+    lab_turns(&it.lab, 5);
     assert_int_equal(it.gone, 1);
     assert_true(it.written);
     close(fd);
@@ -311,19 +247,19 @@ static void an_answer_comes_when_it_is_given(void **state)
 static void an_answer_to_nobody_is_not_written(void **state)
 {
     (void)state;
-    int fd = connect_client();
-    say(fd, "GET /api/messages/b HTTP/1.1\r\nHost: x\r\n\r\n");
+    int fd = client_connect(&it.lab);
+    client_say(fd, "GET /api/messages/b HTTP/1.1\r\nHost: x\r\n\r\n");
     while (it.request_count == 0)
-        turns(1);
+        lab_turns(&it.lab, 1);
     struct linger reset = {.l_onoff = 1};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     close(fd); /* with a reset */
-    turns(5);
+    lab_turns(&it.lab, 5);
     if (it.gone == 0)
         edge_request_answer(it.requests[0],
                             &(struct edge_answer){.status = 200, .json = TEXT("[1]")});
     while (it.gone == 0)
-        turns(1);
+        lab_turns(&it.lab, 1);
     assert_false(it.written);
 }
 
@@ -333,24 +269,24 @@ static void requests_that_wait_have_a_bound(void **state)
     int fds[3];
     it.settings.requests_max = 2;
     for (size_t i = 0; i < 3; i++) {
-        fds[i] = connect_client();
-        say(fds[i], "GET /api/messages/b HTTP/1.1\r\nHost: x\r\n\r\n");
+        fds[i] = client_connect(&it.lab);
+        client_say(fds[i], "GET /api/messages/b HTTP/1.1\r\nHost: x\r\n\r\n");
         while (i < 2 && it.request_count <= i)
-            turns(1);
+            lab_turns(&it.lab, 1);
     }
-    expect(fds[2], " 503 ", "busy");
+    client_expect(&it.lab, fds[2], " 503 ", "busy");
     edge_request_answer(it.requests[0], &(struct edge_answer){.status = 200, .json = TEXT("[]")});
-    expect(fds[0], "200 OK", "[]");
-    turns(5);
-    say(fds[2], "GET /api/messages/b HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_expect(&it.lab, fds[0], "200 OK", "[]");
+    lab_turns(&it.lab, 5);
+    client_say(fds[2], "GET /api/messages/b HTTP/1.1\r\nHost: x\r\n\r\n");
     while (it.request_count < 3)
-        turns(1);
+        lab_turns(&it.lab, 1);
     for (size_t i = 1; i < 3; i++)
         edge_request_answer(it.requests[i],
                             &(struct edge_answer){.status = 200, .json = TEXT("[]")});
     for (size_t i = 0; i < 3; i++)
         close(fds[i]);
-    turns(20);
+    lab_turns(&it.lab, 20);
 }
 
 static void a_post_is_taken_up_to_its_bound(void **state)
@@ -359,21 +295,21 @@ static void a_post_is_taken_up_to_its_bound(void **state)
     it.settings.message_max = 1024;
     for (int size = 1024; size <= 1025; size++) {
         char request[2048];
-        int fd = connect_client();
+        int fd = client_connect(&it.lab);
         snprintf(request, sizeof request,
                  "POST /api/messages HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%*d", size,
                  size, 1);
-        say(fd, request);
+        client_say(fd, request);
         if (size == 1024) {
             while (it.request_count == 0)
-                turns(1);
+                lab_turns(&it.lab, 1);
             edge_request_refuse(it.requests[0], 400, "bad_request", "because");
-            expect(fd, " 400 ", "because");
+            client_expect(&it.lab, fd, " 400 ", "because");
         } else {
-            expect(fd, " 413 ", "too_large");
+            client_expect(&it.lab, fd, " 413 ", "too_large");
         }
         close(fd);
-        turns(5);
+        lab_turns(&it.lab, 5);
     }
 }
 
@@ -383,29 +319,29 @@ static void the_listener_rests_at_the_limit_and_goes_on_below_it(void **state)
     int fds[3];
     it.connections_max = 2;
     for (size_t i = 0; i < 3; i++) {
-        fds[i] = connect_client(); /* the kernel takes the third one, the edge does not */
-        say(fds[i], "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+        fds[i] = client_connect(&it.lab); /* the kernel takes the third one, the edge does not */
+        client_say(fds[i], "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
     }
-    expect(fds[0], "200 OK", "");
-    expect(fds[1], "200 OK", "");
-    turns(50);
-    assert_int_equal(edge_http_connections(it.http), 2);
-    assert_string_equal(hear(fds[2]), "");
+    client_expect(&it.lab, fds[0], "200 OK", "");
+    client_expect(&it.lab, fds[1], "200 OK", "");
+    lab_turns(&it.lab, 50);
+    assert_int_equal(edge_http_connections(it.lab.http), 2);
+    assert_string_equal(client_hear(&it.lab, fds[2]), "");
     close(fds[0]);
-    expect(fds[2], "200 OK", "");
+    client_expect(&it.lab, fds[2], "200 OK", "");
     close(fds[1]);
     close(fds[2]);
-    turns(20);
+    lab_turns(&it.lab, 20);
 }
 
 static void an_address_in_use_is_told(void **state)
 {
     (void)state;
     struct error_text why;
-    assert_null(edge_listener_open(it.http, text_of(it.address), room, NULL, &why));
+    assert_null(edge_listener_open(it.lab.http, text_of(it.lab.address), room, NULL, &why));
     assert_non_null(strstr(why.text, "Address already in use"));
-    assert_null(edge_listener_open(it.http, TEXT("nowhere"), room, NULL, &why));
-    assert_null(edge_listener_open(it.http, TEXT("example.org:80"), room, NULL, &why));
+    assert_null(edge_listener_open(it.lab.http, TEXT("nowhere"), room, NULL, &why));
+    assert_null(edge_listener_open(it.lab.http, TEXT("example.org:80"), room, NULL, &why));
 }
 
 int main(void)

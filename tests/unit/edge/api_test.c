@@ -1,0 +1,271 @@
+/* The two HTTP calls while the directory does not answer: what they refuse, and how they end. */
+#include "edge/edge_api.h"
+
+#include "bus/bus.h"
+#include "edge/edge_listener.h"
+#include "http_lab.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct {
+    struct http_lab lab;
+    struct edge_settings settings;
+    struct catalogue *catalogue;
+    struct bus *bus;
+    struct edge_directory *directory;
+    struct edge_home *home;
+    struct edge_outbound *outbound;
+    struct edge_dispatch *dispatch;
+    struct edge_api *api;
+    struct edge_listener *listener;
+} it;
+
+static int on_publish(void *context, const char *subject, const void *data, size_t size)
+{
+    (void)context;
+    (void)subject;
+    (void)data;
+    (void)size;
+    return 0;
+}
+
+static void on_wake(void *context, int64_t delay_ms)
+{
+    (void)context;
+    (void)delay_ms;
+}
+
+static void on_outcome(void *context, struct edge_ticket *ticket, enum edge_code code)
+{
+    (void)context;
+    edge_dispatch_on_outcome(ticket, code);
+}
+
+static void on_post(void *context, struct edge_request *request, struct text body)
+{
+    (void)context;
+    edge_api_post(it.api, request, body);
+}
+
+static void on_poll(void *context, struct edge_request *request, struct text user,
+                    struct text query)
+{
+    (void)context;
+    edge_api_poll(it.api, request, user, query);
+}
+
+static const char *why_not(void *context)
+{
+    (void)context;
+    return NULL;
+}
+
+static void on_connection_closed(void *context)
+{
+    (void)context;
+}
+
+static size_t room(void *context)
+{
+    (void)context;
+    return 100;
+}
+
+static const struct edge_http_ops ops = {
+    .on_post = on_post,
+    .on_poll = on_poll,
+    .why_not_ready = why_not,
+    .why_not_open = why_not,
+    .on_connection_closed = on_connection_closed,
+};
+
+static int begin(void **state)
+{
+    (void)state;
+    memset(&it, 0, sizeof it);
+    settings_defaults(edge_settings_table, &it.settings);
+    strcpy(it.settings.name, "local-1");
+    it.catalogue = catalogue_load_file(MERIDIAN_SOURCE_DIR "/config/single.yaml", NULL);
+    it.lab.loop = loop_new();
+    it.bus = bus_open(
+        it.lab.loop, &(struct bus_settings){.urls = "nats://127.0.0.1:1", .name = "local-1"}, NULL);
+    const struct catalogue_region *region = &it.catalogue->regions[0];
+    it.directory = edge_directory_new(
+        &(struct edge_directory_settings){it.lab.loop, it.bus, &it.settings, it.catalogue, region});
+    it.home = edge_home_new(&(struct edge_home_settings){.catalogue = it.catalogue,
+                                                         .region = region,
+                                                         .edge = it.settings.name,
+                                                         .publish = on_publish,
+                                                         .wake = on_wake});
+    it.outbound = edge_outbound_new(&(struct edge_outbound_settings){
+        it.lab.loop, it.bus, &it.settings, it.catalogue, region, on_outcome, NULL});
+    it.dispatch = edge_dispatch_new(&(struct edge_dispatch_settings){
+        it.lab.loop, &it.settings, it.catalogue, it.directory, it.outbound, it.home});
+    it.api = edge_api_new(
+        &(struct edge_api_settings){it.lab.loop, &it.settings, it.directory, it.dispatch, it.home});
+    it.lab.http = edge_http_new(
+        &(struct edge_http_settings){.loop = it.lab.loop, .edge = &it.settings, .ops = &ops}, NULL);
+    lab_choose_address(&it.lab);
+    it.listener = edge_listener_open(it.lab.http, text_of(it.lab.address), room, NULL, NULL);
+    return it.listener == NULL ? -1 : 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    edge_listener_close(it.listener);
+    edge_api_free(it.api);
+    edge_http_free(it.lab.http);
+    edge_dispatch_free(it.dispatch);
+    edge_directory_free(it.directory);
+    edge_outbound_free(it.outbound, edge_dispatch_on_dropped);
+    edge_home_free(it.home);
+    bus_close(it.bus);
+    loop_free(it.lab.loop);
+    catalogue_free(it.catalogue);
+    return 0;
+}
+
+static int get(const char *target)
+{
+    char request[512];
+    int fd = client_connect(&it.lab);
+    snprintf(request, sizeof request, "GET /api/messages/%s HTTP/1.1\r\nHost: x\r\n\r\n", target);
+    client_say(fd, request);
+    lab_turns(&it.lab, 20);
+    return fd;
+}
+
+static int post(const char *json)
+{
+    char request[1024];
+    int fd = client_connect(&it.lab);
+    snprintf(request, sizeof request,
+             "POST /api/messages HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n%s",
+             strlen(json), json);
+    client_say(fd, request);
+    lab_turns(&it.lab, 20);
+    return fd;
+}
+
+static void a_bad_query_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *target, *answer;
+    } rows[] = {
+        {"b?limit=0", "limit is"}, {"b?limit=257", "limit is"}, {"b?limit=x", "limit is"},
+        {"b?wait=61", "wait is"},  {"b?wait=-1", "wait is"},    {"b?after=", "after is"},
+        {"b?after=1", "after is"}, {"b?after=1:x", "after is"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        int fd = get(rows[i].target);
+        client_expect(&it.lab, fd, " 400 ", rows[i].answer);
+        close(fd);
+    }
+    assert_int_equal(edge_api_waiting(it.api), 0);
+}
+
+static void a_query_is_taken_up_to_its_bounds(void **state)
+{
+    (void)state;
+    int fds[] = {get("b?limit=1&wait=0"), get("b?limit=256&wait=60&after=1%3A0")};
+    for (size_t i = 0; i < COUNT_OF(fds); i++) {
+        assert_string_equal(client_hear(&it.lab, fds[i]), ""); /* it waits for the directory */
+        close(fds[i]);
+    }
+    assert_int_equal(edge_api_waiting(it.api), 2);
+}
+
+static void calls_that_read_have_a_bound(void **state)
+{
+    (void)state;
+    it.settings.polls_max = 2;
+    int fds[] = {get("a"), get("b"), get("c")};
+    client_expect(&it.lab, fds[2], " 503 ", "busy");
+    assert_int_equal(edge_api_waiting(it.api), 2);
+    for (size_t i = 0; i < COUNT_OF(fds); i++)
+        close(fds[i]);
+}
+
+static void calls_wait_for_the_directory_within_its_bound(void **state)
+{
+    (void)state;
+    it.settings.directory_waiting_max = 1;
+    int fds[] = {get("a"), get("b"), post("{\"recipient_id\":\"c\",\"message\":1}")};
+    client_expect(&it.lab, fds[1], " 503 ", "busy");
+    client_expect(&it.lab, fds[2], " 503 ", "\"code\":\"busy\",\"retryable\":true");
+    for (size_t i = 0; i < COUNT_OF(fds); i++)
+        close(fds[i]);
+}
+
+static void a_post_without_an_outcome_is_unknown(void **state)
+{
+    (void)state;
+    int fd = post("{\"recipient_id\":\"c\",\"message\":1,\"id\":\"k1\"}");
+    int64_t now_ms = loop_now_ms(it.lab.loop);
+    edge_api_tick(it.api, now_ms + it.settings.answer_ms / 2);
+    assert_string_equal(client_hear(&it.lab, fd), "");
+    edge_api_tick(it.api, now_ms + it.settings.answer_ms);
+    client_expect(&it.lab, fd, " 504 ", "{\"status\":\"unknown\",\"id\":\"k1\"}");
+    close(fd);
+}
+
+static void a_bad_post_is_refused(void **state)
+{
+    (void)state;
+    it.settings.body_max = 100;
+    static const struct {
+        const char *json, *status, *answer;
+    } rows[] = {
+        {"", " 400 ", "JSON object"},
+        {"{\"recipient_id\":\"c\"}", " 400 ", "message is missing"},
+        {"{\"recipient_id\":\"\",\"message\":1}", " 400 ", "recipient_id is"},
+        {"{\"recipient_id\":\"c\",\"message\":1,\"id\":\"\"}", " 400 ", "id is not"},
+        {"{\"recipient_id\":\"c\",\"message\":"
+         "\"12345678901234567890123456789012345678901234567890123456789012345678901\"}",
+         " 413 ", "too_large"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        int fd = post(rows[i].json);
+        client_expect(&it.lab, fd, rows[i].status, rows[i].answer);
+        close(fd);
+    }
+    assert_int_equal(edge_api_waiting(it.api), 0);
+}
+
+static void stopping_answers_what_waits(void **state)
+{
+    (void)state;
+    int reading = get("a");
+    int sending = post("{\"recipient_id\":\"c\",\"message\":1,\"id\":\"k1\"}");
+    edge_api_free(it.api);
+    it.api = NULL;
+    client_expect(&it.lab, reading, " 503 ", "this edge stops");
+    client_expect(&it.lab, sending, " 504 ", "unknown");
+    close(reading);
+    close(sending);
+}
+
+int main(void)
+{
+#define ROW(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        ROW(a_bad_query_is_refused),
+        ROW(a_query_is_taken_up_to_its_bounds),
+        ROW(calls_that_read_have_a_bound),
+        ROW(calls_wait_for_the_directory_within_its_bound),
+        ROW(a_post_without_an_outcome_is_unknown),
+        ROW(a_bad_post_is_refused),
+        ROW(stopping_answers_what_waits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
