@@ -461,10 +461,8 @@ static void poll_tick(struct poll *poll, int64_t now_ms)
 static void on_free_ended(struct loop_later *later)
 {
     struct edge_api *api = container_of(later, struct edge_api, later);
-    for (struct list *node; (node = list_pop(&api->ended)) != NULL;) {
-        /* Both begin with their link. */
-        free(node);
-    }
+    list_each(node, &api->ended) free(node); /* both begin with their link */
+    list_init(&api->ended);
 }
 
 struct edge_api *edge_api_new(const struct edge_api_settings *settings)

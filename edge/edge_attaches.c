@@ -22,7 +22,7 @@ static struct edge_attach **bucket_of(const struct edge_attaches *attaches, stru
 int edge_attaches_init(struct edge_attaches *attaches)
 {
     *attaches = (struct edge_attaches){.bucket_count = BUCKETS_MIN};
-    attaches->buckets = calloc(BUCKETS_MIN, sizeof *attaches->buckets);
+    attaches->buckets = calloc(BUCKETS_MIN, sizeof(void *));
     return attaches->buckets == NULL ? -ENOMEM : 0;
 }
 
@@ -36,7 +36,7 @@ void edge_attaches_done(struct edge_attaches *attaches)
 static int edge_attaches_grow(struct edge_attaches *attaches)
 {
     struct edge_attaches wider = {.bucket_count = attaches->bucket_count * 2};
-    wider.buckets = calloc(wider.bucket_count, sizeof *wider.buckets);
+    wider.buckets = calloc(wider.bucket_count, sizeof(void *));
     if (wider.buckets == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < attaches->bucket_count; i++) {

@@ -92,8 +92,7 @@ void edge_destination_free(struct edge_destination *destination, struct list *re
 {
     if (destination == NULL)
         return;
-    for (struct batch *batch; (batch = first_batch(destination)) != NULL;)
-        batch_free(destination, batch, ret_tickets);
+    list_each(node, &destination->batches) batch_free(destination, batch_of(node), ret_tickets);
     free(destination);
 }
 

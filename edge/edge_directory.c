@@ -103,8 +103,8 @@ static void question_end(struct question *question)
 
 static void edge_directory_free_ended(struct edge_directory *directory)
 {
-    for (struct list *node; (node = list_pop(&directory->ended)) != NULL;)
-        free(container_of(node, struct question, open));
+    list_each(node, &directory->ended) free(container_of(node, struct question, open));
+    list_init(&directory->ended);
 }
 
 void edge_directory_free(struct edge_directory *directory)

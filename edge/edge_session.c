@@ -101,8 +101,8 @@ static void session_free(struct edge_session *session)
 static void on_bury(struct loop_later *later)
 {
     struct edge_sessions *sessions = container_of(later, struct edge_sessions, bury);
-    for (struct list *node; (node = list_pop(&sessions->dead)) != NULL;)
-        session_free(container_of(node, struct edge_session, wheel));
+    list_each(node, &sessions->dead) session_free(container_of(node, struct edge_session, wheel));
+    list_init(&sessions->dead);
 }
 
 /* Callbacks of the session may still be on the stack: it is freed at the end of the turn. */

@@ -75,8 +75,7 @@ void edge_streams_free(struct edge_streams *streams)
     if (streams == NULL)
         return;
     loop_later_cancel(&streams->later);
-    for (struct list *node; (node = list_pop(&streams->pool)) != NULL;)
-        edge_output_free(container_of(node, struct edge_output, flush));
+    list_each(node, &streams->pool) edge_output_free(container_of(node, struct edge_output, flush));
     free(streams->read_buffer);
     free(streams);
 }
