@@ -1,5 +1,5 @@
-/* Sessions on socket pairs, with a bus that never connects: what is said before an owner answers, and
- * the bounds on what one client makes others keep for it. */
+/* Sessions on socket pairs, with a bus that never connects: what is said before an owner answers,
+ * and the bounds on what one client makes others keep for it. */
 #include "edge/edge_session.h"
 
 #include "bus/bus.h"
