@@ -224,6 +224,41 @@ static void apply_ack(struct mailbox *mailbox, const struct mailbox_input *input
         effects->acked(effects->context, ack->user, ack->device, device->epoch, device->seq);
 }
 
+static void apply_checkpoint(struct mailbox *mailbox, const struct mailbox_input *input,
+                             const struct wire_checkpoint *checkpoint,
+                             const struct mailbox_effects *effects)
+{
+    if (checkpoint->generation != mailbox->generation) {
+        tell_passed(effects, input, MAILBOX_DEPOSED, "checkpoint of a generation that is over");
+        return;
+    }
+    mailbox->checkpoint_position = mailbox->position;
+    mailbox->checkpoint_ms = mailbox->time_ms;
+}
+
+/* Why a read record is of no use here, or NULL. */
+static const char *refuse_read(const struct mailbox *mailbox, const struct wire_read *read)
+{
+    if (hash_shard(read->user, mailbox->shards) != mailbox->shard)
+        return "read by another shard's user";
+    const struct mailbox_user_entry *user = mailbox_users_find(mailbox, read->user);
+    if (user == NULL || read->epoch != user->epoch || read->seq > user->head)
+        return "read of what is not in the mailbox";
+    return NULL;
+}
+
+static void apply_read(struct mailbox *mailbox, const struct mailbox_input *input,
+                       const struct wire_read *read, const struct mailbox_effects *effects)
+{
+    const char *refused = refuse_read(mailbox, read);
+    if (read->generation != mailbox->generation)
+        tell_passed(effects, input, MAILBOX_DEPOSED, "read of a generation that is over");
+    else if (refused != NULL)
+        tell_passed(effects, input, MAILBOX_REFUSED, refused);
+    else if (effects->read != NULL)
+        effects->read(effects->context, read);
+}
+
 static void apply_record(struct mailbox *mailbox, const struct mailbox_input *input,
                          const struct wire_record *record, const struct mailbox_effects *effects)
 {
@@ -242,6 +277,16 @@ static void apply_record(struct mailbox *mailbox, const struct mailbox_input *in
         break;
     case WIRE_ACK:
         apply_ack(mailbox, input, &record->ack, effects);
+        break;
+    case WIRE_CHECKPOINT:
+        apply_checkpoint(mailbox, input, &record->checkpoint, effects);
+        break;
+    case WIRE_NOTICED:
+        if (record->noticed.generation != mailbox->generation)
+            tell_passed(effects, input, MAILBOX_DEPOSED, "noticed by a generation that is over");
+        break;
+    case WIRE_READ:
+        apply_read(mailbox, input, &record->read, effects);
         break;
     case WIRE_TICK: /* its hash was compared in the first pass */
         if (record->tick.generation != mailbox->generation)
@@ -270,6 +315,8 @@ int mailbox_apply(struct mailbox *mailbox, const struct mailbox_input *input,
         if (effects->lane_moved != NULL)
             effects->lane_moved(effects->context, input->source, verdict.stamp.sequence);
     }
+    if (mailbox->checkpoint_position == mailbox->position && effects->checkpoint != NULL)
+        effects->checkpoint(effects->context, mailbox->position);
     return 0;
 }
 
@@ -287,6 +334,9 @@ struct mailbox_state mailbox_state(const struct mailbox *mailbox)
         .owner_start = mailbox->owner_start,
         .config = mailbox->config,
         .rows = mailbox->rows,
+        .notices_first = 1,
+        .checkpoint_position = mailbox->checkpoint_position,
+        .checkpoint_ms = mailbox->checkpoint_ms,
         .users = HASH_COUNT(mailbox->users),
         .dedupe_entries = mailbox->dedupe.entries,
     };
@@ -313,4 +363,11 @@ void mailbox_each_lane(const struct mailbox *mailbox, void *context,
         const struct mailbox_lane_entry *lane = &mailbox->lanes[i];
         on_lane(context, text_of(lane->source), lane->incarnation, lane->sequence);
     }
+}
+
+bool mailbox_notice(const struct mailbox *mailbox, uint64_t number,
+                    struct mailbox_notice *ret_notice)
+{
+    (void)mailbox, (void)number, (void)ret_notice;
+    return false; /* none is made yet */
 }

@@ -12,6 +12,7 @@
  *     damaged body, a malformed record or a forbidden kind moves the lane on; a damaged header not.
  *  6. `own` applies only when it expects the current generation; its position is the new one.
  *     Acks and ticks of another generation are passed over.
+ *     So are checkpoints, noticed and read records.
  *  7. A message whose (recipient, sender, id) was seen within the dedupe window is a repeat.
  *
  * One thread uses it; nothing is locked. When memory is short it aborts: half an apply is no
@@ -75,6 +76,9 @@ struct mailbox_effects {
     void (*passed)(void *context, const struct mailbox_input *input, enum mailbox_passed why,
                    const char *reason);
     void (*misrouted)(void *context, struct text user, const struct wire_message *message);
+    /* The state is to be saved as it is when this apply returns: see mailbox_save(). */
+    void (*checkpoint)(void *context, uint64_t position);
+    void (*read)(void *context, const struct wire_read *read);
 };
 
 /* Applies the batch at input->position, which must be the next one. 0, or the shard must stop, with
@@ -96,7 +100,13 @@ struct mailbox_state { /* borrowed until the next apply */
     struct text owner;   /* empty: nobody owns it now */
     uint64_t owner_start;
     struct wire_config config;
-    uint64_t rows; /* the last row's number */
+    uint64_t rows;          /* the last row's number */
+    uint64_t expired_rows;  /* all rows up to this one are older than the retention */
+    uint64_t notices_first; /* the oldest that waits; notices_last + 1 when none does */
+    uint64_t notices_last;
+    uint64_t notices_dropped;     /* for want of room, ever */
+    uint64_t checkpoint_position; /* of the last checkpoint; 0: there was none */
+    int64_t checkpoint_ms;        /* its log time */
     size_t users;
     size_t dedupe_entries;
 };
@@ -131,6 +141,30 @@ size_t mailbox_device_count(const struct mailbox_user *user);
 /* A row of this user at or after `seq`, less than 256 messages after it: from where to walk back to
  * `seq`, or to `oldest` when seq is below. 0 when seq is above the head. */
 uint64_t mailbox_row_near(const struct mailbox_user *user, uint64_t seq);
+
+/* What somebody is to be told, made by apply and kept in the state until a `noticed` record says
+ * that it is stored where it belongs; numbered 1, 2, 3... in the order of the log, so whoever owns
+ * the shard next goes on where the one before stopped. At most MAILBOX_NOTICES_MAX wait; beyond it
+ * the oldest are dropped, on every hub alike, and counted. */
+enum { MAILBOX_NOTICES_MAX = 262144 };
+enum mailbox_notice_kind {
+    MAILBOX_NOTICE_STORED,    /* to the sender of seq `to`, which is in row `row` */
+    MAILBOX_NOTICE_DELIVERED, /* to the senders that want it of seqs `from` to `to` */
+    MAILBOX_NOTICE_READ,      /* to `other`: `user` has read all of its up to seq `to` */
+    MAILBOX_NOTICE_DROPPED,   /* to the user itself: its device `other` was dropped */
+};
+struct mailbox_notice { /* borrowed until the next apply */
+    enum mailbox_notice_kind kind;
+    struct text user; /* whose mailbox it is about */
+    struct text other;
+    uint32_t epoch;
+    uint64_t from;
+    uint64_t to;
+    uint64_t row;
+};
+/* False: no such notice waits. */
+bool mailbox_notice(const struct mailbox *mailbox, uint64_t number,
+                    struct mailbox_notice *ret_notice);
 
 /* The whole state without bodies, in a form of its own with a version and a checksum; equal states
  * give equal bytes. -ENOMEM. */

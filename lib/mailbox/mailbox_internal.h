@@ -72,6 +72,8 @@ struct mailbox {
     uint64_t owner_start;
     struct wire_config config;
     uint64_t rows;
+    uint64_t checkpoint_position;
+    int64_t checkpoint_ms;
     struct mailbox_user_entry *users;
     struct mailbox_dedupe dedupe;
     struct mailbox_lane_entry lanes[MAILBOX_LANES_MAX];
@@ -137,5 +139,5 @@ void mailbox_lanes_move(struct mailbox *mailbox, struct text source,
 
 /* The form of a saved state; see mailbox_save.c. */
 #define MAILBOX_SAVE_MAGIC 0x3153424du /* "MBS1" */
-enum { MAILBOX_SAVE_VERSION = 1, MAILBOX_SAVE_CHECK_SIZE = 16 };
+enum { MAILBOX_SAVE_VERSION = 2, MAILBOX_SAVE_CHECK_SIZE = 16 };
 struct fingerprint mailbox_save_check(const void *bytes, size_t size);

@@ -26,6 +26,8 @@ static void load_shard(struct mailbox *mailbox, struct wire_cursor *in)
     read_name(in, mailbox->owner, sizeof mailbox->owner);
     mailbox->owner_start = wire_read_u64(in);
     mailbox->rows = wire_read_u64(in);
+    mailbox->checkpoint_position = wire_read_u64(in);
+    mailbox->checkpoint_ms = wire_read_i64(in);
     if (mailbox->time_ms < 0 || (mailbox->position > 0 && mailbox->shard >= mailbox->shards))
         in->failed = true;
     mailbox->hashes_from = mailbox->position > 0 ? mailbox->position : 1;

@@ -256,7 +256,7 @@ static void write_acked(struct buffer *out, const struct wire_entry *entry)
 /* Kick: text8 user, text8 device, u64 attach, u8 reason */
 static bool is_kick_reason(uint8_t reason)
 {
-    return reason >= WIRE_KICK_REPLACED && reason <= WIRE_KICK_REVOKED;
+    return reason >= WIRE_KICK_REPLACED && reason <= WIRE_KICK_DROPPED;
 }
 
 static bool read_kick(struct wire_cursor *in, struct wire_entry *entry)
@@ -369,6 +369,50 @@ static void write_lane_at(struct buffer *out, const struct wire_entry *entry)
     wire_write_u64(out, lane->sequence);
 }
 
+/* Read up to: text8 user, text8 device, u64 attach, text8 of, u32 epoch, u64 seq */
+static bool read_read_up_to(struct wire_cursor *in, struct wire_entry *entry)
+{
+    struct wire_read_up_to *read = &entry->read_up_to;
+    read->user = wire_read_checked(in, text_is_user_id);
+    read->device = wire_read_checked(in, text_is_device_id);
+    read->attach = wire_read_u64(in);
+    read->of = wire_read_checked(in, text_is_user_id);
+    read->epoch = wire_read_u32(in);
+    read->seq = wire_read_u64(in);
+    return true;
+}
+
+static void write_read_up_to(struct buffer *out, const struct wire_entry *entry)
+{
+    const struct wire_read_up_to *read = &entry->read_up_to;
+    wire_write_checked(out, read->user, text_is_user_id);
+    wire_write_checked(out, read->device, text_is_device_id);
+    wire_write_u64(out, read->attach);
+    wire_write_checked(out, read->of, text_is_user_id);
+    wire_write_u32(out, read->epoch);
+    wire_write_u64(out, read->seq);
+}
+
+/* Read noted: text8 user, text8 of, u32 epoch, u64 seq */
+static bool read_read_noted(struct wire_cursor *in, struct wire_entry *entry)
+{
+    struct wire_read_noted *noted = &entry->read_noted;
+    noted->user = wire_read_checked(in, text_is_user_id);
+    noted->of = wire_read_checked(in, text_is_user_id);
+    noted->epoch = wire_read_u32(in);
+    noted->seq = wire_read_u64(in);
+    return true;
+}
+
+static void write_read_noted(struct buffer *out, const struct wire_entry *entry)
+{
+    const struct wire_read_noted *noted = &entry->read_noted;
+    wire_write_checked(out, noted->user, text_is_user_id);
+    wire_write_checked(out, noted->of, text_is_user_id);
+    wire_write_u32(out, noted->epoch);
+    wire_write_u64(out, noted->seq);
+}
+
 static const struct entry_format {
     bool (*read)(struct wire_cursor *in, struct wire_entry *entry); /* NULL: no such kind */
     void (*write)(struct buffer *out, const struct wire_entry *entry);
@@ -388,6 +432,8 @@ static const struct entry_format {
     [WIRE_UNATTACHED] = {read_unattached, write_unattached},
     [WIRE_CLAIMED] = {read_claimed, write_claimed},
     [WIRE_LANE_AT] = {read_lane_at, write_lane_at},
+    [WIRE_READ_UP_TO] = {read_read_up_to, write_read_up_to},
+    [WIRE_READ_NOTED] = {read_read_noted, write_read_noted},
 };
 
 static const struct entry_format *find_format(uint8_t kind)

@@ -20,6 +20,7 @@ enum wire_entry_kind {
     WIRE_EPHEMERAL_SEND = 5, /* payload: wire_message_encode() */
     WIRE_CLAIM = 6,
     WIRE_LANE_ASK = 7, /* a request: answered on its reply subject by WIRE_LANE_AT */
+    WIRE_READ_UP_TO = 8,
     /* owner -> edge: edge.<r>.<edge> */
     WIRE_ATTACHED = 32,
     WIRE_DELIVER = 33,
@@ -29,6 +30,7 @@ enum wire_entry_kind {
     WIRE_UNATTACHED = 37,
     WIRE_CLAIMED = 38,
     WIRE_LANE_AT = 39,
+    WIRE_READ_NOTED = 40,
 };
 
 /* Codes of ATTACHED and CLAIMED. */
@@ -84,6 +86,14 @@ struct wire_claim {
     struct text user;
     struct text home;
 };
+struct wire_read_up_to { /* the user of this device has read all of `of` up to `seq` */
+    struct text user;
+    struct text device;
+    uint64_t attach;
+    struct text of;
+    uint32_t epoch;
+    uint64_t seq;
+};
 struct wire_attached {
     uint64_t request;
     struct text user;
@@ -115,7 +125,12 @@ struct wire_acked { /* also: where the device's confirmed cursor is */
     uint32_t epoch;
     uint64_t seq;
 };
-enum wire_kick_reason { WIRE_KICK_REPLACED = 1, WIRE_KICK_MOVED = 2, WIRE_KICK_REVOKED = 3 };
+enum wire_kick_reason {
+    WIRE_KICK_REPLACED = 1,
+    WIRE_KICK_MOVED = 2,
+    WIRE_KICK_REVOKED = 3,
+    WIRE_KICK_DROPPED = 4, /* the user has more devices than may be kept, and this one is stale */
+};
 struct wire_kick {
     struct text user;
     struct text device;
@@ -128,7 +143,7 @@ struct wire_gap {
     uint32_t epoch;
     uint64_t from; /* from and to are lost for this device; deliveries go on at to + 1 */
     uint64_t to;
-    struct text reason; /* retention, mailbox_full, ttl */
+    struct text reason; /* retention, mailbox_full, ttl, lost */
 };
 struct wire_unattached { /* the owner knows no such attach: attach again */
     struct text user;
@@ -151,6 +166,13 @@ struct wire_lane_at {
     uint64_t sequence;       /* the outbox sequence applied last */
 };
 
+struct wire_read_noted { /* for all devices of the user: what WIRE_READ_UP_TO said is in the log */
+    struct text user;
+    struct text of;
+    uint32_t epoch;
+    uint64_t seq;
+};
+
 struct wire_entry {
     uint8_t kind;
     union {
@@ -169,6 +191,8 @@ struct wire_entry {
         struct wire_unattached unattached;
         struct wire_claimed claimed;
         struct wire_lane_at lane_at;
+        struct wire_read_up_to read_up_to;
+        struct wire_read_noted read_noted;
     };
 };
 

@@ -251,11 +251,75 @@ static void write_ack(struct buffer *out, const struct wire_ack *ack)
     wire_write_u64(out, ack->seq);
 }
 
+/* Checkpoint: u64 generation */
+static bool read_checkpoint(struct wire_cursor *in, struct wire_checkpoint *checkpoint)
+{
+    checkpoint->generation = wire_read_u64(in);
+    return true;
+}
+
+static void write_checkpoint(struct buffer *out, const struct wire_checkpoint *checkpoint)
+{
+    wire_write_u64(out, checkpoint->generation);
+}
+
+/* Noticed: u64 generation, u64 number */
+static bool read_noticed(struct wire_cursor *in, struct wire_noticed *noticed)
+{
+    noticed->generation = wire_read_u64(in);
+    noticed->number = wire_read_u64(in);
+    return true;
+}
+
+static void write_noticed(struct buffer *out, const struct wire_noticed *noticed)
+{
+    wire_write_u64(out, noticed->generation);
+    wire_write_u64(out, noticed->number);
+}
+
+/* Read: u64 generation, text8 user, text8 of, u32 epoch, u64 seq */
+static bool read_read(struct wire_cursor *in, struct wire_read *read)
+{
+    read->generation = wire_read_u64(in);
+    read->user = wire_read_checked(in, text_is_user_id);
+    read->of = wire_read_checked(in, text_is_user_id);
+    read->epoch = wire_read_u32(in);
+    read->seq = wire_read_u64(in);
+    return true;
+}
+
+static void write_read(struct buffer *out, const struct wire_read *read)
+{
+    wire_write_u64(out, read->generation);
+    wire_write_checked(out, read->user, text_is_user_id);
+    wire_write_checked(out, read->of, text_is_user_id);
+    wire_write_u32(out, read->epoch);
+    wire_write_u64(out, read->seq);
+}
+
+/* The level that a hub must know to apply a kind; 0: a kind that is not known here. */
+static uint8_t level_of(uint8_t kind)
+{
+    switch (kind) {
+    case WIRE_MESSAGE:
+    case WIRE_GENESIS:
+    case WIRE_CONFIG:
+    case WIRE_OWN:
+    case WIRE_TICK:
+    case WIRE_ACK:
+        return 1;
+    case WIRE_CHECKPOINT:
+    case WIRE_NOTICED:
+    case WIRE_READ:
+        return 2;
+    default:
+        return 0;
+    }
+}
+
 static bool is_known(const struct wire_record *record)
 {
-    return record->level <= WIRE_LEVEL &&
-           (record->kind == WIRE_MESSAGE ||
-            (record->kind >= WIRE_GENESIS && record->kind <= WIRE_ACK));
+    return record->level <= WIRE_LEVEL && level_of(record->kind) != 0;
 }
 
 static bool read_payload(struct wire_cursor *in, struct wire_record *record)
@@ -271,6 +335,12 @@ static bool read_payload(struct wire_cursor *in, struct wire_record *record)
         return read_own(in, &record->own);
     case WIRE_TICK:
         return read_tick(in, &record->tick);
+    case WIRE_CHECKPOINT:
+        return read_checkpoint(in, &record->checkpoint);
+    case WIRE_NOTICED:
+        return read_noticed(in, &record->noticed);
+    case WIRE_READ:
+        return read_read(in, &record->read);
     default:
         return read_ack(in, &record->ack);
     }
@@ -294,7 +364,7 @@ int wire_record_next(struct wire_cursor *body, struct wire_record *ret_record)
     struct wire_cursor payload = wire_read_part(body, wire_read_u32(body));
     if (!body->failed && !is_known(&record)) /* laid out in a way we do not know */
         return unknown(&record, ret_record);
-    if (record.level == 0 || zero != 0)
+    if (record.level < level_of(record.kind) || zero != 0)
         wire_fail(body);
     bool known = !body->failed && read_payload(&payload, &record);
     if (body->failed || !wire_done(&payload)) {
@@ -307,14 +377,11 @@ int wire_record_next(struct wire_cursor *body, struct wire_record *ret_record)
     return 0;
 }
 
-/* The level that a hub must know to apply what is written here; all of it is of the first one. */
-enum { RECORD_LEVEL = 1 };
-
 /* Returns where the payload starts. */
 static size_t begin_record(struct wire_batch_writer *writer, enum wire_kind kind)
 {
     wire_write_u8(writer->out, (uint8_t)kind);
-    wire_write_u8(writer->out, RECORD_LEVEL);
+    wire_write_u8(writer->out, level_of((uint8_t)kind));
     wire_write_u16(writer->out, 0);
     wire_write_u32(writer->out, 0); /* the size, see end_record() */
     return writer->out->size;
@@ -367,5 +434,27 @@ void wire_ack_write(struct wire_batch_writer *writer, const struct wire_ack *ack
 {
     size_t start = begin_record(writer, WIRE_ACK);
     write_ack(writer->out, ack);
+    end_record(writer, start);
+}
+
+void wire_checkpoint_write(struct wire_batch_writer *writer,
+                           const struct wire_checkpoint *checkpoint)
+{
+    size_t start = begin_record(writer, WIRE_CHECKPOINT);
+    write_checkpoint(writer->out, checkpoint);
+    end_record(writer, start);
+}
+
+void wire_noticed_write(struct wire_batch_writer *writer, const struct wire_noticed *noticed)
+{
+    size_t start = begin_record(writer, WIRE_NOTICED);
+    write_noticed(writer->out, noticed);
+    end_record(writer, start);
+}
+
+void wire_read_write(struct wire_batch_writer *writer, const struct wire_read *read)
+{
+    size_t start = begin_record(writer, WIRE_READ);
+    write_read(writer->out, read);
     end_record(writer, start);
 }

@@ -12,15 +12,17 @@ enum wire_kind {
     WIRE_OWN = 18,        /* a hub takes or gives up the shard */
     WIRE_TICK = 19,       /* the owner's clock and the hash of its view */
     WIRE_ACK = 20,        /* the confirmed cursor of a device; makes the device known */
-    WIRE_CHECKPOINT = 21, /* reserved */
+    WIRE_CHECKPOINT = 21, /* here all hubs save their state [level 2] */
     WIRE_FREEZE = 22,     /* reserved: home move */
     WIRE_MOVE_IN = 23,    /* reserved: home move */
     WIRE_MOVE_END = 24,   /* reserved: home move */
     WIRE_SKIP = 25,       /* reserved: an operator passes a position over */
+    WIRE_NOTICED = 26,    /* notices that are stored where they belong [level 2] */
+    WIRE_READ = 27,       /* a user has read what another sent [level 2] */
 };
 
 enum {
-    WIRE_LEVEL = 1, /* the highest level of records and of config this program knows */
+    WIRE_LEVEL = 2, /* the highest level of records and of config this program knows */
     WIRE_RECIPIENTS_MAX = 256,
     WIRE_BODY_MAX = 256 * 1024, /* what the format takes; edges allow less (64 KiB by default) */
 };
@@ -30,6 +32,8 @@ enum wire_class { WIRE_DURABLE = 0, WIRE_EPHEMERAL = 1 };
 enum { WIRE_WANT_STORED = 1, WIRE_WANT_DELIVERED = 2, WIRE_WANT_READ = 4 };
 /* Flags of a message. PLAIN: the body is the whole object a plain client gets, byte for byte. */
 enum { WIRE_FLAG_PLAIN = 1, WIRE_FLAG_NOTICE = 2 };
+/* Who sends notices. No user may be called so: edges refuse it as a user, sender or recipient. */
+#define WIRE_NOTICE_SENDER "$meridian"
 
 struct wire_recipient {
     uint8_t kind;
@@ -92,6 +96,23 @@ struct wire_ack {
     uint64_t seq; /* all up to here is confirmed; 0: nothing yet */
 };
 
+struct wire_checkpoint {
+    uint64_t generation;
+};
+
+struct wire_noticed {
+    uint64_t generation;
+    uint64_t number; /* all notices up to this one: see mailbox_notice() */
+};
+
+struct wire_read {
+    uint64_t generation;
+    struct text user; /* who has read */
+    struct text of;   /* whose messages */
+    uint32_t epoch;
+    uint64_t seq; /* in the mailbox of `user`: all of `of` up to here */
+};
+
 struct wire_record {
     uint8_t kind;
     uint8_t level;
@@ -102,6 +123,9 @@ struct wire_record {
         struct wire_own own;
         struct wire_tick tick;
         struct wire_ack ack;
+        struct wire_checkpoint checkpoint;
+        struct wire_noticed noticed;
+        struct wire_read read;
     };
 };
 
@@ -124,6 +148,10 @@ void wire_config_write(struct wire_batch_writer *writer, const struct wire_confi
 void wire_own_write(struct wire_batch_writer *writer, const struct wire_own *own);
 void wire_tick_write(struct wire_batch_writer *writer, const struct wire_tick *tick);
 void wire_ack_write(struct wire_batch_writer *writer, const struct wire_ack *ack);
+void wire_checkpoint_write(struct wire_batch_writer *writer,
+                           const struct wire_checkpoint *checkpoint);
+void wire_noticed_write(struct wire_batch_writer *writer, const struct wire_noticed *noticed);
+void wire_read_write(struct wire_batch_writer *writer, const struct wire_read *read);
 
 /* The payload of a message alone (no record head), for frames that carry one. -EBADMSG, -EPROTO. */
 MUST_USE int wire_message_decode(struct wire_cursor payload, struct wire_message *ret_message);

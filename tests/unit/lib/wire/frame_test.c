@@ -402,6 +402,46 @@ static void pins_unattached(void **state)
     buffer_free(&bytes);
 }
 
+static void pins_read_up_to(void **state)
+{
+    (void)state;
+    struct wire_entry entry = {.kind = WIRE_READ_UP_TO,
+                               .read_up_to = {.user = TEXT("bob"),
+                                              .device = TEXT("tablet-2"),
+                                              .attach = 0x5000003,
+                                              .of = TEXT("alice"),
+                                              .epoch = 6,
+                                              .seq = 1234}};
+    assert_written(&entry, "entry_read_up_to");
+
+    struct buffer bytes;
+    entry = decode_file("entry_read_up_to", WIRE_READ_UP_TO, &bytes);
+    assert_text(entry.read_up_to.user, "bob");
+    assert_text(entry.read_up_to.device, "tablet-2");
+    assert_true(entry.read_up_to.attach == 0x5000003);
+    assert_text(entry.read_up_to.of, "alice");
+    assert_int_equal(entry.read_up_to.epoch, 6);
+    assert_true(entry.read_up_to.seq == 1234);
+    buffer_free(&bytes);
+}
+
+static void pins_read_noted(void **state)
+{
+    (void)state;
+    struct wire_entry entry = {
+        .kind = WIRE_READ_NOTED,
+        .read_noted = {.user = TEXT("bob"), .of = TEXT("alice"), .epoch = 6, .seq = 1234}};
+    assert_written(&entry, "entry_read_noted");
+
+    struct buffer bytes;
+    entry = decode_file("entry_read_noted", WIRE_READ_NOTED, &bytes);
+    assert_text(entry.read_noted.user, "bob");
+    assert_text(entry.read_noted.of, "alice");
+    assert_int_equal(entry.read_noted.epoch, 6);
+    assert_true(entry.read_noted.seq == 1234);
+    buffer_free(&bytes);
+}
+
 static void pins_a_whole_frame(void **state)
 {
     (void)state;
@@ -436,9 +476,11 @@ static void pins_a_whole_frame(void **state)
 }
 
 static const char *const golden_files[] = {
-    "entry_attach", "entry_detach",   "entry_report",     "entry_fetch",   "entry_ephemeral_send",
-    "entry_claim",  "entry_lane_ask", "entry_attached",   "entry_deliver", "entry_acked",
-    "entry_kick",   "entry_gap",      "entry_unattached", "entry_claimed", "entry_lane_at",
+    "entry_attach",         "entry_detach", "entry_report",     "entry_fetch",
+    "entry_ephemeral_send", "entry_claim",  "entry_lane_ask",   "entry_attached",
+    "entry_deliver",        "entry_acked",  "entry_read_up_to", "entry_read_noted",
+    "entry_kick",           "entry_gap",    "entry_unattached", "entry_claimed",
+    "entry_lane_at",
 };
 
 /* Cuts the entry short, and also its payload with the size set right. */
@@ -548,6 +590,11 @@ static void texts_are_held_to_their_bounds(void **state)
         {"entry_gap", "retention", GOLDEN_ID},
         {"entry_unattached", "bob", GOLDEN_USER},
         {"entry_unattached", "tablet-2", GOLDEN_DEVICE},
+        {"entry_read_up_to", "bob", GOLDEN_USER},
+        {"entry_read_up_to", "tablet-2", GOLDEN_DEVICE},
+        {"entry_read_up_to", "alice", GOLDEN_USER},
+        {"entry_read_noted", "bob", GOLDEN_USER},
+        {"entry_read_noted", "alice", GOLDEN_USER},
         {"entry_claimed", "dave", GOLDEN_USER},
         {"entry_claimed", "sin", GOLDEN_REGION},
         {"entry_lane_at", "sin", GOLDEN_REGION},
@@ -614,8 +661,8 @@ static void numbers_are_held_to_their_bounds(void **state)
         {"entry_deliver", 32, 2, 4, -EPROTO},
         {"entry_kick", 21, 1, WIRE_KICK_REPLACED - 1, -EPROTO},
         {"entry_kick", 21, 1, WIRE_KICK_REPLACED, 0},
-        {"entry_kick", 21, 1, WIRE_KICK_REVOKED, 0},
-        {"entry_kick", 21, 1, WIRE_KICK_REVOKED + 1, -EPROTO},
+        {"entry_kick", 21, 1, WIRE_KICK_DROPPED, 0},
+        {"entry_kick", 21, 1, WIRE_KICK_DROPPED + 1, -EPROTO},
         {"entry_gap", 16, 8, 20, 0}, /* from, with a to of 20 */
         {"entry_gap", 16, 8, 21, -EBADMSG},
         {"entry_claimed", 13, 1, WIRE_UNSURE, 0}, /* code */
@@ -646,7 +693,7 @@ static void a_refused_claim_needs_no_home(void **state)
 static void an_unknown_entry_is_passed_over(void **state)
 {
     (void)state;
-    static const uint8_t kinds[] = {0, 8, 31, 40, 255};
+    static const uint8_t kinds[] = {0, 9, 31, 41, 255};
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         struct buffer bytes = golden_load("frame");
         struct wire_frame frame;
@@ -794,6 +841,8 @@ int main(void)
         cmocka_unit_test(pins_kick),
         cmocka_unit_test(pins_gap),
         cmocka_unit_test(pins_unattached),
+        cmocka_unit_test(pins_read_up_to),
+        cmocka_unit_test(pins_read_noted),
         cmocka_unit_test(pins_a_whole_frame),
         cmocka_unit_test(refuses_every_truncation_of_an_entry),
         cmocka_unit_test(refuses_every_truncation_of_a_frame),

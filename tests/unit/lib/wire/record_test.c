@@ -14,8 +14,10 @@
 enum { SIZE_AT = 4, HEAD_SIZE = 8 }; /* of a record */
 
 static const char *const golden_files[] = {
-    "record_message", "record_genesis_log", "record_genesis_outbox", "record_config", "record_own",
-    "record_tick",    "record_ack",
+    "record_message", "record_genesis_log", "record_genesis_outbox",
+    "record_config",  "record_own",         "record_tick",
+    "record_ack",     "record_checkpoint",  "record_noticed",
+    "record_read",
 };
 
 static void assert_text(struct text text, const char *expected)
@@ -52,7 +54,7 @@ static struct wire_record decode_file(const char *file, struct buffer *bytes)
     struct wire_record record;
     assert_int_equal(wire_record_next(&body, &record), 0);
     assert_int_equal(wire_record_next(&body, &record), -ENODATA);
-    assert_int_equal(record.level, 1);
+    assert_int_equal(record.level, record.kind <= WIRE_ACK ? 1 : 2);
     return record;
 }
 
@@ -284,6 +286,63 @@ static void writes_and_reads_an_ack_as_pinned(void **state)
     buffer_free(&bytes);
 }
 
+static void writes_and_reads_a_checkpoint_as_pinned(void **state)
+{
+    (void)state;
+    struct wire_checkpoint checkpoint = {.generation = 4713};
+    struct buffer out = {0};
+    struct wire_batch_writer writer;
+    wire_batch_begin(&writer, &out);
+    wire_checkpoint_write(&writer, &checkpoint);
+    assert_written(&out, "record_checkpoint");
+
+    struct buffer bytes;
+    struct wire_record record = decode_file("record_checkpoint", &bytes);
+    assert_int_equal(record.kind, WIRE_CHECKPOINT);
+    assert_true(record.checkpoint.generation == 4713);
+    buffer_free(&bytes);
+}
+
+static void writes_and_reads_a_noticed_as_pinned(void **state)
+{
+    (void)state;
+    struct wire_noticed noticed = {.generation = 4714, .number = UINT64_C(1) << 33};
+    struct buffer out = {0};
+    struct wire_batch_writer writer;
+    wire_batch_begin(&writer, &out);
+    wire_noticed_write(&writer, &noticed);
+    assert_written(&out, "record_noticed");
+
+    struct buffer bytes;
+    struct wire_record record = decode_file("record_noticed", &bytes);
+    assert_int_equal(record.kind, WIRE_NOTICED);
+    assert_true(record.noticed.generation == 4714);
+    assert_true(record.noticed.number == UINT64_C(1) << 33);
+    buffer_free(&bytes);
+}
+
+static void writes_and_reads_a_read_as_pinned(void **state)
+{
+    (void)state;
+    struct wire_read read = {
+        .generation = 4715, .user = TEXT("bob"), .of = TEXT("alice"), .epoch = 6, .seq = 1234};
+    struct buffer out = {0};
+    struct wire_batch_writer writer;
+    wire_batch_begin(&writer, &out);
+    wire_read_write(&writer, &read);
+    assert_written(&out, "record_read");
+
+    struct buffer bytes;
+    struct wire_record record = decode_file("record_read", &bytes);
+    assert_int_equal(record.kind, WIRE_READ);
+    assert_true(record.read.generation == 4715);
+    assert_text(record.read.user, "bob");
+    assert_text(record.read.of, "alice");
+    assert_int_equal(record.read.epoch, 6);
+    assert_true(record.read.seq == 1234);
+    buffer_free(&bytes);
+}
+
 /* Cuts the record short, and also its payload with the size set right. */
 static void refuse_truncations(const char *file)
 {
@@ -343,6 +402,8 @@ static void texts_are_held_to_their_bounds(void **state)
         {"record_own", "dub-hub-1", GOLDEN_PROCESS_OR_EMPTY},
         {"record_ack", "bob", GOLDEN_USER},
         {"record_ack", "tablet-2", GOLDEN_DEVICE},
+        {"record_read", "bob", GOLDEN_USER},
+        {"record_read", "alice", GOLDEN_USER},
     };
     for (size_t i = 0; i < COUNT_OF(fields); i++)
         golden_check_field(&fields[i], SIZE_AT, decode);
@@ -408,8 +469,16 @@ static void an_unknown_kind_or_level_is_passed_over(void **state)
 {
     (void)state;
     static const uint8_t heads[][2] = {
-        {0, 1},  {2, 1},   {15, 1}, {WIRE_CHECKPOINT, 1},        {WIRE_FREEZE, 1},
-        {26, 1}, {255, 1}, {30, 0}, {WIRE_TICK, WIRE_LEVEL + 1}, {WIRE_MESSAGE, 255},
+        {0, 1},
+        {2, 1},
+        {15, 1},
+        {WIRE_SKIP, 1},
+        {WIRE_FREEZE, 1},
+        {28, 1},
+        {255, 1},
+        {30, 0},
+        {WIRE_TICK, WIRE_LEVEL + 1},
+        {WIRE_MESSAGE, 255},
     };
     for (size_t i = 0; i < COUNT_OF(heads); i++) {
         struct buffer two = golden_load("record_tick");
@@ -517,6 +586,9 @@ int main(void)
         cmocka_unit_test(writes_and_reads_an_own_as_pinned),
         cmocka_unit_test(writes_and_reads_a_tick_as_pinned),
         cmocka_unit_test(writes_and_reads_an_ack_as_pinned),
+        cmocka_unit_test(writes_and_reads_a_checkpoint_as_pinned),
+        cmocka_unit_test(writes_and_reads_a_noticed_as_pinned),
+        cmocka_unit_test(writes_and_reads_a_read_as_pinned),
         cmocka_unit_test(refuses_every_truncation),
         cmocka_unit_test(refuses_bytes_left_over),
         cmocka_unit_test(texts_are_held_to_their_bounds),
