@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct catalogue *catalogue_new(struct error_text *reterr_why)
 {
@@ -23,12 +24,26 @@ void catalogue_free(struct catalogue *catalogue)
     free(catalogue);
 }
 
+/* The table has checked them. */
+static int parse_pins(struct catalogue *catalogue)
+{
+    int err = 0;
+    for (size_t i = 0; i < catalogue->pin_count && err == 0; i++) {
+        struct catalogue_pin *pin = &catalogue->pins[i];
+        if (pin->network[0] != '\0')
+            err = network_parse(text_of(pin->network), &pin->parsed);
+    }
+    return err;
+}
+
 /* Takes `catalogue`; gives it back when it was loaded and is good. */
 static struct catalogue *checked(struct catalogue *catalogue, int err, const char *path,
                                  struct error_text *reterr_why)
 {
     if (err == 0)
         err = catalogue_check(catalogue, path, reterr_why);
+    if (err == 0)
+        err = parse_pins(catalogue);
     if (err == 0)
         return catalogue;
     catalogue_free(catalogue);
@@ -76,6 +91,22 @@ const struct catalogue_region *catalogue_region(const struct catalogue *catalogu
 const struct catalogue_region *catalogue_primary(const struct catalogue *catalogue)
 {
     return catalogue_region(catalogue, text_of(catalogue->primary));
+}
+
+bool catalogue_pin_next(struct text *regions, struct text *ret_name)
+{
+    if (regions->size == 0)
+        return false;
+    const char *comma = memchr(regions->data, ',', regions->size);
+    size_t size = comma == NULL ? regions->size : (size_t)(comma - regions->data);
+    *ret_name = (struct text){regions->data, size};
+    while (ret_name->size > 0 && ret_name->data[0] == ' ')
+        *ret_name = (struct text){ret_name->data + 1, ret_name->size - 1};
+    while (ret_name->size > 0 && ret_name->data[ret_name->size - 1] == ' ')
+        ret_name->size--;
+    size += comma == NULL ? 0 : 1;
+    *regions = (struct text){regions->data + size, regions->size - size};
+    return true;
 }
 
 const struct catalogue_edge *catalogue_edge(const struct catalogue *catalogue, struct text name,

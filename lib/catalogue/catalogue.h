@@ -2,6 +2,7 @@
  * shares. Loaded whole and checked whole; never changed afterwards, so any thread may read it. */
 #pragma once
 
+#include "base/address.h"
 #include "base/buffer.h"
 #include "base/error_text.h"
 #include "base/macros.h"
@@ -22,6 +23,8 @@ enum {
     CATALOGUE_DEVICES_MAX = 32, /* of one user */
     CATALOGUE_PLACE_MAX = 63,
     CATALOGUE_URL_MAX = 255,
+    CATALOGUE_PINS_MAX = 1024,
+    CATALOGUE_TENANT_MAX = 64,
 };
 
 /* Texts are terminated, never NULL. `line` is where an entry starts in the file. Addresses are
@@ -69,6 +72,17 @@ struct catalogue_region {
     uint32_t line;
 };
 
+/* Where some clients belong whatever is nearer: exactly one of the first four is not empty. */
+struct catalogue_pin {
+    char network[NETWORK_TEXT_SIZE]; /* 192.0.2.0/24, 2001:db8::/32 */
+    char country[3];                 /* ISO 3166-1 alpha-2 */
+    char continent[3];               /* AF, AN, AS, EU, NA, OC, SA */
+    char tenant[CATALOGUE_TENANT_MAX + 1];
+    char regions[CATALOGUE_URL_MAX + 1]; /* comma-separated, the first choice first */
+    struct network parsed;               /* of `network` */
+    uint32_t line;
+};
+
 /* What becomes of a message to a user that nobody has seen. */
 enum catalogue_unknown { CATALOGUE_REJECT, CATALOGUE_ADOPT };
 
@@ -80,8 +94,11 @@ struct catalogue {
     uint64_t mailbox_max_messages;
     uint64_t mailbox_max_bytes;
     enum catalogue_unknown unknown_recipients;
+    char geo_database[512];           /* path of a MaxMind DB file; empty: none */
     struct catalogue_region *regions; /* in the order of the file */
     size_t region_count;
+    struct catalogue_pin *pins;
+    size_t pin_count;
 };
 
 /* The rows, for the reference and for settings_print(). */
@@ -102,6 +119,8 @@ const struct catalogue_region *catalogue_primary(const struct catalogue *catalog
 /* The place of a region in catalogue->regions, or -ENOENT. */
 MUST_USE int catalogue_region_index(const struct catalogue *catalogue, struct text name,
                                     size_t *ret_index);
+/* Takes the next name off a pin's regions; false at the end. */
+bool catalogue_pin_next(struct text *regions, struct text *ret_name);
 const struct catalogue_edge *catalogue_edge(const struct catalogue *catalogue, struct text name,
                                             const struct catalogue_region **ret_region);
 const struct catalogue_hub *catalogue_hub(const struct catalogue *catalogue, struct text name,

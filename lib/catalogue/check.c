@@ -124,6 +124,27 @@ static int check_region(const struct catalogue_region *region, const char *path,
     return 0;
 }
 
+static int check_pin(const struct catalogue *catalogue, const struct catalogue_pin *pin,
+                     const char *path, struct error_text *reterr_why)
+{
+    int subjects = (pin->network[0] != '\0') + (pin->country[0] != '\0') +
+                   (pin->continent[0] != '\0') + (pin->tenant[0] != '\0');
+    struct text left = text_of(pin->regions);
+    struct text name;
+    size_t index;
+    if (subjects != 1)
+        return error_text_set(reterr_why, -EINVAL,
+                              "%s:%u: a pin has one of 'network', 'country', 'continent' and "
+                              "'tenant', this one has %d",
+                              path, pin->line, subjects);
+    while (catalogue_pin_next(&left, &name))
+        if (catalogue_region_index(catalogue, name, &index) != 0)
+            return error_text_set(reterr_why, -EINVAL,
+                                  "%s:%u: a pin names '%.*s', must be the name of a region", path,
+                                  pin->line, TEXT_ARGS(name));
+    return 0;
+}
+
 static int check_primary(const struct catalogue *catalogue, const char *path,
                          struct error_text *reterr_why)
 {
@@ -148,5 +169,7 @@ int catalogue_check(const struct catalogue *catalogue, const char *path,
         err = check_unique(catalogue, path, "name", add_names, reterr_why);
     if (err == 0)
         err = check_unique(catalogue, path, "address", add_addresses, reterr_why);
+    for (size_t i = 0; i < catalogue->pin_count && err == 0; i++)
+        err = check_pin(catalogue, &catalogue->pins[i], path, reterr_why);
     return err == 0 ? check_primary(catalogue, path, reterr_why) : err;
 }

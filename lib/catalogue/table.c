@@ -72,6 +72,42 @@ static const struct setting region_table[] = {
     SETTINGS_END,
 };
 
+static bool is_code(struct text text)
+{
+    return text.size == 2 && text.data[0] >= 'A' && text.data[0] <= 'Z' && text.data[1] >= 'A' &&
+           text.data[1] <= 'Z';
+}
+
+static bool is_continent(struct text text)
+{
+    static const char *const codes[] = {"AF", "AN", "AS", "EU", "NA", "OC", "SA"};
+    for (size_t i = 0; i < COUNT_OF(codes); i++)
+        if (text_equal(text, text_of(codes[i])))
+            return true;
+    return false;
+}
+
+static bool is_network(struct text text)
+{
+    struct network network;
+    return network_parse(text, &network) == 0;
+}
+
+static const struct setting pin_table[] = {
+    SETTING_TEXT_VALID(struct catalogue_pin, network, "network", "", 0, is_network,
+                       "a network without bits past its prefix, as 192.0.2.0/24",
+                       "Clients of this network: 192.0.2.0/24, 2001:db8::/32."),
+    SETTING_TEXT_VALID(struct catalogue_pin, country, "country", "", 0, is_code,
+                       "a country's two capital letters", "Clients in this country."),
+    SETTING_TEXT_VALID(struct catalogue_pin, continent, "continent", "", 0, is_continent,
+                       "AF, AN, AS, EU, NA, OC or SA", "Clients on this continent."),
+    SETTING_TEXT(struct catalogue_pin, tenant, "tenant", "", 0, "Users of this tenant."),
+    SETTING_TEXT(struct catalogue_pin, regions, "regions", "", 1,
+                 "Where they go and nowhere else: names of regions, the first choice first.",
+                 SETTING_REQUIRED),
+    SETTINGS_END,
+};
+
 static const char *const unknown_names[] = {
     [CATALOGUE_REJECT] = "reject", [CATALOGUE_ADOPT] = "adopt", NULL};
 
@@ -94,5 +130,9 @@ const struct setting catalogue_table[] = {
                   TIB, "Bytes that one user's mailbox holds."),
     SETTING_LIST(struct catalogue, regions, region_count, "regions", struct catalogue_region, line,
                  region_table, CATALOGUE_REGIONS_MAX, "The regions."),
+    SETTING_TEXT(struct catalogue, geo_database, "geo_database", "", 0,
+                 "Path of a MaxMind DB file that says where addresses are; empty: none."),
+    SETTING_LIST(struct catalogue, pins, pin_count, "pins", struct catalogue_pin, line, pin_table,
+                 CATALOGUE_PINS_MAX, "Clients that belong to some regions, whatever is nearer."),
     SETTINGS_END,
 };

@@ -43,7 +43,7 @@ MAY_INCLUDE = {
     "cli": EVERY_LIB | {"client/c"},
     "config": BASE | {"lib/settings", "lib/catalogue", "edge", "region-hub"},
     "bench": EVERY_LIB | {"client/c", "edge", "region-hub"},
-    "tests/fuzz": EVERY_LIB | {"edge", "region-hub"},
+    "tests/fuzz": EVERY_LIB | {"edge", "geo", "region-hub"},
     "tests/support": EVERY_LIB,
 }
 

@@ -135,6 +135,14 @@ static void errors_name_the_line(void **state)
     } rows[] = {
         {"primary: dub", "", "r.yaml: 'primary' is missing"},
         {"primary: dub", "primary: iad", "r.yaml: 'primary' is iad, must be the name of a region"},
+        {"primary: dub", "primary: dub\npins: [{country: RU, regions: dub, network: 10.0.0.0/8}]",
+         "r.yaml:2: a pin has one of 'network', 'country', 'continent' and 'tenant', this one has "
+         "2"},
+        {"primary: dub", "primary: dub\npins: [{regions: dub}]",
+         "r.yaml:2: a pin has one of 'network', 'country', 'continent' and 'tenant', this one has "
+         "0"},
+        {"primary: dub", "primary: dub\npins: [{tenant: acme, regions: \"sin, mars\"}]",
+         "r.yaml:2: a pin names 'mars', must be the name of a region"},
         {"name: dub,", "name: sin,", "r.yaml:7: region 'sin' is taken by line 3"},
         {"name: dub-e", "name: sin-e", "r.yaml:10: name 'sin-e' is taken by line 6"},
         {"name: dub-h", "name: sin-n", "r.yaml:9: name 'sin-n' is taken by line 4"},

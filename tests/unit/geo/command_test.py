@@ -1,0 +1,67 @@
+#!/usr/bin/python3
+"""The meridian-geo command, run as people run it."""
+
+import json
+import os
+import pathlib
+import subprocess
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+PROGRAM = os.environ["MERIDIAN_GEO"]
+CITY = ROOT / "tests/support/mmdb/GeoIP2-City-Test.mmdb"
+
+
+def run(*arguments):
+    command = [PROGRAM, "--catalogue", ROOT / "config/regions.yaml", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+class TheCommand(unittest.TestCase):
+    def test_locates(self):
+        done = run("locate", "81.2.69.142", "--database", CITY)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        place = json.loads(done.stdout)
+        self.assertEqual((place["country"], place["continent"]), ("GB", "EU"))
+        self.assertEqual(run("locate", "10.0.0.1", "--database", CITY).returncode, 1)
+
+    def test_ranks(self):
+        done = run("rank", "81.2.69.142", "--database", CITY)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        ranking = json.loads(done.stdout)
+        self.assertEqual([c["region"] for c in ranking["candidates"]], ["dub", "iad", "sin"])
+        down = json.loads(run("rank", "81.2.69.142", "--database", CITY, "--down", "dub").stdout)
+        self.assertEqual([c["region"] for c in down["candidates"]], ["iad", "sin", "dub"])
+        drained = run("rank", "81.2.69.142", "--database", CITY, "--drain", "dub, iad").stdout
+        self.assertEqual(json.loads(drained)["candidates"][0]["region"], "sin")
+
+    def test_explains(self):
+        done = run("explain", "175.16.199.1", "--database", CITY)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("decided by: distance\n1. sin", done.stdout)
+        self.assertIn("a private address", run("explain", "10.0.0.1", "--database", CITY).stdout)
+        self.assertIn("order of the catalogue", run("explain", "8.8.8.8").stdout)
+
+    def test_checks(self):
+        done = run("check", "--database", CITY, "--known", "81.2.69.142=GB")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(run("check", "--database", CITY).returncode, 1)
+        self.assertEqual(run("check").returncode, 1)
+
+    def test_refuses(self):
+        for arguments in (
+            (),
+            ("fly",),
+            ("locate",),
+            ("locate", "1.2.3"),
+            ("locate", "1.2.3.4", "5.6.7.8"),
+            ("check", "--known", "nonsense"),
+            ("check", "--wrong"),
+        ):
+            self.assertEqual(run(*arguments).returncode, 2, arguments)
+        self.assertEqual(run("rank", "1.2.3.4", "--down", "mars").returncode, 1)
+        self.assertEqual(run("rank", "1.2.3.4", "--database", "missing.mmdb").returncode, 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
