@@ -7,13 +7,13 @@
 #include "loop/loop.h"
 #include "region-hub/hub_acks.h"
 #include "region-hub/hub_apply.h"
+#include "region-hub/hub_beats.h"
 #include "region-hub/hub_claims.h"
 #include "region-hub/hub_delivery.h"
 #include "region-hub/hub_forwarder.h"
 #include "region-hub/hub_ownership.h"
 #include "region-hub/hub_presence.h"
 #include "region-hub/hub_service.h"
-#include "region-hub/hub_stream.h"
 #include "region-hub/hub_writer.h"
 #include "wire/beat.h"
 
@@ -27,11 +27,9 @@
 
 enum {
     HOUSEKEEPING_MS = 50,
-    DIRECTORY_BEAT_MS = 1000,
     CHALLENGE_AGAIN_MS = 5000,
     DEAF_MS =
         500, /* many times the housekeeping: the process was paused, or the thread kept busy */
-    INFO_TIMEOUT_MS = 2000,
     PATH_SIZE = 768,
     NAME_SIZE = TEXT_PROCESS_MAX + 16,
 };
@@ -54,6 +52,7 @@ struct hub_shard {
     struct hub_claims *claims;
     struct hub_service *service;
     struct hub_writer *writer;
+    struct hub_beats *beats;
     struct hub_writer **passers; /* to the region's other shards, made when needed */
     struct hub_ownership ownership;
 
@@ -66,19 +65,11 @@ struct hub_shard {
     struct bus_subscription *doorbell;
     struct bus_subscription *pubacks;
     struct bus_subscription *hub_beats;
-    struct bus_request info;
-    uint16_t log_permille;
-    int64_t info_ms;
-    int64_t ticked_ms;
-    uint64_t directory_beats;
-    struct loop_timer beat;
     struct loop_timer housekeeping;
-    struct loop_timer directory_beat;
     struct loop_timer leave_timer;
     struct loop_later end_service; /* frees what served, outside of its own callbacks */
     struct loop_later begin_service;
     struct loop_later write_acks;
-    struct buffer scratch;
     struct log_limit passed_on_limit;
 
     struct loop_message stop;
@@ -133,109 +124,6 @@ struct hub_shard_status hub_shard_status(const struct hub_shard *shard)
     };
 }
 
-/* --- the owner's beat and ticks --- */
-
-struct lane_list {
-    struct wire_lane lanes[WIRE_BEAT_LANES_MAX];
-    size_t count;
-};
-
-static void add_lane(void *context, struct text source, const uint8_t incarnation[16],
-                     uint64_t sequence)
-{
-    struct lane_list *list = context;
-    if (list->count == WIRE_BEAT_LANES_MAX)
-        return;
-    struct wire_lane *lane = &list->lanes[list->count++];
-    *lane = (struct wire_lane){.source = source, .sequence = sequence};
-    memcpy(lane->incarnation, incarnation, sizeof lane->incarnation);
-}
-
-static void send_beat(struct hub_shard *shard)
-{
-    const struct catalogue_region *region = shard->place.region;
-    struct mailbox_state state = mailbox_state(hub_apply_mailbox(shard->apply));
-    struct wire_hub_beat beat = {
-        .hub = text_of(shard->settings->name),
-        .start = shard->place.start,
-        .generation = shard->generation,
-        .applied = state.position,
-        .head = hub_apply_head(shard->apply),
-        .shard = (uint16_t)shard->place.shard,
-        .shards = (uint16_t)region->shards,
-        .level = WIRE_LEVEL,
-        .log_permille = shard->log_permille,
-        .lag_ms = (uint32_t)hub_apply_lag_ms(shard->apply),
-    };
-    memcpy(beat.incarnation, state.incarnation, sizeof beat.incarnation);
-
-    struct lane_list lanes = {.count = 0};
-    mailbox_each_lane(hub_apply_mailbox(shard->apply), &lanes, add_lane);
-    struct wire_outbox outboxes[CATALOGUE_REGIONS_MAX];
-    size_t outbox_count = 0;
-    if (shard->forwarder != NULL)
-        outbox_count =
-            hub_forwarder_outboxes(shard->forwarder, clock_wall_ms(), outboxes, COUNT_OF(outboxes));
-    struct wire_edge_count edges[WIRE_BEAT_EDGES_MAX];
-    size_t edge_count = 0;
-    const struct hub_edge *edge;
-    for (size_t i = 0;
-         edge_count < COUNT_OF(edges) && (edge = hub_presence_edge_at(shard->presence, i)) != NULL;
-         i++)
-        if (edge->attached > 0)
-            edges[edge_count++] =
-                (struct wire_edge_count){.edge = text_of(edge->name), .attached = edge->attached};
-    buffer_clear(&shard->scratch);
-    if (wire_hub_beat_write(&shard->scratch, &beat, lanes.lanes, lanes.count, outboxes,
-                            outbox_count, edges, edge_count) != 0)
-        return;
-    struct wire_name subject = wire_hub_beat_subject(region->name, shard->place.shard);
-    /* One that is lost is followed by the next. */
-    if (bus_publish(shard->bus, subject.text, NULL, shard->scratch.data, shard->scratch.size) != 0)
-        return;
-}
-
-static void on_beat(struct loop_timer *timer)
-{
-    struct hub_shard *shard = container_of(timer, struct hub_shard, beat);
-    if (shard->generation == 0 || hub_apply_mailbox(shard->apply) == NULL)
-        return;
-    send_beat(shard);
-    loop_timer_set(shard->loop, timer, shard->settings->beat_ms);
-}
-
-static void tick_when_due(struct hub_shard *shard)
-{
-    if (now_of(shard) - shard->ticked_ms < shard->settings->tick_ms)
-        return;
-    struct mailbox_state state = mailbox_state(hub_apply_mailbox(shard->apply));
-    const struct wire_tick tick = {
-        .generation = shard->generation, .position = state.position, .hash = state.hash};
-    shard->ticked_ms = now_of(shard);
-    if (hub_writer_tick(shard->writer, &tick) != 0)
-        return; /* the queue is full of other records, which carry the time as well */
-}
-
-static void on_directory_beat(struct loop_timer *timer)
-{
-    struct hub_shard *shard = container_of(timer, struct hub_shard, directory_beat);
-    if (shard->generation == 0)
-        return;
-    uint8_t number[8];
-    uint64_t count = ++shard->directory_beats;
-    for (size_t i = 0; i < sizeof number; i++)
-        number[i] = (uint8_t)(count >> (8 * i));
-    loop_timer_set(shard->loop, timer, DIRECTORY_BEAT_MS);
-    if (bus_publish(shard->bus, WIRE_DIRECTORY_BEAT, NULL, number, sizeof number) != 0)
-        return; /* the mirrors are believed to be behind until the next one */
-}
-
-static bool beats_for_directory(const struct hub_shard *shard)
-{
-    return shard->place.shard == 0 &&
-           strcmp(shard->place.region->name, shard->place.catalogue->primary) == 0;
-}
-
 /* --- serving --- */
 
 static void on_request(void *context, const struct bus_message *message)
@@ -275,9 +163,7 @@ static void on_begin_service(struct loop_later *later)
     if (shard->requests == NULL || shard->edge_beats == NULL || shard->forwarder == NULL)
         log_error("memory is short: this shard is owned and not served",
                   LOG_U64("shard", shard->place.shard));
-    on_beat(&shard->beat); /* edges attach when they hear it */
-    if (beats_for_directory(shard))
-        on_directory_beat(&shard->directory_beat);
+    hub_beats_begin(shard->beats, shard->forwarder); /* edges attach when they hear it */
 }
 
 static void on_end_service(struct loop_later *later)
@@ -300,10 +186,10 @@ static void serve(struct hub_shard *shard)
 {
     uint64_t generation = shard->ownership.generation;
     shard->generation = generation;
-    shard->ticked_ms = now_of(shard);
     hub_presence_reset(shard->presence, generation);
     hub_delivery_serve(shard->delivery, generation);
     hub_service_serve(shard->service, generation);
+    hub_beats_serve(shard->beats, generation);
     loop_later(shard->loop, &shard->begin_service);
     log_info("this hub serves the shard", LOG_STRING("region", shard->place.region->name),
              LOG_U64("shard", shard->place.shard), LOG_U64("generation", generation),
@@ -321,9 +207,8 @@ static void stand_down(struct hub_shard *shard)
     shard->generation = 0;
     hub_delivery_serve(shard->delivery, 0);
     hub_service_serve(shard->service, 0);
+    hub_beats_serve(shard->beats, 0);
     hub_writer_drop_queue(shard->writer);
-    loop_timer_stop(shard->loop, &shard->beat);
-    loop_timer_stop(shard->loop, &shard->directory_beat);
     loop_later(shard->loop, &shard->end_service);
 }
 
@@ -540,27 +425,6 @@ static void on_write_acks(struct loop_later *later)
     }
 }
 
-static bool on_info(struct bus_request *request, enum bus_outcome outcome,
-                    const struct bus_message *message)
-{
-    struct hub_shard *shard = container_of(request, struct hub_shard, info);
-    struct hub_stream_info info;
-    if (outcome == BUS_ANSWER &&
-        hub_stream_info_read((struct text){(const char *)message->data, message->size}, &info) == 0)
-        shard->log_permille = hub_stream_permille(&info);
-    return false;
-}
-
-static void ask_info_when_due(struct hub_shard *shard)
-{
-    if (shard->info.bus != NULL || now_of(shard) - shard->info_ms < shard->settings->stream_info_ms)
-        return;
-    shard->info_ms = now_of(shard);
-    struct wire_name stream = wire_log_stream(shard->place.region->name, shard->place.shard);
-    if (hub_stream_info(shard->bus, &shard->info, stream.text, INFO_TIMEOUT_MS) != 0)
-        return; /* not now: the last figure stands */
-}
-
 static void keep_presence(struct hub_shard *shard)
 {
     size_t dropped = hub_presence_expire(shard->presence, now_of(shard));
@@ -581,8 +445,7 @@ static void on_housekeeping(struct loop_timer *timer)
         if (shard->generation != 0) {
             keep_presence(shard);
             on_write_acks(&shard->write_acks);
-            tick_when_due(shard);
-            ask_info_when_due(shard);
+            hub_beats_keep(shard->beats);
         }
         if (shard->generation != 0 && shard->forwarder != NULL)
             hub_forwarder_tick(shard->forwarder);
@@ -642,7 +505,6 @@ static void free_shard(struct hub_shard *shard)
     if (shard == NULL)
         return;
     buffer_free(&shard->urls);
-    buffer_free(&shard->scratch);
     if (shard->loop != NULL)
         loop_free(shard->loop);
     free(shard->passers);
@@ -766,8 +628,16 @@ static bool build_service(struct hub_shard *shard)
     });
     shard->writer = make_writer(shard, shard->place.shard);
     shard->passers = calloc(shard->place.region->shards, sizeof(struct hub_writer *));
+    shard->beats = hub_beats_new(&(struct hub_beats_settings){
+        .place = &shard->place,
+        .loop = shard->loop,
+        .bus = shard->bus,
+        .apply = shard->apply,
+        .presence = shard->presence,
+        .writer = shard->writer,
+    });
     return shard->delivery != NULL && shard->service != NULL && shard->writer != NULL &&
-           shard->passers != NULL;
+           shard->passers != NULL && shard->beats != NULL;
 }
 
 static bool build(struct hub_shard *shard)
@@ -784,7 +654,6 @@ static bool build(struct hub_shard *shard)
                            .retry_ms = CHALLENGE_AGAIN_MS,
                        },
                        now_of(shard));
-    shard->info_ms = now_of(shard) - shard->settings->stream_info_ms;
     return open_bus(shard) && build_apply(shard) && build_service(shard) && subscribe(shard);
 }
 
@@ -797,13 +666,11 @@ static void take_down(struct hub_shard *shard)
     loop_later_cancel(&shard->begin_service);
     loop_later_cancel(&shard->end_service);
     loop_later_cancel(&shard->write_acks);
-    loop_timer_stop(shard->loop, &shard->beat);
     loop_timer_stop(shard->loop, &shard->housekeeping);
-    loop_timer_stop(shard->loop, &shard->directory_beat);
     loop_timer_stop(shard->loop, &shard->leave_timer);
-    bus_request_cancel(&shard->info);
     for (unsigned i = 0; shard->passers != NULL && i < shard->place.region->shards; i++)
         hub_writer_free(shard->passers[i]);
+    hub_beats_free(shard->beats);
     hub_writer_free(shard->writer);
     hub_service_free(shard->service);
     hub_claims_free(shard->claims);
@@ -857,14 +724,11 @@ static int name_things(struct hub_shard *shard)
 
 static void set_callbacks(struct hub_shard *shard)
 {
-    shard->beat.on_due = on_beat;
     shard->housekeeping.on_due = on_housekeeping;
-    shard->directory_beat.on_due = on_directory_beat;
     shard->leave_timer.on_due = on_leave_timer;
     shard->end_service.on_later = on_end_service;
     shard->begin_service.on_later = on_begin_service;
     shard->write_acks.on_later = on_write_acks;
-    shard->info.on_answer = on_info;
     shard->stop.on_message = on_stop;
 }
 
