@@ -64,7 +64,7 @@ static void on_hub_beat(void *context, const struct bus_message *message)
                                      .lag_ms = beat.lag_ms,
                                      .log_permille = beat.log_permille};
     snprintf(shard->hub, sizeof shard->hub, "%.*s", TEXT_ARGS(beat.hub));
-    while (wire_edge_count_next(&beat.edges, &count))
+    while (wire_edge_count_next(&beat, &count))
         shard->attached += count.attached;
 }
 

@@ -243,6 +243,8 @@ static const char *edge_why_not_ready(void *context)
         return "this edge stops";
     if (!bus_is_connected(edge->bus))
         return "not connected to NATS";
+    if (edge_home_shards_differ(edge->home, (size_t)(edge->region - edge->catalogue->regions)))
+        return "shards_differ: the hubs count the region's shards otherwise than the catalogue";
     int shard = edge_home_silent_shard(edge->home, now_ms, OWNER_MISSING_MS);
     if (shard >= 0) {
         (void)snprintf(edge->why, sizeof edge->why, "no hub serves shard %d of region %s", shard,

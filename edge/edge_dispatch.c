@@ -172,6 +172,7 @@ static enum edge_code code_of_route(enum edge_route route)
         [EDGE_ROUTE_FULL] = EDGE_STORAGE_FULL,
         [EDGE_ROUTE_BACKLOGGED] = EDGE_HOME_BACKLOGGED,
         [EDGE_ROUTE_LAGGING] = EDGE_BUSY,
+        [EDGE_ROUTE_SHARDS_DIFFER] = EDGE_BUSY,
     };
     return codes[route];
 }

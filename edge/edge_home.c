@@ -1,6 +1,7 @@
 #include "edge/edge_home.h"
 
 #include "edge/edge_attaches.h"
+#include "edge/edge_compare.h"
 #include "log/log.h"
 #include "wire/names.h"
 
@@ -16,7 +17,6 @@ enum {
     REPORT_APART_MS = 20,      /* two frames of reports to one shard */
     SILENT_MS = 3000,          /* an owner without beats is unreachable */
     BEAT_IS_NEWS_MS = 5000,    /* what older beats said of fullness is not believed */
-    MISMATCHES_MAX = 2,        /* beats in a row that count other attaches than we do */
     KEPT_CAPACITY_MAX = 32768, /* of a frame's buffer, between two frames */
 };
 
@@ -39,11 +39,9 @@ struct place {
     uint16_t log_permille;
     uint32_t lag_ms;
     struct list attaches;
-    uint32_t attached; /* answered */
-    uint32_t pending;  /* not answered */
-    bool changed;      /* attached or pending has, since the last beat */
-    uint8_t mismatches;
-    bool compared_again; /* all were attached again for a mismatch, and none has agreed since */
+    uint32_t pending;            /* not answered */
+    struct edge_compare compare; /* answered attaches, and what the owner says of them */
+    uint8_t incarnation[16];     /* of the log, by the last beat */
     struct list dirty;
     int64_t report_ms;         /* the last frame of reports */
     struct list busy;          /* has something to send */
@@ -59,8 +57,9 @@ struct edge_home {
     struct edge_home_settings settings;
     struct edge_places numbers;
     struct place *places;
-    size_t here;             /* index of this region */
-    struct outbox *outboxes; /* [own shard][region] */
+    struct edge_shards *shards; /* of each region */
+    size_t here;                /* index of this region */
+    struct outbox *outboxes;    /* [own shard][region] */
     struct edge_attaches attaches;
     struct list work;
     struct list busy;
@@ -85,7 +84,8 @@ struct edge_home *edge_home_new(const struct edge_home_settings *settings)
     home->places = calloc(home->numbers.count, sizeof *home->places);
     home->outboxes = calloc((size_t)settings->region->shards * settings->catalogue->region_count,
                             sizeof *home->outboxes);
-    if (home->places == NULL || home->outboxes == NULL ||
+    home->shards = calloc(settings->catalogue->region_count, sizeof *home->shards);
+    if (home->places == NULL || home->shards == NULL || home->outboxes == NULL ||
         edge_attaches_init(&home->attaches) != 0) {
         edge_home_free(home);
         return NULL;
@@ -114,6 +114,7 @@ void edge_home_free(struct edge_home *home)
     edge_attaches_done(&home->attaches);
     free(home->places);
     free(home->outboxes);
+    free(home->shards);
     free(home);
 }
 
@@ -285,19 +286,21 @@ static void attach_set_state(struct edge_home *home, struct edge_attach *attach,
 {
     struct place *place = place_of(home, attach);
     if (attach->state == EDGE_ATTACHED) {
-        place->attached--;
         home->attached--;
+        edge_compare_remove(&place->compare, attach_user(attach), attach_device(attach),
+                            attach->attach);
     }
     if (is_pending(attach))
         place->pending--;
     attach->state = (uint8_t)state;
     if (state == EDGE_ATTACHED) {
-        place->attached++;
         home->attached++;
+        edge_compare_add(&place->compare, attach_user(attach), attach_device(attach),
+                         attach->attach);
     }
     if (is_pending(attach))
         place->pending++;
-    place->changed = true;
+    place->compare.changed = true;
     attach_settle(home, attach);
 }
 
@@ -651,49 +654,66 @@ static void home_take_outboxes(struct edge_home *home, const struct wire_hub_bea
     }
 }
 
-static uint32_t beat_count(const struct edge_home *home, const struct wire_hub_beat *beat)
-{
-    struct wire_cursor edges = beat->edges;
-    struct wire_edge_count count;
-    struct text me = text_of(home->settings.edge);
-    while (wire_edge_count_next(&edges, &count)) {
-        if (text_equal(count.edge, me))
-            return count.attached;
-    }
-    return 0;
-}
-
-/* The owner counts other attaches than we do, twice, with nothing on its way: attach all again. */
 static void place_compare(struct edge_home *home, struct place *place,
                           const struct wire_hub_beat *beat)
 {
-    uint32_t count = beat_count(home, beat);
-    bool steady = place->pending == 0 && !place->changed;
-    place->changed = false;
-    if (!steady || count == place->attached) {
-        place->mismatches = 0;
-        place->compared_again = place->compared_again && count != place->attached;
+    enum edge_compared compared =
+        edge_compare_beat(&place->compare, beat, text_of(home->settings.edge), place->pending > 0);
+    if (compared == EDGE_COMPARED_SAME)
         return;
-    }
-    if (++place->mismatches < MISMATCHES_MAX)
-        return;
-    place->mismatches = 0;
     static struct log_limit limit;
-    log_limited(&limit, LOG_LEVEL_WARNING, "an owner counts other devices than this edge",
-                LOG_TEXT("hub", beat->hub), LOG_U64("shard", beat->shard), LOG_U64("there", count),
-                LOG_U64("here", place->attached));
-    if (place->compared_again && count > place->attached)
+    log_limited(&limit, LOG_LEVEL_WARNING, "an owner has other devices attached than this edge",
+                LOG_TEXT("hub", beat->hub), LOG_U64("shard", beat->shard),
+                LOG_U64("here", place->compare.attached));
+    if (compared == EDGE_COMPARED_ORPHANS)
         home->settings.on_orphans(home->settings.context);
-    place->compared_again = true;
     place_attach_again(home, place);
+}
+
+/* False: the owners of the region count its shards otherwise than our catalogue does. */
+static bool home_shards_agree(struct edge_home *home, struct text region,
+                              const struct wire_hub_beat *beat)
+{
+    size_t index;
+    if (catalogue_region_index(home->settings.catalogue, region, &index) != 0)
+        return false;
+    uint32_t ours = home->settings.catalogue->regions[index].shards;
+    if (edge_shards_hear(&home->shards[index], ours, beat->shards, home->now_ms))
+        log_error("a region has another number of shards than the catalogue says: "
+                  "nothing is sent to it",
+                  LOG_TEXT("region", region), LOG_TEXT("hub", beat->hub),
+                  LOG_U64("catalogue", ours), LOG_U64("region_has", beat->shards));
+    return beat->shards == ours;
+}
+
+/* False: the beat is of another log than the one known, whose owner is still heard. */
+static bool place_log_is_same(struct edge_home *home, struct place *place,
+                              const struct wire_hub_beat *beat)
+{
+    static struct log_limit limit;
+    bool same = memcmp(place->incarnation, beat->incarnation, sizeof place->incarnation) == 0;
+    if (place->heard && !same) {
+        bool over = home->now_ms - place->beat_ms >= SILENT_MS;
+        log_limited(&limit, over ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
+                    over ? "a log was begun anew: its owner is believed from now on"
+                         : "two owners of a shard serve different logs: the second is not believed",
+                    LOG_TEXT("hub", beat->hub), LOG_U64("shard", beat->shard));
+        if (!over)
+            return false;
+        place->generation = 0; /* what is known of generations is of another log */
+    }
+    memcpy(place->incarnation, beat->incarnation, sizeof place->incarnation);
+    return true;
 }
 
 void edge_home_beat(struct edge_home *home, struct text region, const struct wire_hub_beat *beat,
                     int64_t now_ms)
 {
-    struct place *place = place_named(home, region, beat->shard);
     home->now_ms = now_ms;
-    if (place == NULL || beat->generation < place->generation)
+    struct place *place =
+        home_shards_agree(home, region, beat) ? place_named(home, region, beat->shard) : NULL;
+    if (place == NULL || !place_log_is_same(home, place, beat) ||
+        beat->generation < place->generation)
         return;
     bool was_silent = place->silent;
     bool same = beat->generation == place->generation;
@@ -799,6 +819,8 @@ void edge_home_tick(struct edge_home *home, int64_t now_ms)
 enum edge_route edge_home_route(const struct edge_home *home, size_t region, uint32_t shard,
                                 const struct edge_route_limits *limits, int64_t now_ms)
 {
+    if (home->shards[region].differ)
+        return EDGE_ROUTE_SHARDS_DIFFER;
     uint32_t shards = home->settings.region->shards;
     bool is_here = region == home->here;
     uint32_t speaker = is_here ? shard : shard % shards;
@@ -828,4 +850,9 @@ int edge_home_silent_shard(const struct edge_home *home, int64_t now_ms, int64_t
             return (int)shard;
     }
     return -ENOENT;
+}
+
+bool edge_home_shards_differ(const struct edge_home *home, size_t region)
+{
+    return home->shards[region].differ;
 }

@@ -118,6 +118,7 @@ enum edge_route {
     EDGE_ROUTE_FULL,
     EDGE_ROUTE_BACKLOGGED,
     EDGE_ROUTE_LAGGING,
+    EDGE_ROUTE_SHARDS_DIFFER, /* the region counts its shards otherwise than the catalogue */
 };
 struct edge_route_limits {
     uint32_t full_permille;
@@ -128,4 +129,6 @@ enum edge_route edge_home_route(const struct edge_home *home, size_t region, uin
                                 const struct edge_route_limits *limits, int64_t now_ms);
 /* A shard of this region that has no owner for `silent_ms` or longer, or -ENOENT. */
 int edge_home_silent_shard(const struct edge_home *home, int64_t now_ms, int64_t silent_ms);
+/* Nothing can be sent to the region: EDGE_ROUTE_SHARDS_DIFFER. */
+bool edge_home_shards_differ(const struct edge_home *home, size_t region);
 size_t edge_home_attached(const struct edge_home *home); /* answered ones */

@@ -59,8 +59,8 @@ static size_t gather_edges(const struct hub_presence *presence, struct wire_edge
     const struct hub_edge *edge;
     for (size_t i = 0; count < max && (edge = hub_presence_edge_at(presence, i)) != NULL; i++)
         if (edge->attached > 0)
-            ret_edges[count++] =
-                (struct wire_edge_count){.edge = text_of(edge->name), .attached = edge->attached};
+            ret_edges[count++] = (struct wire_edge_count){
+                .edge = text_of(edge->name), .attached = edge->attached, .digest = edge->digest};
     return count;
 }
 
@@ -75,7 +75,7 @@ static struct wire_hub_beat beat_of(const struct hub_beats *beats)
         .applied = state.position,
         .head = hub_apply_head(beats->settings.apply),
         .shard = (uint16_t)place->shard,
-        .shards = (uint16_t)place->region->shards,
+        .shards = state.shards, /* of the log's genesis: what is true, whatever catalogues say */
         .level = WIRE_LEVEL,
         .log_permille = beats->log_permille,
         .lag_ms = (uint32_t)hub_apply_lag_ms(beats->settings.apply),
@@ -97,6 +97,8 @@ static void send_beat(struct hub_beats *beats)
             hub_forwarder_outboxes(beats->forwarder, clock_wall_ms(), outboxes, COUNT_OF(outboxes));
     struct wire_edge_count edges[WIRE_BEAT_EDGES_MAX];
     size_t edge_count = gather_edges(beats->settings.presence, edges, COUNT_OF(edges));
+    if (beat.shard >= beat.shards) /* the log's genesis is of another region's shape */
+        return;
     buffer_clear(&beats->scratch);
     if (wire_hub_beat_write(&beats->scratch, &beat, lanes.lanes, lanes.count, outboxes,
                             outbox_count, edges, edge_count) != 0)

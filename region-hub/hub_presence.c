@@ -1,5 +1,7 @@
 #include "region-hub/hub_presence.h"
 
+#include "wire/beat.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +43,13 @@ struct hub_presence *hub_presence_new(const struct hub_presence_settings *settin
     return presence;
 }
 
+/* Takes it into the digest of its edge, or out of it again. */
+static void turn_digest(const struct hub_attachment *attachment)
+{
+    attachment->edge->digest ^= wire_attach_digest(
+        hub_attachment_user(attachment), hub_attachment_device(attachment), attachment->attach);
+}
+
 static void forget(struct hub_presence *presence, struct hub_attachment *attachment)
 {
     struct hub_user *user = attachment->user;
@@ -50,6 +59,7 @@ static void forget(struct hub_presence *presence, struct hub_attachment *attachm
     list_remove(&attachment->of_edge);
     list_remove(&attachment->waiting);
     attachment->edge->attached--;
+    turn_digest(attachment);
     presence->attached--;
     free(attachment);
     if (--user->attached == 0) {
@@ -259,6 +269,7 @@ struct hub_attach_result hub_presence_attach(struct hub_presence *presence,
     added->attach = again ? attach->attach : presence->last_number + 1;
     if (presence->last_number < added->attach)
         presence->last_number = added->attach;
+    turn_digest(added);
     if (old != NULL) {
         if (old->attach != added->attach) { /* else the same attach with another request */
             result.replaced_edge = old->edge;

@@ -19,6 +19,7 @@
 struct hub_edge {            /* lives as long as the presence */
     struct list attachments; /* by of_edge */
     uint32_t attached;
+    uint64_t digest; /* of what is attached: wire_attach_digest() of each, by XOR */
     uint32_t index;  /* 0, 1, 2... for tables of the caller's own */
     uint64_t start;  /* of its process; 0: not known yet */
     int64_t seen_ms; /* its last beat or attach */

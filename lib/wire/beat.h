@@ -11,6 +11,7 @@ enum { WIRE_BEAT_LANES_MAX = 64, WIRE_BEAT_EDGES_MAX = 1024 };
 
 /* beat.hub.<r>.<s>, every 500 ms, by the owner. */
 struct wire_hub_beat {
+    uint8_t version; /* as it was read: what is written is always the newest */
     struct text hub;
     uint64_t start; /* as in the own record */
     uint64_t generation;
@@ -24,7 +25,7 @@ struct wire_hub_beat {
     uint32_t lag_ms;       /* how far apply is behind, by log time */
     uint16_t lane_count;   /* each: wire_lane, for wire_lane_next() */
     uint16_t outbox_count; /* each: wire_outbox */
-    uint16_t edge_count;   /* each: wire_edge_count */
+    uint16_t edge_count;   /* each: wire_edge_count, for wire_edge_count_next() */
     struct wire_cursor lanes;
     struct wire_cursor outboxes;
     struct wire_cursor edges;
@@ -42,12 +43,17 @@ struct wire_outbox { /* what the forwarder of this hub knows of a destination */
 struct wire_edge_count { /* attached devices of this shard's users at an edge */
     struct text edge;
     uint32_t attached;
+    uint64_t digest; /* of which ones: all their wire_attach_digest() by XOR; version 1: 0 */
 };
+/* Edge and owner each keep the XOR of these over the devices they take for attached. The same
+ * everywhere: SipHash-2-4 with the key "attached devices" over text8 user, text8 device, u64
+ * attach, of which the first 8 of 16 bytes count. */
+uint64_t wire_attach_digest(struct text user, struct text device, uint64_t attach);
 
 MUST_USE int wire_hub_beat_read(const void *bytes, size_t size, struct wire_hub_beat *ret_beat);
 bool wire_lane_next(struct wire_cursor *lanes, struct wire_lane *ret_lane);
 bool wire_outbox_next(struct wire_cursor *outboxes, struct wire_outbox *ret_outbox);
-bool wire_edge_count_next(struct wire_cursor *edges, struct wire_edge_count *ret_count);
+bool wire_edge_count_next(struct wire_hub_beat *beat, struct wire_edge_count *ret_count);
 /* The counts come from the arrays' sizes, the cursors are not used. -ENOMEM. */
 MUST_USE int wire_hub_beat_write(struct buffer *out, const struct wire_hub_beat *beat,
                                  const struct wire_lane *lanes, size_t lane_count,

@@ -31,12 +31,15 @@ static void try_hub(const uint8_t *data, size_t size)
     for (size_t i = 0; i < beat.outbox_count; i++)
         require(wire_outbox_next(&beat.outboxes, &outboxes[i]));
     for (size_t i = 0; i < beat.edge_count; i++)
-        require(wire_edge_count_next(&beat.edges, &edges[i]));
+        require(wire_edge_count_next(&beat, &edges[i]));
     require(wire_done(&beat.lanes) && wire_done(&beat.outboxes) && wire_done(&beat.edges));
     struct buffer out = {0};
     require(wire_hub_beat_write(&out, &beat, lanes, beat.lane_count, outboxes, beat.outbox_count,
                                 edges, beat.edge_count) == 0);
-    require_same(&out, data, size);
+    if (beat.version == 1) /* is read and not written any more */
+        buffer_free(&out);
+    else
+        require_same(&out, data, size);
 }
 
 static void try_edge(const uint8_t *data, size_t size)

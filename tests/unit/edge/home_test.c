@@ -25,6 +25,8 @@ static struct {
     char sent[2048];  /* what went out since the last look, in words */
     char told[2048];  /* what the device was told */
     uint64_t request; /* of the last attach that went out */
+    uint8_t log;      /* its incarnation */
+    int orphans;
     struct edge_attach attach;
 } it;
 
@@ -89,6 +91,12 @@ static void on_wake(void *context, int64_t delay_ms)
     (void)delay_ms;
 }
 
+static void on_orphans(void *context)
+{
+    (void)context;
+    it.orphans++;
+}
+
 static void on_claimed(void *context, const struct wire_claimed *claimed)
 {
     (void)context;
@@ -150,7 +158,8 @@ static int begin(void **state)
                                                          .edge = "local-1",
                                                          .publish = on_publish,
                                                          .wake = on_wake,
-                                                         .on_claimed = on_claimed});
+                                                         .on_claimed = on_claimed,
+                                                         .on_orphans = on_orphans});
     it.attach = (struct edge_attach){
         .ops = &ops, .user = "bob", .user_size = 3, .device = "phone", .device_size = 5};
     return it.home == NULL ? -1 : 0;
@@ -230,19 +239,30 @@ static void deliver(uint64_t seq)
                                                 .body = TEXT("1")}});
 }
 
-static void beat_as(uint64_t generation, uint32_t attached_here)
+static void beat_told(uint64_t generation, const struct wire_edge_count *count)
 {
     struct buffer bytes = {0};
     struct wire_hub_beat beat = {.hub = TEXT("local-hub-1"),
                                  .generation = generation,
                                  .shard = (uint16_t)it.shard,
-                                 .shards = 2,
+                                 .shards = (uint16_t)it.catalogue->regions[0].shards,
                                  .level = 1};
-    struct wire_edge_count count = {.edge = TEXT("local-1"), .attached = attached_here};
-    assert_int_equal(wire_hub_beat_write(&bytes, &beat, NULL, 0, NULL, 0, &count, 1), 0);
+    memset(beat.incarnation, it.log, sizeof beat.incarnation);
+    assert_int_equal(wire_hub_beat_write(&bytes, &beat, NULL, 0, NULL, 0, count, 1), 0);
     assert_int_equal(wire_hub_beat_read(bytes.data, bytes.size, &beat), 0);
     edge_home_beat(it.home, TEXT("local"), &beat, it.now_ms);
     buffer_free(&bytes);
+}
+
+/* Bob's phone and, when there are more, others. */
+static void beat_as(uint64_t generation, uint32_t attached_here)
+{
+    struct wire_edge_count count = {.edge = TEXT("local-1"), .attached = attached_here};
+    if (attached_here > 0)
+        count.digest = wire_attach_digest(TEXT("bob"), TEXT("phone"), 77);
+    for (uint32_t i = 1; i < attached_here; i++)
+        count.digest ^= wire_attach_digest(TEXT("eve"), TEXT("phone"), i);
+    beat_told(generation, &count);
 }
 
 /* The owner beats meanwhile, and counts as we do. */
@@ -522,6 +542,72 @@ static void a_count_that_differs_twice_attaches_again(void **state)
     expect_sent("attach 77 at 1:10\n");
 }
 
+/* As many devices, but others: Mallory's has never left there, and Bob's is not known. */
+static void a_set_that_differs_with_equal_counts_is_found_and_cured(void **state)
+{
+    (void)state;
+    const struct wire_edge_count other = {
+        .edge = TEXT("local-1"),
+        .attached = 1,
+        .digest = wire_attach_digest(TEXT("mallory"), TEXT("phone"), 70)};
+    attach_bob();
+    beat_as(GENERATION, 1);
+    beat_told(GENERATION, &other);
+    expect_sent("");
+    beat_told(GENERATION, &other);
+    expect_sent("attach 77 at 1:10\n"); /* now Bob's is known there */
+    struct wire_entry entry = attached(10, 10);
+    owner_says(&entry);
+    assert_int_equal(it.orphans, 0);
+    beat_as(GENERATION, 2); /* after the change: only looked at */
+    beat_as(GENERATION, 2);
+    beat_as(GENERATION, 2); /* and Mallory's is an orphan */
+    assert_int_equal(it.orphans, 1);
+}
+
+static void a_log_begun_anew_is_believed_when_the_old_owner_is_silent(void **state)
+{
+    (void)state;
+    attach_bob();
+    beat_as(GENERATION, 1);
+    it.log = 9;
+    beat_as(1, 0);
+    beat_as(GENERATION + 1, 0);
+    expect_sent(""); /* the owner of the log that is known was heard just now */
+    pass(2999);
+    beat_as(1, 0);
+    expect_sent("");
+    it.now_ms += 1;
+    beat_as(1, 0); /* its generations begin anew */
+    expect_sent("attach 77 at 1:10\n");
+}
+
+static void a_region_of_another_number_of_shards_is_sent_nothing(void **state)
+{
+    (void)state;
+    const struct edge_route_limits limits = {
+        .full_permille = 850, .backlog_ms = 48 * 3600 * 1000, .lag_max_ms = 2000};
+    uint16_t ours = (uint16_t)it.catalogue->regions[0].shards;
+    struct wire_hub_beat beat = {.version = 2,
+                                 .hub = TEXT("local-hub-1"),
+                                 .generation = GENERATION,
+                                 .shard = ours, /* no shard of ours */
+                                 .shards = (uint16_t)(ours + 1)};
+    assert_false(edge_home_shards_differ(it.home, 0));
+    edge_home_beat(it.home, TEXT("local"), &beat, it.now_ms);
+    assert_true(edge_home_shards_differ(it.home, 0));
+    assert_int_equal(edge_home_route(it.home, 0, it.shard, &limits, it.now_ms),
+                     EDGE_ROUTE_SHARDS_DIFFER);
+    beat_as(GENERATION, 0); /* one hub agrees, the other may be right */
+    assert_true(edge_home_shards_differ(it.home, 0));
+    assert_int_equal(edge_home_route(it.home, 0, it.shard, &limits, it.now_ms + 3600000),
+                     EDGE_ROUTE_SHARDS_DIFFER); /* silence is no news */
+    it.now_ms += 5000;
+    beat_as(GENERATION, 0);
+    assert_false(edge_home_shards_differ(it.home, 0));
+    assert_int_equal(edge_home_route(it.home, 0, it.shard, &limits, it.now_ms), EDGE_ROUTE_OPEN);
+}
+
 static void a_silent_home_is_told_and_attached_to_when_it_speaks(void **state)
 {
     (void)state;
@@ -573,6 +659,7 @@ static void routes_are_as_the_last_beat_says(void **state)
         struct wire_hub_beat beat = {.hub = TEXT("local-hub-1"),
                                      .generation = GENERATION,
                                      .shard = (uint16_t)it.shard,
+                                     .shards = (uint16_t)it.catalogue->regions[0].shards,
                                      .log_permille = rows[i].log_permille,
                                      .lag_ms = rows[i].lag_ms};
         edge_home_beat(it.home, TEXT("local"), &beat, it.now_ms);
@@ -612,6 +699,9 @@ int main(void)
         ROW(the_same_device_elsewhere_replaces),
         ROW(a_gap_is_passed_over),
         ROW(a_count_that_differs_twice_attaches_again),
+        ROW(a_set_that_differs_with_equal_counts_is_found_and_cured),
+        ROW(a_log_begun_anew_is_believed_when_the_old_owner_is_silent),
+        ROW(a_region_of_another_number_of_shards_is_sent_nothing),
         ROW(a_silent_home_is_told_and_attached_to_when_it_speaks),
         ROW(ephemeral_messages_go_to_the_owner),
         ROW(routes_are_as_the_last_beat_says),

@@ -204,7 +204,7 @@ static void on_hub_beat(void *context, const struct bus_message *message)
         return;
     lab->beat_generation = beat.generation;
     lab->beat_attached = 0;
-    while (wire_edge_count_next(&beat.edges, &count))
+    while (wire_edge_count_next(&beat, &count))
         if (text_equal(count.edge, TEXT("sin-1")))
             lab->beat_attached = count.attached;
 }

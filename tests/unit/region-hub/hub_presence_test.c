@@ -1,5 +1,7 @@
 #include "region-hub/hub_presence.h"
 
+#include "wire/beat.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -103,6 +105,34 @@ static void a_new_attach_of_a_device_replaces_the_old_one(void **state)
     assert_int_equal(here->attached, 0);
     assert_int_equal(hub_presence_attached(presence), 1);
     assert_null(hub_presence_match(presence, here, TEXT("bob"), TEXT("phone"), old));
+    hub_presence_free(presence);
+}
+
+/* What the edge keeps for the same devices is the same. */
+static void the_digest_of_an_edge_follows_its_devices(void **state)
+{
+    (void)state;
+    struct hub_presence *presence = make();
+    struct hub_edge *here = edge_named(presence, "sin-1");
+    struct hub_edge *there = edge_named(presence, "sin-2");
+    assert_true(here->digest == 0);
+    struct hub_attachment *phone = attach(presence, here, "bob", "phone", 1, 0).attachment;
+    uint64_t of_phone = wire_attach_digest(TEXT("bob"), TEXT("phone"), phone->attach);
+    assert_true(here->digest == of_phone);
+    struct hub_attachment *desk = attach(presence, here, "bob", "desk", 2, 0).attachment;
+    uint64_t of_desk = wire_attach_digest(TEXT("bob"), TEXT("desk"), desk->attach);
+    assert_true(here->digest == (of_phone ^ of_desk));
+    attach(presence, here, "bob", "phone", 1, 0); /* a repeat */
+    assert_true(here->digest == (of_phone ^ of_desk));
+    attach(presence, here, "bob", "phone", 3, phone->attach); /* again, with the same number */
+    assert_true(here->digest == (of_phone ^ of_desk));
+    uint64_t moved = attach(presence, there, "bob", "phone", 4, 0).attachment->attach;
+    assert_true(here->digest == of_desk);
+    assert_true(there->digest == wire_attach_digest(TEXT("bob"), TEXT("phone"), moved));
+    hub_presence_detach(presence, desk);
+    assert_true(here->digest == 0);
+    hub_presence_expire(presence, SILENT_MS);
+    assert_true(there->digest == 0 && there->attached == 0);
     hub_presence_free(presence);
 }
 
@@ -269,6 +299,7 @@ int main(void)
         cmocka_unit_test(gives_rising_numbers_above_the_generation),
         cmocka_unit_test(answers_a_repeat_alike_and_goes_back_to_what_was_received),
         cmocka_unit_test(a_new_attach_of_a_device_replaces_the_old_one),
+        cmocka_unit_test(the_digest_of_an_edge_follows_its_devices),
         cmocka_unit_test(keeps_the_number_of_one_that_attaches_again),
         cmocka_unit_test(refuses_an_older_attach_when_a_newer_holds_the_device),
         cmocka_unit_test(new_numbers_are_above_every_number_seen),

@@ -49,17 +49,18 @@ static void writes_a_hub_beat_as_pinned(void **state)
     struct wire_lane lanes[] = {{.source = TEXT("sin"), .sequence = 9000}, {.source = TEXT("iad")}};
     count_up(lanes[0].incarnation, 0x20);
     struct wire_outbox outbox = {TEXT("sin"), 7, 3600};
-    struct wire_edge_count edges[] = {{TEXT("dub-1"), 1000}, {TEXT("dub-2"), 0}};
+    struct wire_edge_count edges[] = {{TEXT("dub-1"), 1000, 0x3132333435363738},
+                                      {TEXT("dub-2"), 0, 0}};
     struct buffer out = {0};
     assert_int_equal(wire_hub_beat_write(&out, &beat, lanes, 2, &outbox, 1, edges, 2), 0);
-    golden_assert_equal("beat_hub", out.data, out.size);
+    golden_assert_equal("beat_hub_2", out.data, out.size);
     buffer_free(&out);
 }
 
 static void reads_a_hub_beat_as_pinned(void **state)
 {
     (void)state;
-    struct buffer bytes = golden_load("beat_hub");
+    struct buffer bytes = golden_load("beat_hub_2");
     struct wire_hub_beat beat, expected = hub_of_file();
     assert_int_equal(wire_hub_beat_read(bytes.data, bytes.size, &beat), 0);
     assert_text(beat.hub, "dub-hub-1");
@@ -82,7 +83,7 @@ static void reads_a_hub_beat_as_pinned(void **state)
 static void reads_the_lists_of_a_hub_beat_as_pinned(void **state)
 {
     (void)state;
-    struct buffer bytes = golden_load("beat_hub");
+    struct buffer bytes = golden_load("beat_hub_2");
     struct wire_hub_beat beat;
     struct wire_lane lane;
     struct wire_outbox outbox;
@@ -108,16 +109,57 @@ static void reads_the_lists_of_a_hub_beat_as_pinned(void **state)
     assert_false(wire_outbox_next(&beat.outboxes, &outbox));
     assert_true(wire_done(&beat.outboxes));
 
-    assert_true(wire_edge_count_next(&beat.edges, &edge));
+    assert_true(wire_edge_count_next(&beat, &edge));
     assert_text(edge.edge, "dub-1");
     assert_int_equal(edge.attached, 1000);
-    assert_true(wire_edge_count_next(&beat.edges, &edge));
+    assert_true(edge.digest == 0x3132333435363738);
+    assert_true(wire_edge_count_next(&beat, &edge));
     assert_text(edge.edge, "dub-2");
     assert_int_equal(edge.attached, 0);
-    assert_false(wire_edge_count_next(&beat.edges, &edge));
+    assert_true(edge.digest == 0);
+    assert_false(wire_edge_count_next(&beat, &edge));
     assert_text(edge.edge, "dub-2"); /* untouched at the end */
     assert_true(wire_done(&beat.edges));
     buffer_free(&bytes);
+}
+
+/* Version 1 had no digests; whoever still writes it is read. */
+static void reads_a_hub_beat_of_version_1_as_pinned(void **state)
+{
+    (void)state;
+    struct buffer bytes = golden_load("beat_hub");
+    struct wire_hub_beat beat;
+    struct wire_edge_count edge;
+    assert_int_equal(wire_hub_beat_read(bytes.data, bytes.size, &beat), 0);
+    assert_int_equal(beat.version, 1);
+    assert_true(beat.head == 70003);
+    assert_int_equal(beat.edge_count, 2);
+    assert_true(wire_edge_count_next(&beat, &edge));
+    assert_text(edge.edge, "dub-1");
+    assert_int_equal(edge.attached, 1000);
+    assert_true(edge.digest == 0);
+    assert_true(wire_edge_count_next(&beat, &edge));
+    assert_text(edge.edge, "dub-2");
+    assert_false(wire_edge_count_next(&beat, &edge));
+    assert_true(wire_done(&beat.edges));
+    for (size_t size = 0; size < bytes.size; size++) {
+        uint8_t *exact = golden_exact(bytes.data, size);
+        assert_int_equal(wire_hub_beat_read(exact, size, &beat), -EBADMSG);
+        free(exact);
+    }
+    buffer_free(&bytes);
+}
+
+/* Edges and hubs of any two releases must come to the same. */
+static void the_digest_of_an_attach_is_pinned(void **state)
+{
+    (void)state;
+    assert_true(wire_attach_digest(TEXT("bob"), TEXT("phone"), 77) == 0xB46CFD2ACDC946E2);
+    /* Nothing of one text counts for the other. */
+    assert_true(wire_attach_digest(TEXT("bobp"), TEXT("hone"), 77) !=
+                wire_attach_digest(TEXT("bob"), TEXT("phone"), 77));
+    assert_true(wire_attach_digest(TEXT("bob"), TEXT("phone"), 78) !=
+                wire_attach_digest(TEXT("bob"), TEXT("phone"), 77));
 }
 
 static void writes_and_reads_an_edge_beat_as_pinned(void **state)
@@ -149,7 +191,7 @@ static void writes_and_reads_an_edge_beat_as_pinned(void **state)
 static void refuses_every_truncation(void **state)
 {
     (void)state;
-    struct buffer hub = golden_load("beat_hub");
+    struct buffer hub = golden_load("beat_hub_2");
     for (size_t size = 0; size < hub.size; size++) {
         uint8_t *exact = golden_exact(hub.data, size);
         struct wire_hub_beat beat, before;
@@ -188,7 +230,7 @@ static int read_edge(const void *bytes, size_t size)
 static void refuses_bytes_left_over(void **state)
 {
     (void)state;
-    struct buffer hub = golden_load("beat_hub");
+    struct buffer hub = golden_load("beat_hub_2");
     golden_append(&hub, GOLDEN_NO_SIZE, 0);
     assert_int_equal(read_hub(hub.data, hub.size), -EBADMSG);
     buffer_free(&hub);
@@ -202,10 +244,10 @@ static void texts_are_held_to_their_bounds(void **state)
 {
     (void)state;
     static const struct golden_field hub_fields[] = {
-        {"beat_hub", "dub-hub-1", GOLDEN_PROCESS},
-        {"beat_hub", "sin", GOLDEN_REGION},
-        {"beat_hub", "iad", GOLDEN_REGION},
-        {"beat_hub", "dub-2", GOLDEN_PROCESS},
+        {"beat_hub_2", "dub-hub-1", GOLDEN_PROCESS},
+        {"beat_hub_2", "sin", GOLDEN_REGION},
+        {"beat_hub_2", "iad", GOLDEN_REGION},
+        {"beat_hub_2", "dub-2", GOLDEN_PROCESS},
     };
     for (size_t i = 0; i < COUNT_OF(hub_fields); i++)
         golden_check_field(&hub_fields[i], GOLDEN_NO_SIZE, read_hub);
@@ -220,14 +262,16 @@ static void texts_are_held_to_their_bounds(void **state)
 static void knows_its_kind_and_version(void **state)
 {
     (void)state;
-    struct buffer hub = golden_load("beat_hub");
+    struct buffer hub = golden_load("beat_hub_2");
     struct buffer edge = golden_load("beat_edge");
     assert_int_equal(read_edge(hub.data, hub.size), -EBADMSG);
     assert_int_equal(read_hub(edge.data, edge.size), -EBADMSG);
-    golden_patch(&hub, 4, 2, 1);
+    golden_patch(&hub, 4, 3, 1);
     golden_patch(&edge, 4, 2, 1);
     assert_int_equal(read_hub(hub.data, hub.size), -EPROTO);
     assert_int_equal(read_edge(edge.data, edge.size), -EPROTO);
+    golden_patch(&hub, 4, 0, 1);
+    assert_int_equal(read_hub(hub.data, hub.size), -EPROTO);
     golden_patch(&edge, 4, 1, 1);
     golden_patch(&edge, 5, 1, 1); /* the zero */
     assert_int_equal(read_edge(edge.data, edge.size), -EBADMSG);
@@ -238,7 +282,7 @@ static void knows_its_kind_and_version(void **state)
 static void a_shard_is_one_of_the_shards(void **state)
 {
     (void)state;
-    struct buffer hub = golden_load("beat_hub");
+    struct buffer hub = golden_load("beat_hub_2");
     golden_patch(&hub, 8, 3, 2); /* shard 3 of 3 */
     assert_int_equal(read_hub(hub.data, hub.size), -EBADMSG);
     buffer_free(&hub);
@@ -278,8 +322,8 @@ static void one_more_than_the_limit_is_refused(void **state)
     (void)state;
     assert_int_equal(read_one_more(LANES, WIRE_BEAT_LANES_MAX, 4 + 16 + 8), -EBADMSG);
     assert_int_equal(read_one_more(OUTBOXES, WIRE_BEAT_LANES_MAX, 4 + 2 + 4), -EBADMSG);
-    assert_int_equal(read_one_more(EDGES, WIRE_BEAT_EDGES_MAX, 4 + 4), -EBADMSG);
-    assert_int_equal(read_one_more(EDGES, WIRE_BEAT_EDGES_MAX - 1, 4 + 4), 0);
+    assert_int_equal(read_one_more(EDGES, WIRE_BEAT_EDGES_MAX, 4 + 4 + 8), -EBADMSG);
+    assert_int_equal(read_one_more(EDGES, WIRE_BEAT_EDGES_MAX - 1, 4 + 4 + 8), 0);
     assert_int_equal(read_one_more(OUTBOXES, WIRE_BEAT_LANES_MAX - 1, 4 + 2 + 4), 0);
     assert_int_equal(read_one_more(LANES, WIRE_BEAT_LANES_MAX - 1, 4 + 16 + 8), 0);
 }
@@ -300,6 +344,8 @@ int main(void)
         cmocka_unit_test(writes_a_hub_beat_as_pinned),
         cmocka_unit_test(reads_a_hub_beat_as_pinned),
         cmocka_unit_test(reads_the_lists_of_a_hub_beat_as_pinned),
+        cmocka_unit_test(reads_a_hub_beat_of_version_1_as_pinned),
+        cmocka_unit_test(the_digest_of_an_attach_is_pinned),
         cmocka_unit_test(writes_and_reads_an_edge_beat_as_pinned),
         cmocka_unit_test(refuses_every_truncation),
         cmocka_unit_test(refuses_bytes_left_over),
