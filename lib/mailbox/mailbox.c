@@ -30,13 +30,21 @@ struct mailbox *mailbox_new(void)
         return NULL;
     mailbox->config = config_default;
     mailbox->hashes_from = 1;
+    mailbox->notices.first = 1;
+    mailbox->level_max = WIRE_LEVEL;
     return mailbox;
+}
+
+void mailbox_limit_level(struct mailbox *mailbox, uint8_t level)
+{
+    mailbox->level_max = level;
 }
 
 void mailbox_free(struct mailbox *mailbox)
 {
     if (mailbox == NULL)
         return;
+    mailbox_notices_free(mailbox);
     mailbox_users_free(mailbox);
     mailbox_dedupe_free(&mailbox->dedupe);
     free(mailbox);
@@ -89,8 +97,8 @@ static void advance(struct mailbox *mailbox, const struct mailbox_input *input)
     mailbox_dedupe_expire(&mailbox->dedupe, mailbox->time_ms, mailbox->config.dedupe_window_s);
 }
 
-static void tell_passed(const struct mailbox_effects *effects, const struct mailbox_input *input,
-                        enum mailbox_passed why, const char *reason)
+void mailbox_tell_passed(const struct mailbox_effects *effects, const struct mailbox_input *input,
+                         enum mailbox_passed why, const char *reason)
 {
     if (effects->passed != NULL)
         effects->passed(effects->context, input, why, reason);
@@ -104,6 +112,7 @@ static void append(struct mailbox *mailbox, const struct wire_message *message, 
     mailbox_user_append(user, ++mailbox->rows, mailbox->config.mailbox_max_messages);
     mailbox_dedupe_add(&mailbox->dedupe, mailbox->time_ms, mailbox->config.dedupe_window_s, print,
                        user->epoch, user->head);
+    mailbox_notices_appended(mailbox, user, message);
     if (effects->appended == NULL)
         return;
     const struct mailbox_row row = {.row = mailbox->rows,
@@ -144,159 +153,6 @@ static void apply_message(struct mailbox *mailbox, const struct wire_message *me
         apply_recipient(mailbox, message, recipient.name, effects);
 }
 
-static void apply_genesis(struct mailbox *mailbox, const struct wire_genesis *genesis)
-{
-    if (mailbox->position > 1) /* the same once more */
-        return;
-    memcpy(mailbox->incarnation, genesis->incarnation, sizeof mailbox->incarnation);
-    memcpy(mailbox->region, genesis->region.data, genesis->region.size);
-    mailbox->shard = genesis->shard;
-    mailbox->shards = genesis->shards;
-}
-
-static void apply_own(struct mailbox *mailbox, const struct mailbox_input *input,
-                      const struct wire_own *own, const struct mailbox_effects *effects)
-{
-    if (own->expects != mailbox->generation) {
-        tell_passed(effects, input, MAILBOX_DEPOSED, "expects a generation that is over");
-        return;
-    }
-    mailbox->generation = mailbox->position;
-    mailbox->owner_start = own->start;
-    memset(mailbox->owner, 0, sizeof mailbox->owner);
-    if (own->hub.size > 0)
-        memcpy(mailbox->owner, own->hub.data, own->hub.size);
-    if (effects->owned != NULL)
-        effects->owned(effects->context, mailbox->generation, own->hub, own->start);
-}
-
-/* Why an ack is of no use here, or NULL. Such an ack leaves no trace. */
-static const char *refuse_ack(const struct mailbox *mailbox, const struct wire_ack *ack)
-{
-    if (hash_shard(ack->user, mailbox->shards) != mailbox->shard)
-        return "ack of another shard's user";
-    const struct mailbox_user_entry *user = mailbox_users_find(mailbox, ack->user);
-    if (ack->epoch != (user == NULL ? 1 : user->epoch))
-        return "ack of another epoch";
-    if (ack->seq > (user == NULL ? 0 : user->head))
-        return "ack above the head";
-    return NULL;
-}
-
-static struct mailbox_device_entry *take_device(struct mailbox *mailbox,
-                                                struct mailbox_user_entry *user, struct text name,
-                                                const struct mailbox_effects *effects)
-{
-    struct mailbox_device_entry *device = mailbox_user_device(user, name);
-    if (device != NULL)
-        return device;
-    while (user->devices != NULL && user->device_count >= mailbox->config.devices_max) {
-        device = mailbox_user_pop_stalest(user);
-        if (effects->device_dropped != NULL)
-            effects->device_dropped(effects->context, (struct text){user->name, user->name_size},
-                                    (struct text){device->name, device->name_size});
-        free(device);
-    }
-    device = mailbox_user_add_device(user, name);
-    device->epoch = user->epoch;
-    return device;
-}
-
-static void apply_ack(struct mailbox *mailbox, const struct mailbox_input *input,
-                      const struct wire_ack *ack, const struct mailbox_effects *effects)
-{
-    if (ack->generation != mailbox->generation) {
-        tell_passed(effects, input, MAILBOX_DEPOSED, "ack of a generation that is over");
-        return;
-    }
-    const char *refused = refuse_ack(mailbox, ack);
-    if (refused != NULL) {
-        tell_passed(effects, input, MAILBOX_REFUSED, refused);
-        return;
-    }
-    struct mailbox_user_entry *user = mailbox_users_take(mailbox, ack->user);
-    struct mailbox_device_entry *device = take_device(mailbox, user, ack->device, effects);
-    device->used_ms = mailbox->time_ms;
-    if (ack->seq < device->seq) /* cursors never move back */
-        return;
-    device->seq = ack->seq;
-    if (effects->acked != NULL)
-        effects->acked(effects->context, ack->user, ack->device, device->epoch, device->seq);
-}
-
-static void apply_checkpoint(struct mailbox *mailbox, const struct mailbox_input *input,
-                             const struct wire_checkpoint *checkpoint,
-                             const struct mailbox_effects *effects)
-{
-    if (checkpoint->generation != mailbox->generation) {
-        tell_passed(effects, input, MAILBOX_DEPOSED, "checkpoint of a generation that is over");
-        return;
-    }
-    mailbox->checkpoint_position = mailbox->position;
-    mailbox->checkpoint_ms = mailbox->time_ms;
-}
-
-/* Why a read record is of no use here, or NULL. */
-static const char *refuse_read(const struct mailbox *mailbox, const struct wire_read *read)
-{
-    if (hash_shard(read->user, mailbox->shards) != mailbox->shard)
-        return "read by another shard's user";
-    const struct mailbox_user_entry *user = mailbox_users_find(mailbox, read->user);
-    if (user == NULL || read->epoch != user->epoch || read->seq > user->head)
-        return "read of what is not in the mailbox";
-    return NULL;
-}
-
-static void apply_read(struct mailbox *mailbox, const struct mailbox_input *input,
-                       const struct wire_read *read, const struct mailbox_effects *effects)
-{
-    const char *refused = refuse_read(mailbox, read);
-    if (read->generation != mailbox->generation)
-        tell_passed(effects, input, MAILBOX_DEPOSED, "read of a generation that is over");
-    else if (refused != NULL)
-        tell_passed(effects, input, MAILBOX_REFUSED, refused);
-    else if (effects->read != NULL)
-        effects->read(effects->context, read);
-}
-
-static void apply_record(struct mailbox *mailbox, const struct mailbox_input *input,
-                         const struct wire_record *record, const struct mailbox_effects *effects)
-{
-    switch (record->kind) {
-    case WIRE_MESSAGE:
-        apply_message(mailbox, &record->message, effects);
-        break;
-    case WIRE_GENESIS:
-        apply_genesis(mailbox, &record->genesis);
-        break;
-    case WIRE_CONFIG:
-        mailbox->config = record->config;
-        break;
-    case WIRE_OWN:
-        apply_own(mailbox, input, &record->own, effects);
-        break;
-    case WIRE_ACK:
-        apply_ack(mailbox, input, &record->ack, effects);
-        break;
-    case WIRE_CHECKPOINT:
-        apply_checkpoint(mailbox, input, &record->checkpoint, effects);
-        break;
-    case WIRE_NOTICED:
-        if (record->noticed.generation != mailbox->generation)
-            tell_passed(effects, input, MAILBOX_DEPOSED, "noticed by a generation that is over");
-        break;
-    case WIRE_READ:
-        apply_read(mailbox, input, &record->read, effects);
-        break;
-    case WIRE_TICK: /* its hash was compared in the first pass */
-        if (record->tick.generation != mailbox->generation)
-            tell_passed(effects, input, MAILBOX_DEPOSED, "tick of a generation that is over");
-        break;
-    default:
-        abort(); /* the first pass lets no other kind through */
-    }
-}
-
 int mailbox_apply(struct mailbox *mailbox, const struct mailbox_input *input,
                   const struct mailbox_effects *effects, struct error_text *reterr_why)
 {
@@ -307,9 +163,14 @@ int mailbox_apply(struct mailbox *mailbox, const struct mailbox_input *input,
 
     advance(mailbox, input); /* from here on nothing fails */
     if (verdict.passed)
-        tell_passed(effects, input, verdict.why, verdict.reason);
-    for (size_t i = 0; i < verdict.count && !verdict.passed; i++)
-        apply_record(mailbox, input, &mailbox->records[i], effects);
+        mailbox_tell_passed(effects, input, verdict.why, verdict.reason);
+    for (size_t i = 0; i < verdict.count && !verdict.passed; i++) {
+        const struct wire_record *record = &mailbox->records[i];
+        if (record->kind == WIRE_MESSAGE)
+            apply_message(mailbox, &record->message, effects);
+        else
+            mailbox_records_apply(mailbox, input, record, effects);
+    }
     if (verdict.lane_moves) {
         mailbox_lanes_move(mailbox, input->source, &verdict.stamp);
         if (effects->lane_moved != NULL)
@@ -334,7 +195,9 @@ struct mailbox_state mailbox_state(const struct mailbox *mailbox)
         .owner_start = mailbox->owner_start,
         .config = mailbox->config,
         .rows = mailbox->rows,
-        .notices_first = 1,
+        .notices_first = mailbox->notices.first,
+        .notices_last = mailbox->notices.last,
+        .notices_dropped = mailbox->notices.dropped,
         .checkpoint_position = mailbox->checkpoint_position,
         .checkpoint_ms = mailbox->checkpoint_ms,
         .users = HASH_COUNT(mailbox->users),
@@ -363,11 +226,4 @@ void mailbox_each_lane(const struct mailbox *mailbox, void *context,
         const struct mailbox_lane_entry *lane = &mailbox->lanes[i];
         on_lane(context, text_of(lane->source), lane->incarnation, lane->sequence);
     }
-}
-
-bool mailbox_notice(const struct mailbox *mailbox, uint64_t number,
-                    struct mailbox_notice *ret_notice)
-{
-    (void)mailbox, (void)number, (void)ret_notice;
-    return false; /* none is made yet */
 }

@@ -14,6 +14,10 @@
  *     Acks and ticks of another generation are passed over.
  *     So are checkpoints, noticed and read records.
  *  7. A message whose (recipient, sender, id) was seen within the dedupe window is a repeat.
+ *  8. From config.level 2 on: checkpoints, noticed and read records have an effect (below it they
+ *     are refused) and notices are made. A message that carries WIRE_FLAG_NOTICE without being of
+ *     WIRE_NOTICE_SENDER, or the other way round, is quarantined with its batch; and so is a notice
+ *     that an edge wrote. The level is that before the batch.
  *
  * One thread uses it; nothing is locked. When memory is short it aborts: half an apply is no
  * state. */
@@ -29,6 +33,9 @@ struct mailbox; /* opaque: the mailboxes of one shard */
 
 MUST_USE struct mailbox *mailbox_new(void); /* at position 0; NULL when memory is short */
 void mailbox_free(struct mailbox *mailbox);
+/* The highest level that may be applied (default: WIRE_LEVEL): a record or a config above it stops
+ * the shard as one that the program does not know. Holds an upgrade back; not part of the state. */
+void mailbox_limit_level(struct mailbox *mailbox, uint8_t level);
 
 struct mailbox_input {
     uint64_t position;
@@ -59,7 +66,9 @@ enum mailbox_passed {
     MAILBOX_LANE_HOLE,
     MAILBOX_LANE_OLD, /* of an incarnation that was replaced */
     MAILBOX_DEPOSED,  /* of a generation that is over */
-    MAILBOX_REFUSED,  /* an ack above the head, of another epoch or of another shard's user */
+    /* An ack or read above the head, of another epoch or of another shard's user; a noticed above
+     * what there is; a kind above the level of the log. */
+    MAILBOX_REFUSED,
 };
 
 /* What apply decided, in order. Callbacks may be NULL; they must not call mailbox_apply(). */
@@ -145,13 +154,18 @@ uint64_t mailbox_row_near(const struct mailbox_user *user, uint64_t seq);
 /* What somebody is to be told, made by apply and kept in the state until a `noticed` record says
  * that it is stored where it belongs; numbered 1, 2, 3... in the order of the log, so whoever owns
  * the shard next goes on where the one before stopped. At most MAILBOX_NOTICES_MAX wait; beyond it
- * the oldest are dropped, on every hub alike, and counted. */
+ * the oldest are dropped, on every hub alike, and counted.
+ *
+ * STORED: a row whose message wants it. DELIVERED: an ack moved the highest seq that any device of
+ * the user has confirmed over one that wants it; some in the range may not. READ: a read record,
+ * of a user who has ever had a message that wants it. DROPPED: see device_dropped. Repeats make
+ * none, and a message that is a notice itself never wants any. */
 enum { MAILBOX_NOTICES_MAX = 262144 };
 enum mailbox_notice_kind {
     MAILBOX_NOTICE_STORED,    /* to the sender of seq `to`, which is in row `row` */
     MAILBOX_NOTICE_DELIVERED, /* to the senders that want it of seqs `from` to `to` */
     MAILBOX_NOTICE_READ,      /* to `other`: `user` has read all of its up to seq `to` */
-    MAILBOX_NOTICE_DROPPED,   /* to the user itself: its device `other` was dropped */
+    MAILBOX_NOTICE_DROPPED,   /* to the user itself: its device `other` was, its cursor at `to` */
 };
 struct mailbox_notice { /* borrowed until the next apply */
     enum mailbox_notice_kind kind;

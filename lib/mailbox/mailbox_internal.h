@@ -27,10 +27,19 @@ struct mailbox_device_entry {
     char name[];
 };
 
+/* What the senders of a user's messages are to be told of. Seqs before the first that asked count
+ * as delivered: nobody waits for them. */
+struct mailbox_user_wants {
+    uint64_t delivered;    /* the highest seq that any device has acked; never goes back */
+    uint64_t delivered_to; /* the highest seq whose message wants WIRE_WANT_DELIVERED; 0: none */
+    uint64_t read_to;      /* as this, WIRE_WANT_READ */
+};
+
 /* marks[i] is the row of seq 256 * (mark_first + i). */
 struct mailbox_user_entry {
     UT_hash_handle hh;
     struct mailbox_device_entry *devices;
+    struct mailbox_user_wants *wants; /* NULL: no message of this user has asked for anything */
     uint64_t *marks;
     uint64_t head;
     uint64_t oldest;
@@ -59,6 +68,15 @@ struct mailbox_dedupe {
     size_t entries;
 };
 
+struct mailbox_notice_entry; /* see mailbox_notices.c */
+struct mailbox_notices {
+    struct mailbox_notice_entry *ring; /* number n is at n % capacity */
+    size_t capacity;                   /* a power of two, or 0 */
+    uint64_t first;                    /* the oldest that waits; last + 1 when none does */
+    uint64_t last;
+    uint64_t dropped;
+};
+
 struct mailbox {
     uint64_t position;
     struct fingerprint hash;
@@ -78,14 +96,23 @@ struct mailbox {
     struct mailbox_dedupe dedupe;
     struct mailbox_lane_entry lanes[MAILBOX_LANES_MAX];
     size_t lane_count;
+    struct mailbox_notices notices;
     /* Not part of the saved state: ticks of positions before `hashes_from` are passed over. */
     struct fingerprint hashes[MAILBOX_HASHES]; /* of position p at p % MAILBOX_HASHES */
     uint64_t hashes_from;
+    uint8_t level_max; /* of records and config that may be applied; not saved either */
     struct wire_record records[WIRE_BATCH_RECORDS_MAX]; /* of the batch being applied */
 };
 
 /* Memory, or abort. */
 void *mailbox_allocate(void *old, size_t size);
+void mailbox_tell_passed(const struct mailbox_effects *effects, const struct mailbox_input *input,
+                         enum mailbox_passed why, const char *reason);
+/* Notices, retention and the cap of bytes count from this level on. */
+static inline bool mailbox_at_level_2(const struct mailbox *mailbox)
+{
+    return mailbox->config.level >= 2;
+}
 
 /* What is to be done with a batch. Found without changing anything but mailbox->records. */
 struct mailbox_verdict {
@@ -98,6 +125,25 @@ struct mailbox_verdict {
 };
 MUST_USE int mailbox_judge(struct mailbox *mailbox, const struct mailbox_input *input,
                            struct mailbox_verdict *ret_verdict, struct error_text *reterr_why);
+
+/* Any kind but a message, which the judge has let through. */
+void mailbox_records_apply(struct mailbox *mailbox, const struct mailbox_input *input,
+                           const struct wire_record *record, const struct mailbox_effects *effects);
+
+/* Notices: what each event makes of them, if anything. The user is as it is after the event. */
+void mailbox_notices_appended(struct mailbox *mailbox, struct mailbox_user_entry *user,
+                              const struct wire_message *message);
+void mailbox_notices_acked(struct mailbox *mailbox, struct mailbox_user_entry *user, uint64_t seq);
+void mailbox_notices_read(struct mailbox *mailbox, const struct mailbox_user_entry *user,
+                          const struct wire_read *read);
+void mailbox_notices_dropped(struct mailbox *mailbox, const struct mailbox_user_entry *user,
+                             const struct mailbox_device_entry *device);
+/* All up to `number`; false when there was no such number yet. */
+bool mailbox_notices_remove(struct mailbox *mailbox, uint64_t number);
+void mailbox_notices_free(struct mailbox *mailbox);
+void mailbox_notices_save(const struct mailbox *mailbox, struct buffer *out);
+/* The users are there. Fails the cursor. */
+void mailbox_notices_load(struct mailbox *mailbox, struct wire_cursor *in);
 
 /* Users and their devices */
 struct mailbox_user_entry *mailbox_users_find(const struct mailbox *mailbox, struct text name);

@@ -17,6 +17,13 @@ static int pass(struct mailbox_verdict *verdict, enum mailbox_passed why, const 
     return 0;
 }
 
+/* As a program that knows no more than the level this one is held to. */
+static bool is_within_limit(const struct mailbox *mailbox, const struct wire_record *record)
+{
+    return record->level <= mailbox->level_max &&
+           (record->kind != WIRE_CONFIG || record->config.level <= mailbox->level_max);
+}
+
 /* Decodes all records into mailbox->records. -EBADMSG: malformed; -EPROTO: a kind, level or value
  * this program does not know, in a batch that is well-formed else. */
 static int decode(struct mailbox *mailbox, const struct wire_batch *batch,
@@ -26,6 +33,8 @@ static int decode(struct mailbox *mailbox, const struct wire_batch *batch,
     bool known = true;
     for (size_t i = 0; i < batch->count; i++) {
         int error = wire_record_next(&body, &mailbox->records[i]);
+        if (error == 0 && !is_within_limit(mailbox, &mailbox->records[i]))
+            error = -EPROTO;
         if (error == -EPROTO && known) {
             known = false;
             *ret_unknown = mailbox->records[i];
@@ -38,6 +47,16 @@ static int decode(struct mailbox *mailbox, const struct wire_batch *batch,
     return known ? 0 : -EPROTO;
 }
 
+/* Notices are what the service itself says: edges, which speak for users, must not be able to write
+ * one, and nobody may write what could be taken for one. NULL when all is well. */
+static const char *find_forgery(enum wire_writer writer, const struct wire_message *message)
+{
+    const bool is_notice = (message->flags & WIRE_FLAG_NOTICE) != 0;
+    if (is_notice != text_equal(message->sender, TEXT(WIRE_NOTICE_SENDER)))
+        return "a notice of another sender, or a message in the name of notices";
+    return is_notice && writer == WIRE_BY_EDGE ? "a notice written by an edge" : NULL;
+}
+
 /* What no program will ever apply. NULL when all is well. */
 static const char *find_fault(const struct mailbox *mailbox, enum wire_writer writer,
                               uint16_t count)
@@ -48,6 +67,11 @@ static const char *find_fault(const struct mailbox *mailbox, enum wire_writer wr
             return "an ephemeral message in the log";
         if (record->kind != WIRE_MESSAGE && writer != WIRE_BY_HUB)
             return "a kind that only hubs may write";
+        if (record->kind == WIRE_MESSAGE && mailbox_at_level_2(mailbox)) {
+            const char *forgery = find_forgery(writer, &record->message);
+            if (forgery != NULL)
+                return forgery;
+        }
     }
     return NULL;
 }
@@ -145,8 +169,8 @@ static int judge_body(struct mailbox *mailbox, const struct mailbox_input *input
         return error_text_set(reterr_why, -EPROTO,
                               "position %" PRIu64
                               " holds a record of kind %u and level %u that this "
-                              "program does not know (its level is %u)",
-                              input->position, unknown.kind, unknown.level, WIRE_LEVEL);
+                              "program does not apply (its level is %u)",
+                              input->position, unknown.kind, unknown.level, mailbox->level_max);
     if (error != 0)
         return pass(verdict, MAILBOX_QUARANTINED, "malformed record");
     const char *fault = find_fault(mailbox, input->writer, batch->count);
@@ -187,6 +211,10 @@ int mailbox_judge(struct mailbox *mailbox, const struct mailbox_input *input,
         return error_text_set(reterr_why, -ESTALE,
                               "position %" PRIu64 " does not follow position %" PRIu64,
                               input->position, mailbox->position);
+    if (mailbox->config.level > mailbox->level_max) /* a state saved by one that goes further */
+        return error_text_set(reterr_why, -EPROTO,
+                              "the log is at level %u, and this program's level is %u",
+                              mailbox->config.level, mailbox->level_max);
     struct mailbox_verdict verdict = {0};
     int error = judge_batch(mailbox, input, &verdict, reterr_why);
     if (error == 0 && mailbox->position == 0)

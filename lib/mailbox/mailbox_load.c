@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { DEVICE_SIZE_MIN = 21, USER_SIZE_MIN = 39 };
+enum { DEVICE_SIZE_MIN = 21, USER_SIZE_MIN = 40 };
 
 static void read_name(struct wire_cursor *in, char *to, size_t to_size)
 {
@@ -37,6 +37,8 @@ static void load_shard(struct mailbox *mailbox, struct wire_cursor *in)
 static void load_config(struct wire_config *config, struct wire_cursor *in)
 {
     config->level = wire_read_u8(in);
+    if (config->level == 0 || config->level > WIRE_LEVEL)
+        in->failed = true;
     config->dedupe_window_s = wire_read_u32(in);
     config->retention_s = wire_read_u32(in);
     config->mailbox_max_messages = wire_read_u32(in);
@@ -97,6 +99,22 @@ static void load_devices(struct mailbox_user_entry *user, struct wire_cursor *in
     }
 }
 
+static void load_wants(struct mailbox_user_entry *user, struct wire_cursor *in)
+{
+    const uint8_t wants = wire_read_u8(in);
+    if (wants > 1)
+        in->failed = true;
+    if (wants != 1 || in->failed)
+        return;
+    user->wants = mailbox_allocate(NULL, sizeof *user->wants);
+    user->wants->delivered = wire_read_u64(in);
+    user->wants->delivered_to = wire_read_u64(in);
+    user->wants->read_to = wire_read_u64(in);
+    if (user->wants->delivered > user->head || user->wants->delivered_to > user->head ||
+        user->wants->read_to > user->head)
+        in->failed = true;
+}
+
 static void load_user(struct mailbox *mailbox, struct wire_cursor *in)
 {
     const struct text name = wire_read_text8(in);
@@ -113,6 +131,7 @@ static void load_user(struct mailbox *mailbox, struct wire_cursor *in)
         in->failed = true;
     load_marks(user, in);
     load_devices(user, in);
+    load_wants(user, in);
 }
 
 static void load_users(struct mailbox *mailbox, struct wire_cursor *in)
@@ -130,6 +149,7 @@ static bool load_all(struct mailbox *mailbox, struct wire_cursor *in)
     load_config(&mailbox->config, in);
     load_lanes(mailbox, in);
     load_users(mailbox, in);
+    mailbox_notices_load(mailbox, in);
     return mailbox_dedupe_load(&mailbox->dedupe, in) && wire_done(in);
 }
 

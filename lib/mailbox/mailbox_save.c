@@ -1,5 +1,6 @@
 /* The saved state: u32 magic, u32 version, then in this order the shard, the config, the lanes, the
- * users with their devices and marks, the dedupe entries; last 16 bytes of check over all of it.
+ * users with their devices and marks, the notices, the dedupe entries; last 16 bytes of check over
+ * all of it.
  *
  * The hashes that ticks are compared with are not in it: they change nothing that apply decides but
  * to stop, and the chain goes on from the saved hash, so that the first tick of a position after it
@@ -59,6 +60,16 @@ static void save_device(const struct mailbox_device_entry *device, struct buffer
     wire_write_i64(out, device->used_ms);
 }
 
+static void save_wants(const struct mailbox_user_wants *wants, struct buffer *out)
+{
+    wire_write_u8(out, wants != NULL);
+    if (wants == NULL)
+        return;
+    wire_write_u64(out, wants->delivered);
+    wire_write_u64(out, wants->delivered_to);
+    wire_write_u64(out, wants->read_to);
+}
+
 static void save_user(const struct mailbox_user_entry *user, struct buffer *out)
 {
     wire_write_text8(out, (struct text){user->name, user->name_size});
@@ -73,6 +84,7 @@ static void save_user(const struct mailbox_user_entry *user, struct buffer *out)
     wire_write_u16(out, user->device_count);
     for (const struct mailbox_device_entry *at = user->devices; at != NULL; at = at->next)
         save_device(at, out);
+    save_wants(user->wants, out);
 }
 
 int mailbox_save(const struct mailbox *mailbox, struct buffer *out)
@@ -88,6 +100,7 @@ int mailbox_save(const struct mailbox *mailbox, struct buffer *out)
     wire_write_u32(out, HASH_COUNT(mailbox->users));
     for (const struct mailbox_user_entry *at = mailbox->users; at != NULL; at = at->hh.next)
         save_user(at, out);
+    mailbox_notices_save(mailbox, out);
     mailbox_dedupe_save(&mailbox->dedupe, out);
     if (out->failed)
         return -ENOMEM;

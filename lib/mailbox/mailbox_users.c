@@ -40,6 +40,7 @@ static void free_user(struct mailbox_user_entry *user)
         user->devices = next;
     }
     free(user->marks);
+    free(user->wants);
     free(user);
 }
 

@@ -14,11 +14,17 @@ void log_message_to(struct log *log, const char *sender, const char *id,
     struct wire_recipient list[WIRE_RECIPIENTS_MAX];
     for (size_t i = 0; i < count; i++)
         list[i] = (struct wire_recipient){.kind = WIRE_USER, .name = text_of(recipients[i])};
-    const struct wire_message message = {.sender = text_of(sender),
-                                         .device = TEXT("phone"),
-                                         .id = text_of(id),
-                                         .body = TEXT("{\"text\":\"hello\"}"),
-                                         .created_ms = 77};
+    static char long_body[WIRE_BODY_MAX];
+    memset(long_body, '1', log->body_size);
+    struct wire_message message = {.wants = log->wants,
+                                   .flags = log->flags,
+                                   .sender = text_of(sender),
+                                   .device = TEXT("phone"),
+                                   .id = text_of(id),
+                                   .body = TEXT("{\"text\":\"hello\"}"),
+                                   .created_ms = 77};
+    if (log->body_size > 0)
+        message.body = (struct text){long_body, log->body_size};
     wire_message_write(&log->writer, &message, list, count);
 }
 
@@ -48,6 +54,27 @@ void log_tick(struct log *log, uint64_t generation, uint64_t position, struct fi
     wire_tick_write(
         &log->writer,
         &(struct wire_tick){.generation = generation, .position = position, .hash = hash});
+}
+
+void log_checkpoint(struct log *log, uint64_t generation)
+{
+    wire_checkpoint_write(&log->writer, &(struct wire_checkpoint){.generation = generation});
+}
+
+void log_noticed(struct log *log, uint64_t generation, uint64_t number)
+{
+    wire_noticed_write(&log->writer,
+                       &(struct wire_noticed){.generation = generation, .number = number});
+}
+
+void log_read(struct log *log, uint64_t generation, const char *user, const char *of,
+              uint32_t epoch, uint64_t seq)
+{
+    wire_read_write(&log->writer, &(struct wire_read){.generation = generation,
+                                                      .user = text_of(user),
+                                                      .of = text_of(of),
+                                                      .epoch = epoch,
+                                                      .seq = seq});
 }
 
 void log_config(struct log *log, const struct wire_config *config)
@@ -216,6 +243,17 @@ static void on_misrouted(void *context, struct text user, const struct wire_mess
                   TEXT_ARGS(message->sender), TEXT_ARGS(message->id));
 }
 
+static void on_checkpoint(void *context, uint64_t position)
+{
+    buffer_printf(context, "checkpoint %" PRIu64 "\n", position);
+}
+
+static void on_read(void *context, const struct wire_read *read)
+{
+    buffer_printf(context, "read %.*s of %.*s %u:%" PRIu64 "\n", TEXT_ARGS(read->user),
+                  TEXT_ARGS(read->of), read->epoch, read->seq);
+}
+
 struct mailbox_effects trace_effects(struct buffer *trace)
 {
     return (struct mailbox_effects){.context = trace,
@@ -226,7 +264,35 @@ struct mailbox_effects trace_effects(struct buffer *trace)
                                     .owned = on_owned,
                                     .lane_moved = on_lane_moved,
                                     .passed = on_passed,
-                                    .misrouted = on_misrouted};
+                                    .misrouted = on_misrouted,
+                                    .checkpoint = on_checkpoint,
+                                    .read = on_read};
+}
+
+void trace_notices(const struct mailbox *mailbox, struct buffer *trace)
+{
+    static const char *const kinds[] = {"stored", "delivered", "read", "dropped"};
+    const struct mailbox_state state = mailbox_state(mailbox);
+    struct mailbox_notice notice;
+    for (uint64_t number = state.notices_first; number <= state.notices_last; number++) {
+        assert_true(mailbox_notice(mailbox, number, &notice) && notice.kind < COUNT_OF(kinds));
+        buffer_printf(trace,
+                      "%" PRIu64 " %s %.*s/%.*s %u:%" PRIu64 "-%" PRIu64 " row %" PRIu64 "\n",
+                      number, kinds[notice.kind], TEXT_ARGS(notice.user), TEXT_ARGS(notice.other),
+                      notice.epoch, notice.from, notice.to, notice.row);
+    }
+    assert_false(mailbox_notice(mailbox, state.notices_first - 1, &notice));
+    assert_false(mailbox_notice(mailbox, state.notices_last + 1, &notice));
+}
+
+void world_expect_notices(struct world *world, const char *lines)
+{
+    assert_int_equal(world_apply(world), 0);
+    buffer_clear(&world->trace);
+    trace_notices(world->mailbox, &world->trace);
+    buffer_append(&world->trace, "", 1);
+    assert_string_equal((const char *)world->trace.data, lines);
+    buffer_clear(&world->trace);
 }
 
 void world_init(struct world *world, const struct wire_config *config)

@@ -28,6 +28,9 @@ struct log {
     size_t count;
     size_t capacity;
     int64_t now_ms; /* the stream's timestamp of what is written next */
+    uint8_t wants;  /* what the messages written next carry */
+    uint16_t flags;
+    size_t body_size; /* 0: a short body */
     struct buffer out;
     struct wire_batch_writer writer;
 };
@@ -41,6 +44,10 @@ void log_ack(struct log *log, uint64_t generation, const char *user, const char 
              uint32_t epoch, uint64_t seq);
 void log_own(struct log *log, const char *hub, uint64_t start, uint64_t expects);
 void log_tick(struct log *log, uint64_t generation, uint64_t position, struct fingerprint hash);
+void log_checkpoint(struct log *log, uint64_t generation);
+void log_noticed(struct log *log, uint64_t generation, uint64_t number);
+void log_read(struct log *log, uint64_t generation, const char *user, const char *of,
+              uint32_t epoch, uint64_t seq);
 void log_config(struct log *log, const struct wire_config *config);
 void log_genesis(struct log *log, const struct wire_genesis *genesis);
 void log_by_edge(struct log *log);
@@ -54,7 +61,7 @@ void log_pop(struct log *log);
 void log_free(struct log *log);
 
 struct wire_genesis world_genesis(void); /* region dub, shard 0 of 1 */
-struct wire_config world_config(void);   /* window 800 s, 5 messages, 3 devices */
+struct wire_config world_config(void);   /* level 1, window 800 s, 5 messages, 3 devices */
 
 struct world {
     struct log log;
@@ -71,5 +78,8 @@ void world_expect(struct world *world, const char *lines);
 /* The last entry stops the shard and leaves no trace. It is taken out of the log. */
 void world_expect_stop(struct world *world, int error);
 struct mailbox_effects trace_effects(struct buffer *trace);
+/* A line for each notice that waits. */
+void trace_notices(const struct mailbox *mailbox, struct buffer *trace);
+void world_expect_notices(struct world *world, const char *lines); /* once all is applied */
 void assert_equal_states(const struct mailbox *a, const struct mailbox *b);
 struct mailbox *saved_and_loaded(const struct mailbox *mailbox);
