@@ -45,6 +45,7 @@ void mailbox_free(struct mailbox *mailbox)
     if (mailbox == NULL)
         return;
     mailbox_notices_free(mailbox);
+    mailbox_retention_free(&mailbox->retention);
     mailbox_users_free(mailbox);
     mailbox_dedupe_free(&mailbox->dedupe);
     free(mailbox);
@@ -84,11 +85,13 @@ static struct fingerprint next_hash(const struct mailbox *mailbox,
     return hash_fingerprint(data.bytes, head, 17 + size);
 }
 
-/* Every position counts for the time, the hash and what the window forgets, also one that is passed
- * over. */
+/* Every position counts for the time, the hash and what the retention and the window forget, also
+ * one that is passed over. */
 static void advance(struct mailbox *mailbox, const struct mailbox_input *input)
 {
-    mailbox->time_ms = next_time(mailbox, input->time_ms);
+    const int64_t time_ms = next_time(mailbox, input->time_ms);
+    mailbox_retention_advance(mailbox, time_ms);
+    mailbox->time_ms = time_ms;
     mailbox->hash = next_hash(mailbox, input);
     mailbox->position = input->position;
     mailbox->hashes[input->position % MAILBOX_HASHES] = mailbox->hash;
@@ -195,6 +198,7 @@ struct mailbox_state mailbox_state(const struct mailbox *mailbox)
         .owner_start = mailbox->owner_start,
         .config = mailbox->config,
         .rows = mailbox->rows,
+        .expired_rows = mailbox->retention.expired_rows,
         .notices_first = mailbox->notices.first,
         .notices_last = mailbox->notices.last,
         .notices_dropped = mailbox->notices.dropped,

@@ -18,6 +18,7 @@
  *     are refused) and notices are made. A message that carries WIRE_FLAG_NOTICE without being of
  *     WIRE_NOTICE_SENDER, or the other way round, is quarantined with its batch; and so is a notice
  *     that an edge wrote. The level is that before the batch.
+ *  9. From level 2 on, rows expire by log time; see mailbox_state.
  *
  * One thread uses it; nothing is locked. When memory is short it aborts: half an apply is no
  * state. */
@@ -110,7 +111,7 @@ struct mailbox_state { /* borrowed until the next apply */
     uint64_t owner_start;
     struct wire_config config;
     uint64_t rows;          /* the last row's number */
-    uint64_t expired_rows;  /* all rows up to this one are older than the retention */
+    uint64_t expired_rows;  /* all rows up to this one are older than the retention: see below */
     uint64_t notices_first; /* the oldest that waits; notices_last + 1 when none does */
     uint64_t notices_last;
     uint64_t notices_dropped;     /* for want of room, ever */
@@ -120,6 +121,10 @@ struct mailbox_state { /* borrowed until the next apply */
     size_t dedupe_entries;
 };
 struct mailbox_state mailbox_state(const struct mailbox *mailbox);
+/* expired_rows, from level 2 on: by log time, at any position (a tick too), never back. A row is
+ * expired when it is retention_s old, and not before; at the latest it counts as expired a grain
+ * and the time between two positions after that. The grain is retention_s / 8192, 1 s at least.
+ * retention_s 0: none expire. Users know nothing of it: their `oldest` is a matter of the caps. */
 /* Of a lane: false when nothing was applied of it yet. */
 bool mailbox_lane(const struct mailbox *mailbox, struct text source, uint8_t ret_incarnation[16],
                   uint64_t *ret_sequence);

@@ -77,6 +77,18 @@ struct mailbox_notices {
     uint64_t dropped;
 };
 
+struct mailbox_time_mark {
+    int64_t time_ms;
+    uint64_t row; /* the last one of then */
+};
+struct mailbox_retention {
+    uint64_t expired_rows;
+    struct mailbox_time_mark *ring; /* oldest at `first`; both members grow from one to the next */
+    uint32_t capacity;              /* a power of two, or 0 */
+    uint32_t first;
+    uint32_t count;
+};
+
 struct mailbox {
     uint64_t position;
     struct fingerprint hash;
@@ -97,6 +109,7 @@ struct mailbox {
     struct mailbox_lane_entry lanes[MAILBOX_LANES_MAX];
     size_t lane_count;
     struct mailbox_notices notices;
+    struct mailbox_retention retention;
     /* Not part of the saved state: ticks of positions before `hashes_from` are passed over. */
     struct fingerprint hashes[MAILBOX_HASHES]; /* of position p at p % MAILBOX_HASHES */
     uint64_t hashes_from;
@@ -144,6 +157,13 @@ void mailbox_notices_free(struct mailbox *mailbox);
 void mailbox_notices_save(const struct mailbox *mailbox, struct buffer *out);
 /* The users are there. Fails the cursor. */
 void mailbox_notices_load(struct mailbox *mailbox, struct wire_cursor *in);
+
+/* Retention. To be called before log time becomes `time_ms`, which may be as it is. */
+void mailbox_retention_advance(struct mailbox *mailbox, int64_t time_ms);
+void mailbox_retention_free(struct mailbox_retention *retention);
+void mailbox_retention_save(const struct mailbox_retention *retention, struct buffer *out);
+/* What the shard itself is comes first. Fails the cursor. */
+void mailbox_retention_load(struct mailbox *mailbox, struct wire_cursor *in);
 
 /* Users and their devices */
 struct mailbox_user_entry *mailbox_users_find(const struct mailbox *mailbox, struct text name);

@@ -150,6 +150,7 @@ static bool load_all(struct mailbox *mailbox, struct wire_cursor *in)
     load_lanes(mailbox, in);
     load_users(mailbox, in);
     mailbox_notices_load(mailbox, in);
+    mailbox_retention_load(mailbox, in);
     return mailbox_dedupe_load(&mailbox->dedupe, in) && wire_done(in);
 }
 

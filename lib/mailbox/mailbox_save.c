@@ -1,6 +1,6 @@
 /* The saved state: u32 magic, u32 version, then in this order the shard, the config, the lanes, the
- * users with their devices and marks, the notices, the dedupe entries; last 16 bytes of check over
- * all of it.
+ * users with their devices and marks, the notices, the time marks, the dedupe entries; last 16
+ * bytes of check over all of it.
  *
  * The hashes that ticks are compared with are not in it: they change nothing that apply decides but
  * to stop, and the chain goes on from the saved hash, so that the first tick of a position after it
@@ -101,6 +101,7 @@ int mailbox_save(const struct mailbox *mailbox, struct buffer *out)
     for (const struct mailbox_user_entry *at = mailbox->users; at != NULL; at = at->hh.next)
         save_user(at, out);
     mailbox_notices_save(mailbox, out);
+    mailbox_retention_save(&mailbox->retention, out);
     mailbox_dedupe_save(&mailbox->dedupe, out);
     if (out->failed)
         return -ENOMEM;
