@@ -41,7 +41,7 @@ struct edge {
 
     struct loop *loop;
     struct bus *bus;
-    struct edge_directory *directory;
+    struct homes *directory;
     struct edge_home *home;
     struct edge_outbound *outbound;
     struct edge_dispatch *dispatch;
@@ -98,7 +98,7 @@ static void on_home_timer(struct loop_timer *timer)
 static void on_claimed(void *context, const struct wire_claimed *claimed)
 {
     struct edge *edge = context;
-    edge_directory_claimed(edge->directory, claimed);
+    homes_claimed(edge->directory, claimed);
 }
 
 static void on_outcome(void *context, struct edge_ticket *ticket, enum edge_code code)
@@ -251,7 +251,7 @@ static const char *edge_why_not_ready(void *context)
                        edge->region->name);
         return edge->why;
     }
-    if (!edge_directory_is_current(edge->directory, now_ms))
+    if (!homes_is_current(edge->directory, now_ms))
         return "the directory's mirror is not known to be current";
     return NULL;
 }
@@ -289,8 +289,7 @@ static void edge_begin_drain(struct edge *edge)
 static void edge_work_at_stop(struct edge *edge, int64_t now_ms)
 {
     bool late = now_ms >= edge->stop_ms;
-    bool idle =
-        edge_outbound_waiting(edge->outbound) == 0 && edge_directory_waiting(edge->directory) == 0;
+    bool idle = edge_outbound_waiting(edge->outbound) == 0 && homes_waiting(edge->directory) == 0;
     if (edge->stopping == DRAINING && (idle || late)) {
         if (!idle)
             log_warning("stopping with sends whose outcome is unknown",
@@ -321,7 +320,7 @@ static void on_tick(struct loop_timer *timer)
     struct edge *edge = container_of(timer, struct edge, tick);
     int64_t now_ms = loop_now_ms(edge->loop);
     loop_timer_set(edge->loop, timer, TICK_MS);
-    edge_directory_tick(edge->directory, now_ms);
+    homes_tick(edge->directory, now_ms);
     edge_home_tick(edge->home, now_ms);
     edge_api_tick(edge->api, now_ms);
     if (now_ms - edge->slow_tick_ms >= SLOW_TICK_MS) {
@@ -397,11 +396,13 @@ static bool edge_make_bus_parts(struct edge *edge)
 {
     const struct edge_settings *settings = edge->settings;
     edge->directory =
-        edge_directory_new(&(struct edge_directory_settings){.loop = edge->loop,
-                                                             .bus = edge->bus,
-                                                             .edge = settings,
-                                                             .catalogue = edge->catalogue,
-                                                             .region = edge->region});
+        homes_new(&(struct homes_settings){.loop = edge->loop,
+                                           .bus = edge->bus,
+                                           .catalogue = edge->catalogue,
+                                           .region = edge->region,
+                                           .process = settings->name,
+                                           .users_max = settings->directory_users_max,
+                                           .waiting_max = settings->directory_waiting_max});
     edge->home = edge_home_new(&(struct edge_home_settings){.catalogue = edge->catalogue,
                                                             .region = edge->region,
                                                             .edge = settings->name,
@@ -523,7 +524,7 @@ void edge_free(struct edge *edge)
         edge_home_flush(edge->home, loop_now_ms(edge->loop)); /* the last reports and detaches */
     edge_http_free(edge->http);
     edge_dispatch_free(edge->dispatch);
-    edge_directory_free(edge->directory);
+    homes_free(edge->directory);
     edge_outbound_free(edge->outbound, edge_dispatch_on_dropped);
     bus_unsubscribe(edge->frames);
     bus_unsubscribe(edge->hub_beats);

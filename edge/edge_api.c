@@ -53,7 +53,7 @@ struct poll {
     struct edge_api *api;
     struct edge_request *request; /* NULL once it has gone */
     struct edge_request_owner owner;
-    struct edge_lookup lookup;
+    struct homes_lookup lookup;
     struct edge_attach attach;
     enum poll_state state;
     uint32_t limit;
@@ -188,7 +188,7 @@ static void poll_end(struct poll *poll)
     poll->state = POLL_ENDED;
     if (poll->request != NULL)
         edge_request_own(poll->request, NULL);
-    edge_directory_cancel(&poll->lookup);
+    homes_cancel(&poll->lookup);
     edge_home_detach(poll->api->settings.home, &poll->attach);
     poll->api->poll_count--;
     buffer_free(&poll->json);
@@ -303,8 +303,8 @@ static void on_poll_lost(struct edge_attach *attach, enum edge_lost lost)
 {
     struct poll *poll = poll_of(attach);
     if (lost == EDGE_LOST_NOT_HOME)
-        edge_directory_forget(poll->api->settings.directory,
-                              (struct text){.data = poll->user, .size = attach->user_size});
+        homes_forget(poll->api->settings.directory,
+                     (struct text){.data = poll->user, .size = attach->user_size});
     if (poll->state == POLL_ANSWERED)
         return; /* it ends with its request */
     if (poll->state == POLL_LINGERING)
@@ -335,9 +335,9 @@ static const struct edge_attach_ops poll_attach_ops = {
     .on_reachable = on_poll_reachable,
 };
 
-static void poll_found(struct poll *poll, enum edge_found found, size_t region)
+static void poll_found(struct poll *poll, enum homes_found found, size_t region)
 {
-    if (found != EDGE_FOUND) {
+    if (found != HOMES_FOUND) {
         poll_refuse(poll, 503, "directory_unsure", edge_code_row(EDGE_DIRECTORY_UNSURE)->message);
         return;
     }
@@ -347,7 +347,7 @@ static void poll_found(struct poll *poll, enum edge_found found, size_t region)
         poll_refuse(poll, 503, "busy", "memory is short");
 }
 
-static void on_poll_found(struct edge_lookup *lookup, enum edge_found found, size_t region)
+static void on_poll_found(struct homes_lookup *lookup, enum homes_found found, size_t region)
 {
     poll_found(container_of(lookup, struct poll, lookup), found, region);
 }
@@ -428,9 +428,9 @@ void edge_api_poll(struct edge_api *api, struct edge_request *request, struct te
         poll_refuse(poll, 400, "bad_request", wrong);
         return;
     }
-    enum edge_found found;
+    enum homes_found found;
     size_t region;
-    int err = edge_directory_find(api->settings.directory, user, &poll->lookup, &found, &region);
+    int err = homes_find(api->settings.directory, user, &poll->lookup, &found, &region);
     if (err == 0)
         poll_found(poll, found, region);
     else if (err != -EINPROGRESS)

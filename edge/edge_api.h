@@ -17,7 +17,7 @@ struct edge_api; /* opaque */
 struct edge_api_settings {
     struct loop *loop;
     const struct edge_settings *edge;
-    struct edge_directory *directory;
+    struct homes *directory;
     struct edge_dispatch *dispatch;
     struct edge_home *home;
 };

@@ -43,7 +43,7 @@ struct kept {
 
 /* A recipient whose home is asked for. */
 struct waiting {
-    struct edge_lookup lookup;
+    struct homes_lookup lookup;
     struct list of_dispatch;
     struct pending pending;
     struct edge_dispatch *dispatch;
@@ -298,14 +298,14 @@ void edge_dispatch_free(struct edge_dispatch *dispatch)
     list_each(node, &dispatch->waiting)
     {
         struct waiting *waiting = container_of(node, struct waiting, of_dispatch);
-        edge_directory_cancel(&waiting->lookup);
+        homes_cancel(&waiting->lookup);
         (void)pending_end(&waiting->pending);
         waiting_free(waiting);
     }
     free(dispatch);
 }
 
-static void on_home_found(struct edge_lookup *lookup, enum edge_found found, size_t region)
+static void on_home_found(struct homes_lookup *lookup, enum homes_found found, size_t region)
 {
     struct waiting *waiting = container_of(lookup, struct waiting, lookup);
     struct edge_dispatch *dispatch = waiting->dispatch;
@@ -313,13 +313,13 @@ static void on_home_found(struct edge_lookup *lookup, enum edge_found found, siz
     const struct edge_letter *letter = &waiting->kept->letter;
     struct wire_recipient recipient = {.kind = WIRE_USER,
                                        .name = {.data = waiting->name, .size = waiting->name_size}};
-    if (found == EDGE_FOUND) {
+    if (found == HOMES_FOUND) {
         uint32_t shards = dispatch->settings.catalogue->regions[region].shards;
         dispatch_group(dispatch, sender, letter, waiting->kept->trace, region,
                        hash_shard(recipient.name, shards), &recipient, 1);
     } else {
         tell(sender, letter, recipient.name,
-             found == EDGE_UNSURE ? EDGE_DIRECTORY_UNSURE : EDGE_UNKNOWN_RECIPIENT);
+             found == HOMES_UNSURE ? EDGE_DIRECTORY_UNSURE : EDGE_UNKNOWN_RECIPIENT);
     }
     waiting_free(waiting);
 }
@@ -365,15 +365,14 @@ static void sending_found(struct sending *sending, struct text name, size_t regi
 static int sending_wait(struct sending *sending, struct waiting *waiting, struct text name)
 {
     struct edge_dispatch *dispatch = sending->dispatch;
-    enum edge_found found;
+    enum homes_found found;
     size_t region = 0;
-    int err =
-        edge_directory_find(dispatch->settings.directory, name, &waiting->lookup, &found, &region);
-    if (err == 0 && found == EDGE_FOUND)
+    int err = homes_find(dispatch->settings.directory, name, &waiting->lookup, &found, &region);
+    if (err == 0 && found == HOMES_FOUND)
         sending_found(sending, name, region);
     else if (err == 0)
         tell(sending->sender, sending->letter, name,
-             found == EDGE_UNSURE ? EDGE_DIRECTORY_UNSURE : EDGE_UNKNOWN_RECIPIENT);
+             found == HOMES_UNSURE ? EDGE_DIRECTORY_UNSURE : EDGE_UNKNOWN_RECIPIENT);
     return err;
 }
 
@@ -381,7 +380,7 @@ static void sending_find(struct sending *sending, struct text name)
 {
     struct edge_dispatch *dispatch = sending->dispatch;
     size_t region;
-    if (edge_directory_known(dispatch->settings.directory, name, &region)) {
+    if (homes_known(dispatch->settings.directory, name, &region)) {
         sending_found(sending, name, region);
         return;
     }

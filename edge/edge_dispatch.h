@@ -6,10 +6,10 @@
 
 #include "base/list.h"
 #include "base/text.h"
-#include "edge/edge_directory.h"
 #include "edge/edge_home.h"
 #include "edge/edge_outbound.h"
 #include "edge/edge_outcome.h"
+#include "homes/homes.h"
 
 struct edge_dispatch; /* opaque */
 
@@ -17,7 +17,7 @@ struct edge_dispatch_settings {
     struct loop *loop;
     const struct edge_settings *edge;
     const struct catalogue *catalogue;
-    struct edge_directory *directory;
+    struct homes *directory;
     struct edge_outbound *outbound;
     struct edge_home *home;
 };

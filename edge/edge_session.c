@@ -29,7 +29,7 @@ struct edge_sessions {
 
 /* Apart from the session: it is needed only while the directory is asked. */
 struct finding {
-    struct edge_lookup lookup;
+    struct homes_lookup lookup;
     struct edge_session *session;
 };
 
@@ -78,7 +78,7 @@ static void finding_end(struct edge_session *session)
 {
     if (session->finding == NULL)
         return;
-    edge_directory_cancel(&session->finding->lookup);
+    homes_cancel(&session->finding->lookup);
     free(session->finding);
     session->finding = NULL;
 }
@@ -191,15 +191,15 @@ static void session_attach(struct edge_session *session, size_t region)
         edge_session_close(session, EDGE_CLOSE_LATER, "memory is short");
 }
 
-static void session_found(struct edge_session *session, enum edge_found found, size_t region)
+static void session_found(struct edge_session *session, enum homes_found found, size_t region)
 {
-    if (found == EDGE_FOUND)
+    if (found == HOMES_FOUND)
         session_attach(session, region);
     else
         look_in(session, FIND_AGAIN_MS);
 }
 
-static void on_home_found(struct edge_lookup *lookup, enum edge_found found, size_t region)
+static void on_home_found(struct homes_lookup *lookup, enum homes_found found, size_t region)
 {
     struct finding *finding = container_of(lookup, struct finding, lookup);
     struct edge_session *session = finding->session;
@@ -210,7 +210,7 @@ static void on_home_found(struct edge_lookup *lookup, enum edge_found found, siz
 
 static void session_find(struct edge_session *session)
 {
-    enum edge_found found;
+    enum homes_found found;
     size_t region;
     struct finding *finding = calloc(1, sizeof *finding);
     if (finding == NULL) {
@@ -223,8 +223,8 @@ static void session_find(struct edge_session *session)
     finding->lookup.on_found = on_home_found;
     finding->lookup.claim = true;
     look_in(session, FIND_MAX_MS);
-    int err = edge_directory_find(session->sessions->settings.directory, edge_session_user(session),
-                                  &finding->lookup, &found, &region);
+    int err = homes_find(session->sessions->settings.directory, edge_session_user(session),
+                         &finding->lookup, &found, &region);
     if (err == -EINPROGRESS)
         return;
     finding_end(session);
@@ -324,7 +324,7 @@ static void on_lost(struct edge_attach *attach, enum edge_lost lost)
 {
     struct edge_session *session = session_of_attach(attach);
     if (lost == EDGE_LOST_NOT_HOME) {
-        edge_directory_forget(session->sessions->settings.directory, edge_session_user(session));
+        homes_forget(session->sessions->settings.directory, edge_session_user(session));
         session->state = EDGE_SESSION_FINDING;
         look_in(session, FIND_AGAIN_MS); /* not at once: a home that moves needs a moment */
         return;

@@ -25,7 +25,7 @@ struct edge_sessions_settings {
     struct loop *loop;
     const struct edge_settings *edge;
     const struct catalogue *catalogue;
-    struct edge_directory *directory;
+    struct homes *directory;
     struct edge_dispatch *dispatch;
     struct edge_home *home;
     void (*on_closed)(void *context); /* the count has gone down */

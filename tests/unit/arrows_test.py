@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BASE = {"lib/base"}
 EVERY_LIB = {
     "lib/base", "lib/loop", "lib/log", "lib/settings", "lib/json", "lib/wire", "lib/catalogue",
-    "lib/directory", "lib/mailbox", "lib/store", "lib/bus",
+    "lib/directory", "lib/mailbox", "lib/store", "lib/bus", "lib/homes",
 }  # fmt: skip
 
 # A folder may always include itself.
@@ -36,6 +36,8 @@ MAY_INCLUDE = {
     "lib/mailbox": BASE | {"lib/wire"},
     "lib/store": BASE | {"lib/log", "lib/wire"},
     "lib/bus": BASE | {"lib/json", "lib/log", "lib/loop"},
+    "lib/homes": BASE
+    | {"lib/bus", "lib/catalogue", "lib/directory", "lib/log", "lib/loop", "lib/wire"},
     "geo": BASE | {"lib/log", "lib/settings", "lib/json", "lib/catalogue"},
     "client/c": BASE | {"lib/loop", "lib/json"},
     "edge": EVERY_LIB - {"lib/mailbox", "lib/store"},

@@ -20,7 +20,7 @@ static struct {
     struct edge_settings settings;
     struct catalogue *catalogue;
     struct bus *bus;
-    struct edge_directory *directory;
+    struct homes *directory;
     struct edge_home *home;
     struct edge_outbound *outbound;
     struct edge_dispatch *dispatch;
@@ -87,19 +87,25 @@ static const struct edge_http_ops ops = {
     .on_connection_closed = on_connection_closed,
 };
 
-static int begin(void **state)
+static int begin_with(uint32_t waiting_max)
 {
-    (void)state;
     memset(&it, 0, sizeof it);
     settings_defaults(edge_settings_table, &it.settings);
+    it.settings.directory_waiting_max = waiting_max;
     strcpy(it.settings.name, "local-1");
     it.catalogue = catalogue_load_file(MERIDIAN_SOURCE_DIR "/config/single.yaml", NULL);
     it.lab.loop = loop_new();
     it.bus = bus_open(
         it.lab.loop, &(struct bus_settings){.urls = "nats://127.0.0.1:1", .name = "local-1"}, NULL);
     const struct catalogue_region *region = &it.catalogue->regions[0];
-    it.directory = edge_directory_new(
-        &(struct edge_directory_settings){it.lab.loop, it.bus, &it.settings, it.catalogue, region});
+    it.directory =
+        homes_new(&(struct homes_settings){.loop = it.lab.loop,
+                                           .bus = it.bus,
+                                           .catalogue = it.catalogue,
+                                           .region = region,
+                                           .process = it.settings.name,
+                                           .users_max = it.settings.directory_users_max,
+                                           .waiting_max = it.settings.directory_waiting_max});
     it.home = edge_home_new(&(struct edge_home_settings){.catalogue = it.catalogue,
                                                          .region = region,
                                                          .edge = it.settings.name,
@@ -118,6 +124,18 @@ static int begin(void **state)
     return it.listener == NULL ? -1 : 0;
 }
 
+static int begin(void **state)
+{
+    (void)state;
+    return begin_with(20000);
+}
+
+static int begin_narrow(void **state)
+{
+    (void)state;
+    return begin_with(1);
+}
+
 static int end(void **state)
 {
     (void)state;
@@ -125,7 +143,7 @@ static int end(void **state)
     edge_api_free(it.api);
     edge_http_free(it.lab.http);
     edge_dispatch_free(it.dispatch);
-    edge_directory_free(it.directory);
+    homes_free(it.directory);
     edge_outbound_free(it.outbound, edge_dispatch_on_dropped);
     edge_home_free(it.home);
     bus_close(it.bus);
@@ -199,7 +217,6 @@ static void calls_that_read_have_a_bound(void **state)
 static void calls_wait_for_the_directory_within_its_bound(void **state)
 {
     (void)state;
-    it.settings.directory_waiting_max = 1;
     int fds[] = {get("a"), get("b"), post("{\"recipient_id\":\"c\",\"message\":1}")};
     client_expect(&it.lab, fds[1], " 503 ", "busy");
     client_expect(&it.lab, fds[2], " 503 ", "\"code\":\"busy\",\"retryable\":true");
@@ -262,7 +279,8 @@ int main(void)
         ROW(a_bad_query_is_refused),
         ROW(a_query_is_taken_up_to_its_bounds),
         ROW(calls_that_read_have_a_bound),
-        ROW(calls_wait_for_the_directory_within_its_bound),
+        cmocka_unit_test_setup_teardown(calls_wait_for_the_directory_within_its_bound, begin_narrow,
+                                        end),
         ROW(a_post_without_an_outcome_is_unknown),
         ROW(a_bad_post_is_refused),
         ROW(stopping_answers_what_waits),

@@ -23,7 +23,7 @@ static struct {
     struct catalogue *catalogue;
     struct loop *loop;
     struct bus *bus;
-    struct edge_directory *directory;
+    struct homes *directory;
     struct edge_home *home;
     struct edge_outbound *outbound;
     struct edge_dispatch *dispatch;
@@ -81,8 +81,14 @@ static int begin(void **state)
 static void build(void)
 {
     const struct catalogue_region *region = &it.catalogue->regions[0];
-    it.directory = edge_directory_new(
-        &(struct edge_directory_settings){it.loop, it.bus, &it.settings, it.catalogue, region});
+    it.directory =
+        homes_new(&(struct homes_settings){.loop = it.loop,
+                                           .bus = it.bus,
+                                           .catalogue = it.catalogue,
+                                           .region = region,
+                                           .process = it.settings.name,
+                                           .users_max = it.settings.directory_users_max,
+                                           .waiting_max = it.settings.directory_waiting_max});
     it.home = edge_home_new(&(struct edge_home_settings){.catalogue = it.catalogue,
                                                          .region = region,
                                                          .edge = it.settings.name,
@@ -103,7 +109,7 @@ static int end(void **state)
     (void)state;
     edge_sessions_free(it.sessions);
     edge_dispatch_free(it.dispatch);
-    edge_directory_free(it.directory);
+    homes_free(it.directory);
     edge_outbound_free(it.outbound, edge_dispatch_on_dropped);
     edge_home_free(it.home);
     bus_close(it.bus);
@@ -238,7 +244,7 @@ static void the_path_says_who_the_hello_must_be(void **state)
     connect_as(&upgrade);
     say("{\"t\":\"hello\",\"device\":\"d\"}");
     expect("");
-    assert_int_equal(edge_directory_waiting(it.directory), 1);
+    assert_int_equal(homes_waiting(it.directory), 1);
 }
 
 static void a_second_hello_ends_the_session(void **state)
@@ -349,7 +355,7 @@ static void what_waits_for_the_directory_has_a_bound(void **state)
     expect("");
     send_n(1);
     expect("\"code\":\"busy\",\"retryable\":true");
-    assert_int_equal(edge_directory_waiting(it.directory), 3);
+    assert_int_equal(homes_waiting(it.directory), 3);
 }
 
 static void the_bytes_that_wait_for_the_directory_have_a_bound(void **state)
@@ -391,11 +397,11 @@ static void a_session_that_ends_leaves_its_sends_alone(void **state)
     connect_v1();
     say(hello);
     send_n(3);
-    assert_int_equal(edge_directory_waiting(it.directory), 4);
+    assert_int_equal(homes_waiting(it.directory), 4);
     shutdown(it.peer, SHUT_WR);
     turn();
     assert_int_equal(edge_sessions_count(it.sessions), 0);
-    assert_int_equal(edge_directory_waiting(it.directory), 3);
+    assert_int_equal(homes_waiting(it.directory), 3);
 }
 
 static void without_a_hello_it_ends_in_time(void **state)

@@ -1,4 +1,4 @@
-#include "edge/edge_directory.h"
+#include "homes/homes.h"
 
 #include "base/table.h"
 #include "bus/bus.h"
@@ -22,7 +22,7 @@ enum {
 /* A user whose home is being found out. */
 struct question {
     UT_hash_handle hh;
-    struct edge_directory *directory;
+    struct homes *homes;
     struct bus_request get; /* the mirror is asked */
     struct list waiting;
     struct list open; /* in the order of asking */
@@ -33,8 +33,8 @@ struct question {
     char user[];
 };
 
-struct edge_directory {
-    struct edge_directory_settings settings;
+struct homes {
+    struct homes_settings settings;
     struct directory *cache;
     struct question *questions; /* by user */
     struct list open;
@@ -53,87 +53,86 @@ static struct text question_user(const struct question *question)
 
 static void on_directory_changed(void *context, const struct bus_message *message)
 {
-    struct edge_directory *directory = context;
+    struct homes *homes = context;
     struct text user = {.data = (const char *)message->data, .size = message->size};
     if (text_is_user_id(user))
-        directory_forget(directory->cache, user);
+        directory_forget(homes->cache, user);
 }
 
 static bool on_heartbeat(struct bus_request *request, enum bus_outcome outcome,
                          const struct bus_message *message)
 {
-    struct edge_directory *directory = container_of(request, struct edge_directory, heartbeat);
+    struct homes *homes = container_of(request, struct homes, heartbeat);
     struct bus_entry entry;
     if (outcome == BUS_ANSWER && bus_entry_read(message, &entry, NULL) == 0)
-        directory_heartbeat(directory->cache, entry.position,
-                            loop_now_ms(directory->settings.loop));
+        directory_heartbeat(homes->cache, entry.position, loop_now_ms(homes->settings.loop));
     return false;
 }
 
-struct edge_directory *edge_directory_new(const struct edge_directory_settings *settings)
+struct homes *homes_new(const struct homes_settings *settings)
 {
-    struct edge_directory *directory = calloc(1, sizeof *directory);
-    if (directory == NULL)
+    struct homes *homes = calloc(1, sizeof *homes);
+    if (homes == NULL)
         return NULL;
-    directory->settings = *settings;
-    list_init(&directory->open);
-    list_init(&directory->ended);
-    hash_random(&directory->claims, sizeof directory->claims);
-    directory->claims >>= 1; /* never runs over, and never is 0 */
-    directory->heartbeat.on_answer = on_heartbeat;
-    directory->cache = directory_new(&(struct directory_settings){
-        .users_max = settings->edge->directory_users_max, .unknown_ms = 2000, .current_ms = 5000});
-    directory->changes =
-        bus_subscribe(settings->bus, WIRE_DIRECTORY_CHANGED, on_directory_changed, directory);
-    if (directory->cache == NULL || directory->changes == NULL) {
-        edge_directory_free(directory);
+    homes->settings = *settings;
+    list_init(&homes->open);
+    list_init(&homes->ended);
+    hash_random(&homes->claims, sizeof homes->claims);
+    homes->claims >>= 1; /* never runs over, and never is 0 */
+    homes->heartbeat.on_answer = on_heartbeat;
+    homes->cache = directory_new(&(struct directory_settings){
+        .users_max = settings->users_max, .unknown_ms = 2000, .current_ms = 5000});
+    homes->changes =
+        bus_subscribe(settings->bus, WIRE_DIRECTORY_CHANGED, on_directory_changed, homes);
+    if (homes->cache == NULL || homes->changes == NULL) {
+        homes_free(homes);
         return NULL;
     }
-    return directory;
+    return homes;
 }
 
 static void question_end(struct question *question)
 {
-    struct edge_directory *directory = question->directory;
+    struct homes *homes = question->homes;
     bus_request_cancel(&question->get);
-    HASH_DEL(directory->questions, question);
+    HASH_DEL(homes->questions, question);
     list_remove(&question->open);
-    list_push(&directory->ended, &question->open);
+    list_push(&homes->ended, &question->open);
 }
 
-static void edge_directory_free_ended(struct edge_directory *directory)
+static void homes_free_ended(struct homes *homes)
 {
-    list_each(node, &directory->ended) free(container_of(node, struct question, open));
-    list_init(&directory->ended);
+    list_each(node, &homes->ended) free(container_of(node, struct question, open));
+    list_init(&homes->ended);
 }
 
-void edge_directory_free(struct edge_directory *directory)
+void homes_free(struct homes *homes)
 {
-    if (directory == NULL)
+    if (homes == NULL)
         return;
-    for (struct list *node; (node = list_pop(&directory->open)) != NULL;) {
+    for (struct list *node; (node = list_pop(&homes->open)) != NULL;) {
         struct question *question = container_of(node, struct question, open);
         for (struct list *waiting; (waiting = list_pop(&question->waiting)) != NULL;)
-            container_of(waiting, struct edge_lookup, link)->directory = NULL;
+            container_of(waiting, struct homes_lookup, link)->homes = NULL;
         question_end(question);
     }
-    edge_directory_free_ended(directory);
-    bus_request_cancel(&directory->heartbeat);
-    bus_unsubscribe(directory->changes);
-    directory_free(directory->cache);
-    free(directory);
+    homes_free_ended(homes);
+    bus_request_cancel(&homes->heartbeat);
+    bus_unsubscribe(homes->changes);
+    directory_free(homes->cache);
+    free(homes);
 }
 
 /* Answers all that wait, in their order; with `claimers` false, those that would claim stay. */
-static void question_tell(struct question *question, enum edge_found found, size_t region,
+static void question_tell(struct question *question, enum homes_found found, size_t region,
                           bool claimers)
 {
-    struct edge_directory *directory = question->directory;
+    struct homes *homes = question->homes;
     struct list told;
     list_init(&told);
     list_each(node, &question->waiting)
     {
-        if (claimers || !container_of(node, struct edge_lookup, link)->claim) {
+        if (claimers || !container_of(node, struct homes_lookup, link)->claim) {
             list_remove(node);
             list_push(&told, node);
         }
@@ -142,25 +141,25 @@ static void question_tell(struct question *question, enum edge_found found, size
         question_end(question);
     /* Lookups cancelled by a callback leave `told` by themselves. */
     for (struct list *node; (node = list_pop(&told)) != NULL;) {
-        struct edge_lookup *lookup = container_of(node, struct edge_lookup, link);
-        lookup->directory = NULL;
-        directory->waiting--;
+        struct homes_lookup *lookup = container_of(node, struct homes_lookup, link);
+        lookup->homes = NULL;
+        homes->waiting--;
         lookup->on_found(lookup, found, region);
     }
 }
 
 static void question_unsure(struct question *question)
 {
-    question_tell(question, EDGE_UNSURE, 0, true);
+    question_tell(question, HOMES_UNSURE, 0, true);
 }
 
 /* Tells a home by its name, and remembers it. */
 static void question_found(struct question *question, struct text home, uint32_t epoch)
 {
-    struct edge_directory *directory = question->directory;
+    struct homes *homes = question->homes;
     struct directory_home known = {.epoch = epoch};
     size_t region;
-    if (catalogue_region_index(directory->settings.catalogue, home, &region) != 0 ||
+    if (catalogue_region_index(homes->settings.catalogue, home, &region) != 0 ||
         text_put(known.region, sizeof known.region, home) != 0) {
         static struct log_limit limit;
         log_limited(&limit, LOG_LEVEL_ERROR, "a user's home is a region that no catalogue knows",
@@ -168,25 +167,25 @@ static void question_found(struct question *question, struct text home, uint32_t
         question_unsure(question);
         return;
     }
-    directory_learn(directory->cache, question_user(question), &known,
-                    loop_now_ms(directory->settings.loop));
-    question_tell(question, EDGE_FOUND, region, true);
+    directory_learn(homes->cache, question_user(question), &known,
+                    loop_now_ms(homes->settings.loop));
+    question_tell(question, HOMES_FOUND, region, true);
 }
 
 static void question_claim(struct question *question)
 {
-    struct edge_directory *directory = question->directory;
-    const struct catalogue_region *here = directory->settings.region;
+    struct homes *homes = question->homes;
+    const struct catalogue_region *here = homes->settings.region;
     struct text user = question_user(question);
     uint32_t shard = hash_shard(user, here->shards);
     struct buffer bytes = {0};
     struct wire_frame_writer writer;
     if (question->claim == 0)
-        question->claim = ++directory->claims;
+        question->claim = ++homes->claims;
     wire_frame_begin(&writer, &bytes,
                      &(struct wire_frame){.shard = (uint16_t)shard,
                                           .region = text_of(here->name),
-                                          .from = text_of(directory->settings.edge->name)});
+                                          .from = text_of(homes->settings.process)});
     wire_entry_write(&writer, &(struct wire_entry){.kind = WIRE_CLAIM,
                                                    .claim = {.request = question->claim,
                                                              .user = user,
@@ -194,10 +193,10 @@ static void question_claim(struct question *question)
     if (wire_frame_end(&writer) == 0) {
         struct wire_name subject = wire_hub_subject(here->name, shard, "claim");
         /* A claim that is lost is repeated by the tick. */
-        (void)!bus_publish(directory->settings.bus, subject.text, NULL, bytes.data, bytes.size);
+        (void)!bus_publish(homes->settings.bus, subject.text, NULL, bytes.data, bytes.size);
     }
     buffer_free(&bytes);
-    question->again_ms = loop_now_ms(directory->settings.loop) + CLAIM_REPEAT_MS;
+    question->again_ms = loop_now_ms(homes->settings.loop) + CLAIM_REPEAT_MS;
 }
 
 /* The mirror is current and has no such user. */
@@ -205,25 +204,25 @@ static void question_unknown(struct question *question)
 {
     bool claimed = false;
     list_each(node, &question->waiting) claimed =
-        claimed || container_of(node, struct edge_lookup, link)->claim;
+        claimed || container_of(node, struct homes_lookup, link)->claim;
     if (claimed)
         question_claim(question);
-    question_tell(question, EDGE_NOT_FOUND, 0, false);
+    question_tell(question, HOMES_NOT_FOUND, 0, false);
 }
 
 static bool on_get_answer(struct bus_request *request, enum bus_outcome outcome,
                           const struct bus_message *message)
 {
     struct question *question = container_of(request, struct question, get);
-    struct edge_directory *directory = question->directory;
-    int64_t now_ms = loop_now_ms(directory->settings.loop);
+    struct homes *homes = question->homes;
+    int64_t now_ms = loop_now_ms(homes->settings.loop);
     struct bus_entry entry;
     struct wire_directory_entry value;
     int err = outcome == BUS_ANSWER ? bus_entry_read(message, &entry, NULL) : -EAGAIN;
     if (err == 0 && wire_directory_entry_read(entry.data, entry.size, &value) == 0) {
         question_found(question, value.home, value.epoch);
     } else if (err == -ENOENT) {
-        if (directory_learn_absent(directory->cache, question_user(question), now_ms) ==
+        if (directory_learn_absent(homes->cache, question_user(question), now_ms) ==
             DIRECTORY_UNKNOWN)
             question_unknown(question);
         else
@@ -236,56 +235,54 @@ static bool on_get_answer(struct bus_request *request, enum bus_outcome outcome,
 
 static void question_ask(struct question *question)
 {
-    struct edge_directory *directory = question->directory;
+    struct homes *homes = question->homes;
     struct wire_name subject = wire_directory_subject(question_user(question));
-    int err = bus_get_last(directory->settings.bus, &question->get, WIRE_DIRECTORY_STREAM,
-                           subject.text, GET_TIMEOUT_MS);
+    int err = bus_get_last(homes->settings.bus, &question->get, WIRE_DIRECTORY_STREAM, subject.text,
+                           GET_TIMEOUT_MS);
     question->again_ms =
-        err == 0 || err == -EBUSY ? INT64_MAX : loop_now_ms(directory->settings.loop) + RETRY_MS;
+        err == 0 || err == -EBUSY ? INT64_MAX : loop_now_ms(homes->settings.loop) + RETRY_MS;
 }
 
-static struct question *question_new(struct edge_directory *directory, struct text user)
+static struct question *question_new(struct homes *homes, struct text user)
 {
     struct question *question = calloc(1, sizeof *question + user.size);
     if (question == NULL)
         return NULL;
-    question->directory = directory;
-    question->since_ms = loop_now_ms(directory->settings.loop);
+    question->homes = homes;
+    question->since_ms = loop_now_ms(homes->settings.loop);
     question->user_size = (uint8_t)user.size;
     memcpy(question->user, user.data, user.size);
     question->get.on_answer = on_get_answer;
     list_init(&question->waiting);
-    list_push(&directory->open, &question->open);
-    HASH_ADD_KEYPTR(hh, directory->questions, question->user, question->user_size, question);
+    list_push(&homes->open, &question->open);
+    HASH_ADD_KEYPTR(hh, homes->questions, question->user, question->user_size, question);
     return question;
 }
 
-static void question_wait(struct question *question, struct edge_lookup *lookup)
+static void question_wait(struct question *question, struct homes_lookup *lookup)
 {
     list_push(&question->waiting, &lookup->link);
-    lookup->directory = question->directory;
-    question->directory->waiting++;
+    lookup->homes = question->homes;
+    question->homes->waiting++;
 }
 
 /* What the cache says, when nobody waits for this user. */
-static int edge_directory_recall(struct edge_directory *directory, struct text user,
-                                 const struct edge_lookup *lookup, enum edge_found *ret_found,
-                                 size_t *ret_region, bool *ret_claim)
+static int homes_recall(struct homes *homes, struct text user, const struct homes_lookup *lookup,
+                        enum homes_found *ret_found, size_t *ret_region, bool *ret_claim)
 {
     struct directory_home home;
-    switch (
-        directory_look_up(directory->cache, user, loop_now_ms(directory->settings.loop), &home)) {
+    switch (directory_look_up(homes->cache, user, loop_now_ms(homes->settings.loop), &home)) {
     case DIRECTORY_FOUND:
-        if (catalogue_region_index(directory->settings.catalogue, text_of(home.region),
-                                   ret_region) != 0)
+        if (catalogue_region_index(homes->settings.catalogue, text_of(home.region), ret_region) !=
+            0)
             break;
-        *ret_found = EDGE_FOUND;
+        *ret_found = HOMES_FOUND;
         return 0;
     case DIRECTORY_UNKNOWN:
         *ret_claim = lookup->claim;
         if (lookup->claim)
             break;
-        *ret_found = EDGE_NOT_FOUND;
+        *ret_found = HOMES_NOT_FOUND;
         return 0;
     case DIRECTORY_UNSURE:
     case DIRECTORY_ASK:
@@ -294,21 +291,20 @@ static int edge_directory_recall(struct edge_directory *directory, struct text u
     return -EINPROGRESS;
 }
 
-int edge_directory_find(struct edge_directory *directory, struct text user,
-                        struct edge_lookup *lookup, enum edge_found *ret_found, size_t *ret_region)
+int homes_find(struct homes *homes, struct text user, struct homes_lookup *lookup,
+               enum homes_found *ret_found, size_t *ret_region)
 {
-    assert(lookup->directory == NULL && text_is_user_id(user));
+    assert(lookup->homes == NULL && text_is_user_id(user));
     struct question *question;
     bool claim = false;
-    HASH_FIND(hh, directory->questions, user.data, user.size, question);
-    if (question == NULL &&
-        edge_directory_recall(directory, user, lookup, ret_found, ret_region, &claim) == 0)
+    HASH_FIND(hh, homes->questions, user.data, user.size, question);
+    if (question == NULL && homes_recall(homes, user, lookup, ret_found, ret_region, &claim) == 0)
         return 0;
-    if (directory->waiting >= directory->settings.edge->directory_waiting_max)
+    if (homes->waiting >= homes->settings.waiting_max)
         return -ENOBUFS;
     bool made = question == NULL;
     if (made)
-        question = question_new(directory, user);
+        question = question_new(homes, user);
     if (question == NULL)
         return -ENOMEM;
     question_wait(question, lookup);
@@ -319,37 +315,36 @@ int edge_directory_find(struct edge_directory *directory, struct text user,
     return -EINPROGRESS;
 }
 
-bool edge_directory_known(struct edge_directory *directory, struct text user, size_t *ret_region)
+bool homes_known(struct homes *homes, struct text user, size_t *ret_region)
 {
     struct question *question = NULL;
     struct directory_home home;
-    if (directory->questions != NULL)
-        HASH_FIND(hh, directory->questions, user.data, user.size, question);
+    if (homes->questions != NULL)
+        HASH_FIND(hh, homes->questions, user.data, user.size, question);
     return question == NULL &&
-           directory_look_up(directory->cache, user, loop_now_ms(directory->settings.loop),
-                             &home) == DIRECTORY_FOUND &&
-           catalogue_region_index(directory->settings.catalogue, text_of(home.region),
-                                  ret_region) == 0;
+           directory_look_up(homes->cache, user, loop_now_ms(homes->settings.loop), &home) ==
+               DIRECTORY_FOUND &&
+           catalogue_region_index(homes->settings.catalogue, text_of(home.region), ret_region) == 0;
 }
 
-void edge_directory_cancel(struct edge_lookup *lookup)
+void homes_cancel(struct homes_lookup *lookup)
 {
-    if (lookup->directory == NULL)
+    if (lookup->homes == NULL)
         return;
-    lookup->directory->waiting--;
-    lookup->directory = NULL;
+    lookup->homes->waiting--;
+    lookup->homes = NULL;
     list_remove(&lookup->link); /* a question nobody waits for ends with its answer */
 }
 
-void edge_directory_forget(struct edge_directory *directory, struct text user)
+void homes_forget(struct homes *homes, struct text user)
 {
-    directory_forget(directory->cache, user);
+    directory_forget(homes->cache, user);
 }
 
-void edge_directory_claimed(struct edge_directory *directory, const struct wire_claimed *claimed)
+void homes_claimed(struct homes *homes, const struct wire_claimed *claimed)
 {
     struct question *question;
-    HASH_FIND(hh, directory->questions, claimed->user.data, claimed->user.size, question);
+    HASH_FIND(hh, homes->questions, claimed->user.data, claimed->user.size, question);
     if (question == NULL || question->claim == 0 || question->claim != claimed->request)
         return;
     if (claimed->code == WIRE_OK)
@@ -373,31 +368,31 @@ static void question_tick(struct question *question, int64_t now_ms)
     }
 }
 
-void edge_directory_tick(struct edge_directory *directory, int64_t now_ms)
+void homes_tick(struct homes *homes, int64_t now_ms)
 {
     /* Answering may open new questions, at the end, and ends this one only. */
     struct list old;
     list_init(&old);
-    edge_directory_free_ended(directory);
-    for (struct list *node; (node = list_pop(&directory->open)) != NULL;)
+    homes_free_ended(homes);
+    for (struct list *node; (node = list_pop(&homes->open)) != NULL;)
         list_push(&old, node);
     for (struct list *node; (node = list_pop(&old)) != NULL;) {
-        list_push(&directory->open, node);
+        list_push(&homes->open, node);
         question_tick(container_of(node, struct question, open), now_ms);
     }
-    if (now_ms - directory->heartbeat_ms < HEARTBEAT_MS)
+    if (now_ms - homes->heartbeat_ms < HEARTBEAT_MS)
         return;
-    directory->heartbeat_ms = now_ms;
-    (void)!bus_get_last(directory->settings.bus, &directory->heartbeat, WIRE_DIRECTORY_STREAM,
+    homes->heartbeat_ms = now_ms;
+    (void)!bus_get_last(homes->settings.bus, &homes->heartbeat, WIRE_DIRECTORY_STREAM,
                         WIRE_DIRECTORY_BEAT, GET_TIMEOUT_MS);
 }
 
-bool edge_directory_is_current(const struct edge_directory *directory, int64_t now_ms)
+bool homes_is_current(const struct homes *homes, int64_t now_ms)
 {
-    return directory_is_current(directory->cache, now_ms);
+    return directory_is_current(homes->cache, now_ms);
 }
 
-size_t edge_directory_waiting(const struct edge_directory *directory)
+size_t homes_waiting(const struct homes *homes)
 {
-    return directory->waiting;
+    return homes->waiting;
 }
