@@ -17,6 +17,7 @@ struct batch {
     struct list link;
     struct buffer bytes;
     struct wire_batch_writer records;
+    uint64_t last; /* the number of its last record */
 };
 
 struct hub_writer {
@@ -25,6 +26,9 @@ struct hub_writer {
     struct list queue;     /* of batches; the last takes records */
     struct batch *on_way;  /* NULL: none; not in the queue any more */
     size_t queued_bytes;   /* of both */
+    uint64_t taken;        /* records, ever */
+    uint64_t settled;      /* all of them up to this one are stored or dropped */
+    uint64_t lost;         /* those that were dropped */
     uint64_t number;       /* of the next attempt */
     uint64_t number_first; /* of the batch's first attempt */
     int64_t sent_ms;       /* when the last batch left first */
@@ -45,7 +49,10 @@ struct hub_writer *hub_writer_new(const struct hub_writer_settings *settings)
     if (writer == NULL)
         return NULL;
     writer->settings = *settings;
-    writer->subject = wire_log_from_hubs(settings->region, settings->shard);
+    writer->subject =
+        settings->outbox_of == NULL
+            ? wire_log_from_hubs(settings->region, settings->shard)
+            : wire_outbox_lane(settings->outbox_of, settings->region, settings->shard);
     writer->number = writer->number_first = settings->first_number;
     writer->sent_ms = INT64_MIN / 2;
     writer->timer.on_due = on_timer;
@@ -61,10 +68,21 @@ static void drop(struct hub_writer *writer, struct batch *batch)
     free(batch);
 }
 
+/* The same of one that is not stored. */
+static void lose(struct hub_writer *writer, struct batch *batch)
+{
+    writer->lost += batch->records.count;
+    writer->settled = batch->last;
+    drop(writer, batch);
+}
+
 void hub_writer_drop_queue(struct hub_writer *writer)
 {
-    list_each(node, &writer->queue) drop(writer, container_of(node, struct batch, link));
+    uint64_t settled = writer->settled;
+    list_each(node, &writer->queue) lose(writer, container_of(node, struct batch, link));
     list_init(&writer->queue);
+    if (writer->on_way != NULL)
+        writer->settled = settled; /* it comes before them */
 }
 
 void hub_writer_free(struct hub_writer *writer)
@@ -83,16 +101,40 @@ size_t hub_writer_queued_bytes(const struct hub_writer *writer)
     return writer->queued_bytes;
 }
 
+uint64_t hub_writer_taken(const struct hub_writer *writer)
+{
+    return writer->taken;
+}
+
+uint64_t hub_writer_settled(const struct hub_writer *writer)
+{
+    return writer->settled;
+}
+
+uint64_t hub_writer_lost(const struct hub_writer *writer)
+{
+    return writer->lost;
+}
+
+static struct wire_name reply_subject(struct hub_writer *writer)
+{
+    const struct hub_writer_settings *settings = &writer->settings;
+    uint64_t number = writer->number++;
+    if (settings->outbox_of == NULL)
+        return wire_log_puback(settings->region, settings->shard, settings->process, number);
+    return wire_outbox_puback(settings->outbox_of, settings->region, settings->shard,
+                              settings->process, number);
+}
+
 /* Publishes the batch on its way. What the bus does not take is tried again. */
 static void publish(struct hub_writer *writer)
 {
     const struct batch *batch = writer->on_way;
-    struct wire_name reply = wire_log_puback(writer->settings.region, writer->settings.shard,
-                                             writer->settings.process, writer->number++);
+    struct wire_name reply = reply_subject(writer);
     int err = bus_publish(writer->settings.bus, writer->subject.text, reply.text, batch->bytes.data,
                           batch->bytes.size);
     if (err != 0 && err != -ENOTCONN)
-        log_limited(&writer->refused_limit, LOG_LEVEL_WARNING, "cannot publish to the log",
+        log_limited(&writer->refused_limit, LOG_LEVEL_WARNING, "cannot publish to a stream",
                     LOG_STRING("subject", writer->subject.text), LOG_ERRNO(err));
     loop_timer_set(writer->settings.loop, &writer->timer, writer->settings.retry_ms);
 }
@@ -109,7 +151,7 @@ static void start_next(struct hub_writer *writer)
     }
     struct batch *batch = container_of(list_pop(&writer->queue), struct batch, link);
     if (wire_batch_end(&batch->records) != 0) { /* memory was short: nothing of it is whole */
-        drop(writer, batch);
+        lose(writer, batch);
         loop_timer_set(writer->settings.loop, &writer->timer, REFUSED_PAUSE_MS);
         return;
     }
@@ -148,8 +190,9 @@ static struct batch *batch_for(struct hub_writer *writer, size_t size, size_t qu
 }
 
 /* A record was appended behind `before` bytes: it leaves at the next chance. */
-static void appended(struct hub_writer *writer, const struct batch *batch, size_t before)
+static void appended(struct hub_writer *writer, struct batch *batch, size_t before)
 {
+    batch->last = ++writer->taken;
     writer->queued_bytes += batch->bytes.size - before;
     if (writer->on_way == NULL && !loop_timer_is_set(&writer->timer))
         loop_timer_set(writer->settings.loop, &writer->timer, 0);
@@ -174,6 +217,29 @@ int hub_writer_tick(struct hub_writer *writer, const struct wire_tick *tick)
         return -ENOBUFS;
     size_t before = batch->bytes.size;
     wire_tick_write(&batch->records, tick);
+    appended(writer, batch, before);
+    return 0;
+}
+
+int hub_writer_noticed(struct hub_writer *writer, const struct wire_noticed *noticed)
+{
+    struct batch *batch = batch_for(writer, sizeof *noticed + 16, writer->settings.queue_max_bytes);
+    if (batch == NULL)
+        return -ENOBUFS;
+    size_t before = batch->bytes.size;
+    wire_noticed_write(&batch->records, noticed);
+    appended(writer, batch, before);
+    return 0;
+}
+
+int hub_writer_read(struct hub_writer *writer, const struct wire_read *read)
+{
+    size_t size = 64 + read->user.size + read->of.size;
+    struct batch *batch = batch_for(writer, size, writer->settings.queue_max_bytes);
+    if (batch == NULL)
+        return -ENOBUFS;
+    size_t before = batch->bytes.size;
+    wire_read_write(&batch->records, read);
     appended(writer, batch, before);
     return 0;
 }
@@ -215,12 +281,13 @@ void hub_writer_puback(struct hub_writer *writer, const struct bus_puback *ack)
     loop_timer_stop(writer->settings.loop, &writer->timer);
     if (ack->position == 0) {
         log_limited(&writer->refused_limit, LOG_LEVEL_WARNING,
-                    "the log refused a batch of this hub",
+                    "a stream refused a batch of this hub",
                     LOG_STRING("subject", writer->subject.text), LOG_I64("err_code", ack->err_code),
                     LOG_STRING("why", ack->description));
         loop_timer_set(writer->settings.loop, &writer->timer, REFUSED_PAUSE_MS);
         return;
     }
+    writer->settled = writer->on_way->last;
     drop(writer, writer->on_way);
     writer->on_way = NULL;
     start_next(writer);

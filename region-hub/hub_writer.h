@@ -1,6 +1,7 @@
-/* What a hub writes to one log: records are gathered into batches, one batch is on its way at a
- * time, and a batch without a good PubAck is written again, byte for byte, before any later one.
- * The first write after a pause goes at once; then they are spaced.
+/* What a hub writes to one log, or to the outbox that leads to it: records are gathered into
+ * batches, one batch is on its way at a time, and a batch without a good PubAck is written again,
+ * byte for byte, before any later one. The first write after a pause goes at once; then they are
+ * spaced.
  *
  * A record that was taken is written unless the hub ends; whether it counts, the log decides. One
  * shard thread. */
@@ -18,6 +19,7 @@ struct hub_writer_settings {
     struct bus *bus;
     const char *region;    /* of the log; borrowed for the writer's life, as `process` is */
     unsigned shard;        /* of the log */
+    const char *outbox_of; /* NULL: the log is written; else the outbox of this region towards it */
     const char *process;   /* whose PubAcks these are: wire_pubacks_of(process) */
     uint64_t first_number; /* of the PubAcks' subjects: at random, unlike any earlier writer's */
     size_t queue_max_bytes;
@@ -35,6 +37,15 @@ MUST_USE int hub_writer_message(struct hub_writer *writer, const struct wire_mes
                                 struct text recipient);
 /* The same, also when the queue is full: ownership must not wait for acks. */
 MUST_USE int hub_writer_own(struct hub_writer *writer, const struct wire_own *own);
+
+MUST_USE int hub_writer_noticed(struct hub_writer *writer, const struct wire_noticed *noticed);
+MUST_USE int hub_writer_read(struct hub_writer *writer, const struct wire_read *read);
+
+/* How many records were taken, and how many of them need no more waiting: what was taken when the
+ * first was n is stored once the second is n, unless hub_writer_lost() has changed since. */
+uint64_t hub_writer_taken(const struct hub_writer *writer);
+uint64_t hub_writer_settled(const struct hub_writer *writer);
+uint64_t hub_writer_lost(const struct hub_writer *writer); /* records that were dropped, ever */
 
 /* Whether a number is of the batch on its way, of whichever attempt. */
 bool hub_writer_is_waiting_for(const struct hub_writer *writer, uint64_t number);

@@ -21,6 +21,7 @@ struct world {
     struct hub_writer *writer;
     struct buffer attempts[64];
     uint64_t numbers[64];
+    char reply[WIRE_NAME_MAX]; /* of the last attempt */
     size_t count;
 };
 
@@ -29,6 +30,7 @@ static void on_attempt(void *context, const struct bus_message *message)
     struct world *world = context;
     assert_true(world->count < COUNT_OF(world->attempts));
     assert_int_equal(wire_puback_number(message->reply, &world->numbers[world->count]), 0);
+    assert_int_equal(text_put(world->reply, sizeof world->reply, message->reply), 0);
     buffer_append(&world->attempts[world->count++], message->data, message->size);
 }
 
@@ -149,6 +151,74 @@ static void what_no_longer_counts_is_dropped_but_not_what_is_on_its_way(void **s
     assert_int_equal(world->count, 2);
 }
 
+static void tells_when_what_it_took_is_stored(void **state)
+{
+    struct world *world = *state;
+    struct hub_writer *writer = world->writer;
+    assert_int_equal(write_ack(world, 1), 0);
+    WAIT_FOR(world->loop, 5000, world->count == 1);
+    assert_int_equal(write_ack(world, 2), 0);
+    assert_int_equal(write_ack(world, 3), 0);
+    assert_int_equal(hub_writer_taken(writer), 3);
+    assert_int_equal(hub_writer_settled(writer), 0);
+    hub_writer_puback(writer, &(struct bus_puback){.position = 7});
+    assert_int_equal(hub_writer_settled(writer), 1);
+    WAIT_FOR(world->loop, 5000, world->count == 2);
+    hub_writer_puback(writer, &(struct bus_puback){.code = 503, .err_code = 10077});
+    assert_int_equal(hub_writer_settled(writer), 1); /* it was refused: it goes again */
+    hub_writer_puback(writer, &(struct bus_puback){.position = 8});
+    assert_int_equal(hub_writer_settled(writer), 3);
+    assert_int_equal(hub_writer_lost(writer), 0);
+}
+
+static void what_is_dropped_is_told_as_lost(void **state)
+{
+    struct world *world = *state;
+    struct hub_writer *writer = world->writer;
+    assert_int_equal(write_ack(world, 1), 0);
+    WAIT_FOR(world->loop, 5000, world->count == 1);
+    assert_int_equal(write_ack(world, 2), 0);
+    hub_writer_drop_queue(writer);
+    assert_int_equal(hub_writer_lost(writer), 1);
+    assert_int_equal(hub_writer_settled(writer), 0); /* the one on its way comes first */
+    hub_writer_puback(writer, &(struct bus_puback){.position = 7});
+    assert_int_equal(hub_writer_settled(writer), 1);
+    assert_int_equal(write_ack(world, 3), 0);
+    hub_writer_drop_queue(writer);
+    assert_int_equal(hub_writer_lost(writer), 2);
+    assert_int_equal(hub_writer_settled(writer), hub_writer_taken(writer));
+}
+
+static void writes_to_an_outbox_too(void **state)
+{
+    struct world *world = *state;
+    struct bus_subscription *outbox = bus_subscribe(world->bus, "out.sin.dub.3", on_attempt, world);
+    struct hub_writer *writer =
+        hub_writer_new(&(struct hub_writer_settings){.loop = world->loop,
+                                                     .bus = world->bus,
+                                                     .region = "dub",
+                                                     .shard = 3,
+                                                     .outbox_of = "sin",
+                                                     .process = "sin-h1-0",
+                                                     .first_number = FIRST_NUMBER,
+                                                     .queue_max_bytes = QUEUE_MAX,
+                                                     .retry_ms = RETRY_MS,
+                                                     .pace_ms = PACE_MS});
+    const struct wire_message notice = {.flags = WIRE_FLAG_NOTICE,
+                                        .sender = TEXT(WIRE_NOTICE_SENDER),
+                                        .device = TEXT(""),
+                                        .id = TEXT("n1"),
+                                        .body = TEXT("{}")};
+    assert_non_null(writer);
+    assert_int_equal(hub_writer_message(writer, &notice, TEXT("alice")), 0);
+    WAIT_FOR(world->loop, 5000, world->count == 1);
+    assert_string_equal(world->reply, "pa.sin_dub.3.sin-h1-0.1000");
+    assert_int_equal(records_of(&world->attempts[0]), 1);
+    assert_true(hub_writer_is_waiting_for(writer, FIRST_NUMBER));
+    hub_writer_free(writer);
+    bus_unsubscribe(outbox);
+}
+
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -158,6 +228,9 @@ int main(void)
         WITH_WORLD(a_refusal_is_followed_by_the_same_batch),
         WITH_WORLD(takes_records_up_to_the_bound_and_ownership_beyond_it),
         WITH_WORLD(what_no_longer_counts_is_dropped_but_not_what_is_on_its_way),
+        WITH_WORLD(tells_when_what_it_took_is_stored),
+        WITH_WORLD(what_is_dropped_is_told_as_lost),
+        WITH_WORLD(writes_to_an_outbox_too),
     };
     return RUN_GROUP_WITH_SERVER(tests);
 }
