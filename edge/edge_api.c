@@ -313,6 +313,9 @@ static void on_poll_lost(struct edge_attach *attach, enum edge_lost lost)
         poll_answer(poll);
     else if (lost == EDGE_LOST_REPLACED)
         poll_refuse(poll, 409, "replaced", "a later call reads this mailbox");
+    else if (lost == EDGE_LOST_DROPPED)
+        poll_refuse(poll, 410, "device_dropped",
+                    "this user has more devices than are kept, and this one was idle the longest");
     else if (lost == EDGE_LOST_NOT_HOME)
         poll_refuse(poll, 503, "moved", "the user's home has moved, call again");
     else

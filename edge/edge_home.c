@@ -532,6 +532,7 @@ static void on_entry_kick(struct edge_home *home, const struct wire_kick *kick)
         [WIRE_KICK_REPLACED] = EDGE_LOST_REPLACED,
         [WIRE_KICK_MOVED] = EDGE_LOST_NOT_HOME,
         [WIRE_KICK_REVOKED] = EDGE_LOST_REFUSED,
+        [WIRE_KICK_DROPPED] = EDGE_LOST_DROPPED,
     };
     struct edge_attach *attach = find_attach(home, kick->user, kick->attach);
     if (attach != NULL && kick->reason >= WIRE_KICK_REPLACED && kick->reason < COUNT_OF(lost))
@@ -541,14 +542,20 @@ static void on_entry_kick(struct edge_home *home, const struct wire_kick *kick)
 static void attach_gap(struct edge_home *home, struct edge_attach *attach,
                        const struct wire_gap *gap)
 {
-    if (!attach_takes(attach) || gap->epoch != attach->epoch || gap->to < attach->next)
+    if (!attach_takes(attach))
         return;
+    if (gap->epoch != attach->epoch || gap->to < attach->next) {
+        attach_mark_dirty(home, attach); /* the owner does not know yet what was written */
+        return;
+    }
     if (gap->from > attach->next) {
         attach_found_hole(home, attach);
         return;
     }
+    struct wire_gap rest = *gap; /* without what the device has got */
+    rest.from = attach->next;
     attach_passed(home, attach, gap->to + 1);
-    attach->ops->on_gap(attach, gap);
+    attach->ops->on_gap(attach, &rest);
 }
 
 static void on_entry_gap(struct edge_home *home, const struct wire_gap *gap)

@@ -24,6 +24,7 @@ enum edge_lost {
     EDGE_LOST_REPLACED, /* the same device is connected elsewhere, later than here */
     EDGE_LOST_REFUSED,
     EDGE_LOST_NOT_HOME, /* ask the directory again */
+    EDGE_LOST_DROPPED,  /* the user has more devices than may be kept, and this one is stale */
 };
 
 struct edge_attach_ops {

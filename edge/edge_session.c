@@ -329,9 +329,14 @@ static void on_lost(struct edge_attach *attach, enum edge_lost lost)
         look_in(session, FIND_AGAIN_MS); /* not at once: a home that moves needs a moment */
         return;
     }
-    edge_session_close(session, EDGE_CLOSE_NEVER,
-                       lost == EDGE_LOST_REPLACED ? "replaced by a newer connection of this device"
-                                                  : "refused");
+    static const char *const reasons[] = {
+        [EDGE_LOST_REPLACED] = "replaced by a newer connection of this device",
+        [EDGE_LOST_REFUSED] = "refused",
+        [EDGE_LOST_DROPPED] = "device dropped",
+    };
+    if (lost == EDGE_LOST_DROPPED && session->dialect->on_dropped != NULL)
+        session->dialect->on_dropped(session);
+    edge_session_close(session, EDGE_CLOSE_NEVER, reasons[lost]);
 }
 
 static void on_reachable(struct edge_attach *attach, bool reachable)

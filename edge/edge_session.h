@@ -65,6 +65,7 @@ struct edge_dialect {
     void (*on_reachable)(struct edge_session *session, bool reachable);
     void (*on_goaway)(struct edge_session *session, const char *reason, int64_t reconnect_ms);
     void (*on_no_hello)(struct edge_session *session);
+    void (*on_dropped)(struct edge_session *session); /* it is closed next */
 };
 
 /* For dialects. */

@@ -174,6 +174,12 @@ static void v1_on_no_hello(struct edge_session *session)
     write_error(session, "no_hello", "the first frame must be a hello, within five seconds");
 }
 
+static void v1_on_dropped(struct edge_session *session)
+{
+    write_error(session, "device_dropped",
+                "this user has more devices than are kept, and this one was idle the longest");
+}
+
 /* Reading. */
 
 /* A string within `room`, or an error. JSON_ABSENT is an empty text. */
@@ -456,4 +462,5 @@ const struct edge_dialect edge_v1_dialect = {
     .on_reachable = v1_on_reachable,
     .on_goaway = v1_on_goaway,
     .on_no_hello = v1_on_no_hello,
+    .on_dropped = v1_on_dropped,
 };

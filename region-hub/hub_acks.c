@@ -83,14 +83,27 @@ static size_t write_key(char key[KEY_MAX], struct text user, struct text device)
     return user.size + 1 + device.size;
 }
 
-uint64_t hub_acks_noted(const struct hub_acks *acks, struct text user, struct text device,
-                        uint32_t epoch)
+static struct entry *find(const struct hub_acks *acks, struct text user, struct text device)
 {
     char key[KEY_MAX];
     size_t size = write_key(key, user, device);
     struct entry *entry = NULL;
     if (size > 0)
         HASH_FIND(hh, acks->entries, key, size, entry);
+    return entry;
+}
+
+void hub_acks_forget(struct hub_acks *acks, struct text user, struct text device)
+{
+    struct entry *entry = find(acks, user, device);
+    if (entry != NULL)
+        forget(acks, entry);
+}
+
+uint64_t hub_acks_noted(const struct hub_acks *acks, struct text user, struct text device,
+                        uint32_t epoch)
+{
+    const struct entry *entry = find(acks, user, device);
     return entry != NULL && entry->epoch == epoch ? entry->seq : 0;
 }
 

@@ -33,4 +33,6 @@ uint64_t hub_acks_noted(const struct hub_acks *acks, struct text user, struct te
 bool hub_acks_next(struct hub_acks *acks, int64_t now_ms, struct hub_ack *ret_ack);
 /* The one that hub_acks_next() gave is on its way, at this time. */
 void hub_acks_written(struct hub_acks *acks, int64_t now_ms);
+/* Nothing is to be written for this device any more. */
+void hub_acks_forget(struct hub_acks *acks, struct text user, struct text device);
 size_t hub_acks_count(const struct hub_acks *acks);

@@ -44,6 +44,7 @@ struct hub_apply {
     unsigned too_short;
 
     uint64_t head;
+    int64_t applied_ms; /* when T was learnt, by the monotonic clock */
     struct hub_lag lag;
     uint64_t saved_rows;
     uint64_t saved_position;
@@ -192,7 +193,7 @@ static void on_reopen(struct loop_later *later)
     struct mailbox_state state = mailbox_state(apply->mailbox);
     apply->saved_rows = state.rows;
     apply->saved_position = state.position;
-    apply->saved_ms = loop_now_ms(apply->settings.loop);
+    apply->applied_ms = apply->saved_ms = loop_now_ms(apply->settings.loop);
     apply->trouble = "reading_log";
     log_info("view opened", LOG_STRING("view", apply->settings.view_path),
              LOG_U64("position", state.position), LOG_U64("rows_to", view_position(apply->view)));
@@ -258,6 +259,12 @@ static void on_acked(void *context, struct text user, struct text device, uint32
     apply->settings.on_acked(apply->settings.context, user, device, epoch, seq);
 }
 
+static void on_device_dropped(void *context, struct text user, struct text device)
+{
+    struct hub_apply *apply = context;
+    apply->settings.on_dropped(apply->settings.context, user, device);
+}
+
 static void on_owned(void *context, uint64_t generation, struct text hub, uint64_t start)
 {
     struct hub_apply *apply = context;
@@ -316,6 +323,7 @@ static void apply_entry(struct hub_apply *apply, const struct bus_entry *entry)
     struct error_text why = {0};
     int err = mailbox_apply(apply->mailbox, &input, &apply->effects, &why);
     hub_marker_leave(apply->marker, entry->position);
+    apply->applied_ms = loop_now_ms(apply->settings.loop);
     if (err != 0)
         stop(apply, code_of(err), why.text);
 }
@@ -493,6 +501,7 @@ struct hub_apply *hub_apply_new(const struct hub_apply_settings *settings)
         .context = apply,
         .appended = on_appended,
         .acked = on_acked,
+        .device_dropped = on_device_dropped,
         .owned = on_owned,
         .passed = on_passed,
         .misrouted = on_misrouted,
@@ -543,6 +552,14 @@ uint64_t hub_apply_position(const struct hub_apply *apply)
 uint64_t hub_apply_head(const struct hub_apply *apply)
 {
     return apply->head;
+}
+
+int64_t hub_apply_now_ms(const struct hub_apply *apply)
+{
+    if (apply->mailbox == NULL)
+        return 0;
+    return mailbox_state(apply->mailbox).time_ms + loop_now_ms(apply->settings.loop) -
+           apply->applied_ms;
 }
 
 int64_t hub_apply_lag_ms(struct hub_apply *apply)

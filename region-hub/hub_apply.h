@@ -32,6 +32,7 @@ struct hub_apply_settings {
     void (*on_row)(void *context, const struct mailbox_row *row);
     void (*on_acked)(void *context, struct text user, struct text device, uint32_t epoch,
                      uint64_t seq);
+    void (*on_dropped)(void *context, struct text user, struct text device); /* a stale device */
     void (*on_misrouted)(void *context, struct text user, const struct wire_message *message);
     void (*on_owned)(void *context, uint64_t generation, struct text hub, uint64_t start);
     /* After a run of batches was committed. */
@@ -49,6 +50,9 @@ const struct mailbox *hub_apply_mailbox(const struct hub_apply *apply);
 struct view *hub_apply_view(const struct hub_apply *apply);
 uint64_t hub_apply_position(const struct hub_apply *apply);
 uint64_t hub_apply_head(const struct hub_apply *apply); /* the last position known to be stored */
+/* Log time as it would be now: T, and what has passed since by the monotonic clock. 0 while there
+ * are no mailboxes. */
+int64_t hub_apply_now_ms(const struct hub_apply *apply);
 int64_t hub_apply_lag_ms(struct hub_apply *apply);
 /* Why nothing is applied, in a word ("log_regressed"), or NULL when all is well. */
 const char *hub_apply_trouble(const struct hub_apply *apply);

@@ -2,9 +2,18 @@
 
 #include <string.h>
 
+/* The most messages of a run that may lie after `before`. */
+static uint64_t count_after(const struct hub_credit_run *run, uint64_t before)
+{
+    uint64_t seqs = run->last > before ? run->last - before : 0;
+    return run->count < seqs ? run->count : seqs;
+}
+
 uint64_t hub_credit_messages(const struct hub_credit *credit, const struct hub_credit_limits *max)
 {
-    uint64_t on_way = credit->sent > credit->acked ? credit->sent - credit->acked : 0;
+    uint64_t on_way = 0;
+    for (uint32_t i = 0; i < credit->run_count; i++)
+        on_way += count_after(&credit->runs[i], credit->acked);
     return on_way >= max->messages ? 0 : max->messages - on_way;
 }
 
@@ -26,11 +35,19 @@ void hub_credit_send(struct hub_credit *credit, const struct hub_credit_limits *
     if (run == NULL ||
         (run->bytes + size > max->bytes / HUB_CREDIT_RUNS && credit->run_count < HUB_CREDIT_RUNS)) {
         run = &credit->runs[credit->run_count++];
-        run->bytes = 0;
+        *run = (struct hub_credit_run){0};
     }
+    run->holed = run->holed || (run->count > 0 && run->last + 1 != credit->sent);
     run->last = credit->sent;
     run->bytes += size;
+    run->count++;
     credit->bytes += size;
+}
+
+void hub_credit_skip(struct hub_credit *credit, uint64_t to)
+{
+    if (credit->sent < to)
+        credit->sent = to;
 }
 
 void hub_credit_ack(struct hub_credit *credit, uint64_t seq)
@@ -56,11 +73,16 @@ void hub_credit_go_back(struct hub_credit *credit, uint64_t seq)
         credit->acked = seq;
     while (credit->run_count > 0) {
         struct hub_credit_run *run = &credit->runs[credit->run_count - 1];
-        bool earlier = credit->run_count > 1 && credit->runs[credit->run_count - 2].last >= seq;
+        uint64_t before = credit->run_count > 1 ? credit->runs[credit->run_count - 2].last : 0;
+        if (before < credit->acked)
+            before = credit->acked;
         if (run->last <= seq)
             break;
-        if (!earlier && seq > credit->acked) { /* a part of it was sent: it stays, counted whole */
+        /* A part of it was sent: it stays, its bytes counted whole. With a gap in it nobody knows
+         * how large a part, and what never arrives must not hold up what does. */
+        if (seq > before && !run->holed) {
             run->last = seq;
+            run->count = count_after(run, before);
             break;
         }
         credit->bytes -= run->bytes;

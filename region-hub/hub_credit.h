@@ -1,6 +1,7 @@
 /* What is on its way to one device: messages and bytes sent and not yet acknowledged by it. Sizes
  * are kept in a few runs, so a device costs the same whatever the credit; a run is released when
- * all of it is acknowledged. Pure. Zeroed but for `sent` and `acked`, which begin equal. */
+ * all of it is acknowledged. What a gap announces takes a place in the order and no credit. Pure.
+ * Zeroed but for `sent` and `acked`, which begin equal. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,6 +16,8 @@ struct hub_credit {
     struct hub_credit_run {
         uint64_t last; /* seq */
         uint64_t bytes;
+        uint64_t count;      /* messages */
+        bool holed;          /* there was a gap between them */
     } runs[HUB_CREDIT_RUNS]; /* oldest first */
     uint32_t run_count;
     uint64_t bytes; /* of all runs */
@@ -32,6 +35,9 @@ bool hub_credit_allows(const struct hub_credit *credit, const struct hub_credit_
                        size_t size);
 /* The message after `sent` was sent. */
 void hub_credit_send(struct hub_credit *credit, const struct hub_credit_limits *max, size_t size);
+/* All after `sent` up to `to` was announced as a gap, or has arrived after all since it was set
+ * back. It is never waited for: a device need not acknowledge a gap. */
+void hub_credit_skip(struct hub_credit *credit, uint64_t to);
 /* The device has acknowledged all up to `seq`. */
 void hub_credit_ack(struct hub_credit *credit, uint64_t seq);
 /* What was sent after `seq` counts as not sent. */

@@ -1,6 +1,7 @@
 #include "region-hub/hub_delivery.h"
 
 #include "log/log.h"
+#include "region-hub/hub_horizon.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 enum {
     ENTRY_OVERHEAD = 128, /* what an entry costs beside its texts, counted generously */
     READ_ROWS_MAX = 256,
+    READ_STARTS_MAX = 32, /* rows tried in one go when the view holds none */
 };
 
 struct out { /* the frame that is being gathered for one edge */
@@ -25,6 +27,8 @@ struct hub_delivery {
     struct loop_later flush;
     struct loop_later pump;
     struct log_limit dropped_limit;
+    struct log_limit lost_limit;
+    uint64_t lost; /* messages, as often as they were announced so */
 };
 
 static void on_flush(struct loop_later *later);
@@ -254,16 +258,27 @@ void hub_delivery_ephemeral(struct hub_delivery *delivery, struct text name,
 
 /* --- rows from the view --- */
 
+/* What is read for one device in one go. What it will not get is gathered to one gap as long as the
+ * reason is the same; it leaves before the next message, or at the end. */
 struct pumping {
     struct hub_delivery *delivery;
     struct hub_attachment *attachment;
+    uint64_t expired_rows;
+    int64_t now_ms; /* log time */
+    uint64_t next;  /* the seq that is looked at next: all from credit.sent + 1 are in the gap */
+    struct text reason;
     uint64_t bytes;
+    bool found;   /* a row of this device's mailbox */
     bool limited; /* by the credit */
 };
 
-static void send_gap(struct hub_delivery *delivery, struct hub_attachment *attachment, uint64_t to,
-                     struct text reason)
+static void send_gap(struct pumping *pumping)
 {
+    struct hub_delivery *delivery = pumping->delivery;
+    struct hub_attachment *attachment = pumping->attachment;
+    uint64_t to = pumping->next - 1;
+    if (to <= attachment->credit.sent)
+        return;
     const struct wire_entry entry = {
         .kind = WIRE_GAP,
         .gap = {.attach = attachment->attach,
@@ -271,21 +286,48 @@ static void send_gap(struct hub_delivery *delivery, struct hub_attachment *attac
                 .epoch = attachment->epoch,
                 .from = attachment->credit.sent + 1,
                 .to = to,
-                .reason = reason},
+                .reason = pumping->reason},
     };
     hub_delivery_send(delivery, attachment->edge, &entry);
-    hub_presence_skip(delivery->settings.presence, attachment, to);
+    hub_presence_gap(delivery->settings.presence, attachment, to, now_of(delivery));
+    pumping->bytes += ENTRY_OVERHEAD;
 }
 
-static bool on_row(void *context, const struct view_row *row)
+/* The device will not get what is up to `to`. */
+static void lose(struct pumping *pumping, uint64_t to, struct text reason)
 {
-    struct pumping *pumping = context;
-    struct hub_attachment *attachment = pumping->attachment;
+    if (to < pumping->next)
+        return;
+    if (!text_equal(reason, pumping->reason))
+        send_gap(pumping);
+    pumping->reason = reason;
+    pumping->next = to + 1;
+}
+
+/* What should be there, and is not: the view was made again from a log that had been cut. */
+static void miss(struct pumping *pumping, uint64_t to)
+{
     struct hub_delivery *delivery = pumping->delivery;
-    if (row->epoch != attachment->epoch || row->seq <= attachment->credit.sent)
-        return true;
-    if (row->seq > attachment->credit.sent + 1) /* the view does not hold them any more */
-        send_gap(delivery, attachment, row->seq - 1, TEXT("retention"));
+    if (to < pumping->next)
+        return;
+    delivery->lost += to - pumping->next + 1;
+    log_limited(&delivery->lost_limit, LOG_LEVEL_ERROR,
+                "messages are lost: the view does not hold them, and they are younger than the "
+                "retention",
+                LOG_TEXT("user", hub_attachment_user(pumping->attachment)),
+                LOG_U64("from", pumping->next), LOG_U64("to", to), LOG_U64("lost", delivery->lost));
+    lose(pumping, to, TEXT("lost"));
+}
+
+static bool is_over(const struct view_row *row, int64_t now_ms)
+{
+    return row->ttl_s > 0 && now_ms - row->at_ms >= (int64_t)row->ttl_s * 1000;
+}
+
+static void send_row(struct pumping *pumping, const struct view_row *row)
+{
+    struct hub_delivery *delivery = pumping->delivery;
+    struct hub_attachment *attachment = pumping->attachment;
     struct wire_deliver deliver = {
         .attach = attachment->attach,
         .user = hub_attachment_user(attachment),
@@ -299,41 +341,90 @@ static bool on_row(void *context, const struct view_row *row)
     };
     memcpy(deliver.trace, row->trace, sizeof deliver.trace);
     size_t size = size_of(&deliver);
+    send_gap(pumping);
     if (!hub_credit_allows(&attachment->credit, &delivery->settings.credit, size)) {
         pumping->limited = true;
-        return false;
+        return;
     }
     send_delivery(delivery, attachment->edge, &deliver);
     hub_presence_sent(delivery->settings.presence, attachment, size, now_of(delivery));
+    pumping->next = row->seq + 1;
     pumping->bytes += size;
-    return true;
+}
+
+static bool on_row(void *context, const struct view_row *row)
+{
+    struct pumping *pumping = context;
+    if (row->epoch != pumping->attachment->epoch || row->seq < pumping->next)
+        return true;
+    pumping->found = true;
+    if (row->previous_row <= pumping->expired_rows) /* the view may be trimmed up to here */
+        lose(pumping, row->seq - 1, TEXT("retention"));
+    else
+        miss(pumping, row->seq - 1);
+    if (row->row <= pumping->expired_rows)
+        lose(pumping, row->seq, TEXT("retention"));
+    else if (is_over(row, pumping->now_ms))
+        lose(pumping, row->seq, TEXT("ttl"));
+    else
+        send_row(pumping, row);
+    return !pumping->limited;
+}
+
+/* Reads what is after pumping->next. Where the view does not even hold a row to start from, a later
+ * one is tried, and what is before that is lost. */
+static int read_rows(struct pumping *pumping, const struct mailbox_user *user, uint64_t messages)
+{
+    struct hub_delivery *delivery = pumping->delivery;
+    struct view *view = hub_apply_view(delivery->settings.apply);
+    size_t rows = messages < READ_ROWS_MAX ? (size_t)messages : READ_ROWS_MAX;
+    uint64_t seq = pumping->next;
+    for (unsigned tries = 0; tries < READ_STARTS_MAX; tries++) {
+        uint64_t start = mailbox_row_near(user, seq);
+        int err = view_read(view, start, pumping->next, rows, delivery->settings.credit.bytes,
+                            on_row, pumping);
+        if (err != 0 || pumping->found)
+            return err;
+        while (seq <= user->head && mailbox_row_near(user, seq) == start)
+            seq++;
+        if (seq > user->head)
+            break;
+    }
+    miss(pumping, seq - 1);
+    return 0;
 }
 
 /* One read for one device. Returns the bytes sent; it is put at the end again when there is
- * more. */
+ * more. */
 static uint64_t pump_one(struct hub_delivery *delivery, struct hub_attachment *attachment)
 {
     struct hub_apply *apply = delivery->settings.apply;
+    const struct hub_credit_limits *limits = &delivery->settings.credit;
     struct mailbox_user user;
     if (!mailbox_find_user(hub_apply_mailbox(apply), hub_attachment_user(attachment), &user) ||
         user.epoch != attachment->epoch || user.head <= attachment->credit.sent)
         return 0;
-    if (attachment->credit.sent + 1 < user.oldest)
-        send_gap(delivery, attachment, user.oldest - 1, TEXT("mailbox_full"));
-    uint64_t messages = hub_credit_messages(&attachment->credit, &delivery->settings.credit);
-    if (messages == 0 || user.head <= attachment->credit.sent)
-        return 0;
-    uint64_t from = attachment->credit.sent + 1;
-    struct pumping pumping = {.delivery = delivery, .attachment = attachment};
-    size_t rows = messages < READ_ROWS_MAX ? (size_t)messages : READ_ROWS_MAX;
-    int err = view_read(hub_apply_view(apply), mailbox_row_near(&user, from), from, rows,
-                        delivery->settings.credit.bytes, on_row, &pumping);
+    struct pumping pumping = {
+        .delivery = delivery,
+        .attachment = attachment,
+        .expired_rows = mailbox_state(hub_apply_mailbox(apply)).expired_rows,
+        .now_ms = hub_apply_now_ms(apply),
+        .next = attachment->credit.sent + 1,
+    };
+    lose(&pumping, user.oldest - 1, TEXT("mailbox_full"));
+    lose(&pumping, hub_horizon_skip(&user, pumping.next, pumping.expired_rows) - 1,
+         TEXT("retention"));
+    uint64_t messages = hub_credit_messages(&attachment->credit, limits);
+    int err = 0;
+    if (messages > 0 && pumping.next <= user.head)
+        err = read_rows(&pumping, &user, messages);
     if (err != 0) {
         hub_apply_view_failed(apply, err);
         return 0;
     }
+    send_gap(&pumping);
     bool more = user.head > attachment->credit.sent && !pumping.limited && pumping.bytes > 0;
-    if (more && hub_credit_messages(&attachment->credit, &delivery->settings.credit) > 0)
+    if (more && hub_credit_messages(&attachment->credit, limits) > 0)
         list_push(&delivery->behind, &attachment->behind);
     return pumping.bytes + ENTRY_OVERHEAD;
 }

@@ -313,8 +313,7 @@ bool hub_presence_report(struct hub_presence *presence, struct hub_attachment *a
     bool moved = false;
     if (received > attachment->received && received <= head) {
         attachment->received = received;
-        if (attachment->credit.sent < received) /* sent before it was set back */
-            attachment->credit.sent = received;
+        hub_credit_skip(&attachment->credit, received); /* sent before it was set back */
         wait_again(presence, attachment, true, now_ms);
         moved = true;
     }
@@ -338,16 +337,11 @@ void hub_presence_go_back(struct hub_presence *presence, struct hub_attachment *
     (void)presence;
 }
 
-void hub_presence_skip(struct hub_presence *presence, struct hub_attachment *attachment,
-                       uint64_t to)
+void hub_presence_gap(struct hub_presence *presence, struct hub_attachment *attachment, uint64_t to,
+                      int64_t now_ms)
 {
-    if (attachment->credit.sent < to)
-        hub_credit_ack(&attachment->credit, to);
-    if (attachment->received < to)
-        attachment->received = to;
-    if (attachment->received >= attachment->credit.sent)
-        list_remove(&attachment->waiting);
-    (void)presence;
+    hub_credit_skip(&attachment->credit, to);
+    wait_again(presence, attachment, false, now_ms);
 }
 
 struct hub_attachment *hub_presence_overdue(struct hub_presence *presence, int64_t now_ms)

@@ -133,9 +133,10 @@ bool hub_presence_report(struct hub_presence *presence, struct hub_attachment *a
 /* All after `seq` is to be sent again: the edge has received up to there, and no more. */
 void hub_presence_go_back(struct hub_presence *presence, struct hub_attachment *attachment,
                           uint64_t seq);
-/* `from` to `to` do not exist for this device: nothing is sent of them. */
-void hub_presence_skip(struct hub_presence *presence, struct hub_attachment *attachment,
-                       uint64_t to);
+/* What is after credit.sent up to `to` was announced as a gap, which like a message is sent again
+ * until the edge reports it. */
+void hub_presence_gap(struct hub_presence *presence, struct hub_attachment *attachment, uint64_t to,
+                      int64_t now_ms);
 /* One attachment whose edge has not reported for repair_ms what was sent; it was set back to what
  * is received. NULL: no more. */
 struct hub_attachment *hub_presence_overdue(struct hub_presence *presence, int64_t now_ms);

@@ -2,13 +2,17 @@
 
 #include "base/hash.h"
 #include "log/log.h"
+#include "region-hub/hub_horizon.h"
 #include "wire/beat.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { USER_DEVICES = CATALOGUE_DEVICES_MAX };
+enum {
+    USER_DEVICES = CATALOGUE_DEVICES_MAX,
+    USER_DEVICES_MORE = 8, /* attached beyond it, until the log has dropped the stalest */
+};
 
 struct hub_service {
     struct hub_service_settings settings;
@@ -71,16 +75,39 @@ static struct mailbox_user user_of(const struct hub_service *service, struct tex
     return (struct mailbox_user){.name = name, .epoch = 1, .oldest = 1}; /* nothing came yet */
 }
 
-/* Where deliveries to the device begin. True when the device is known in the log. */
+static bool is_known(const struct mailbox_user *user, struct text device)
+{
+    struct mailbox_device found;
+    return user->internal != NULL && mailbox_find_device(user, device, &found) &&
+           found.epoch == user->epoch;
+}
+
+/* Where a device not known yet begins: what was gone before it came it does not miss. */
+static int find_first(const struct hub_service *service, const struct mailbox_user *user,
+                      struct text device, uint64_t *ret_first)
+{
+    struct hub_apply *apply = service->settings.apply;
+    *ret_first = user->oldest;
+    if (user->internal == NULL || is_known(user, device))
+        return 0;
+    uint64_t expired_rows = mailbox_state(hub_apply_mailbox(apply)).expired_rows;
+    int err = hub_horizon_first(hub_apply_view(apply), user, expired_rows, ret_first);
+    if (err != 0)
+        hub_apply_view_failed(apply, err);
+    return err;
+}
+
+/* Where deliveries to the device begin; `first` is where one that is not known does. True when it
+ * is known in the log. */
 static bool choose_cursor(const struct hub_acks *acks, const struct mailbox_user *user,
-                          const struct wire_attach *asked, struct hub_attach *attach)
+                          uint64_t first, const struct wire_attach *asked,
+                          struct hub_attach *attach)
 {
     struct mailbox_device device;
-    bool known = user->internal != NULL && mailbox_find_device(user, asked->device, &device) &&
-                 device.epoch == user->epoch;
+    bool known = is_known(user, asked->device) && mailbox_find_device(user, asked->device, &device);
     attach->epoch = user->epoch;
     attach->confirmed = known ? device.seq : 0;
-    attach->cursor = known ? device.seq : user->oldest - 1;
+    attach->cursor = known ? device.seq : first - 1;
     /* What it acknowledged a moment ago is still on its way into the log. */
     uint64_t noted = hub_acks_noted(acks, asked->user, asked->device, user->epoch);
     if (noted > attach->cursor)
@@ -142,7 +169,7 @@ static void note_ack(struct hub_service *service, const struct hub_ack *ack)
 }
 
 static void attached(struct hub_service *service, const struct hub_attach_result *result,
-                     const struct mailbox_user *user, bool known, bool again)
+                     const struct mailbox_user *user, bool known, uint64_t first, bool again)
 {
     struct hub_attachment *attachment = result->attachment;
     if (result->replaced_edge != NULL) {
@@ -160,7 +187,7 @@ static void attached(struct hub_service *service, const struct hub_attach_result
         const struct hub_ack ack = {.user = hub_attachment_user(attachment),
                                     .device = hub_attachment_device(attachment),
                                     .epoch = attachment->epoch,
-                                    .seq = again ? user->oldest - 1 : attachment->start};
+                                    .seq = again ? first - 1 : attachment->start};
         note_ack(service, &ack);
     }
     hub_delivery_pump(service->settings.delivery, attachment);
@@ -179,6 +206,9 @@ static void on_attach(struct hub_service *service, struct hub_edge *edge,
         return;
     }
     struct mailbox_user user = user_of(service, asked->user);
+    uint64_t first;
+    if (find_first(service, &user, asked->device, &first) != 0)
+        return; /* the view has failed, and the shard is given up */
     uint16_t user_max = mailbox_state(hub_apply_mailbox(settings->apply)).config.devices_max;
     struct hub_attach attach = {
         .edge = edge,
@@ -186,14 +216,15 @@ static void on_attach(struct hub_service *service, struct hub_edge *edge,
         .user = asked->user,
         .device = asked->device,
         .attach = asked->attach,
-        .user_max = user_max > 0 ? user_max : USER_DEVICES, /* 0: no config record yet */
+        /* 0: no config record yet */
+        .user_max = (user_max > 0 ? user_max : USER_DEVICES) + USER_DEVICES_MORE,
     };
-    bool known = choose_cursor(settings->acks, &user, asked, &attach);
+    bool known = choose_cursor(settings->acks, &user, first, asked, &attach);
     struct hub_attach_result result =
         hub_presence_attach(settings->presence, &attach, now_of(service));
     switch (result.outcome) {
     case HUB_ATTACH_NEW:
-        attached(service, &result, &user, known, asked->attach != 0);
+        attached(service, &result, &user, known, first, asked->attach != 0);
         break;
     case HUB_ATTACH_REPEAT:
         if (asked->attach == result.attachment->attach) /* the edge has had that answer */
@@ -418,4 +449,24 @@ void hub_service_acked(struct hub_service *service, struct text user, struct tex
         return;
     attachment->confirmed = seq;
     tell_acked(service, attachment);
+}
+
+void hub_service_dropped(struct hub_service *service, struct text user, struct text device)
+{
+    const struct hub_service_settings *settings = &service->settings;
+    if (service->generation == 0)
+        return;
+    hub_acks_forget(settings->acks, user, device); /* else it came back by its own last ack */
+    struct hub_attachment *attachment = hub_presence_device(settings->presence, user, device);
+    if (attachment == NULL)
+        return;
+    const struct wire_entry kick = {
+        .kind = WIRE_KICK,
+        .kick = {.user = user,
+                 .device = device,
+                 .attach = attachment->attach,
+                 .reason = WIRE_KICK_DROPPED},
+    };
+    send(service, attachment->edge, &kick);
+    hub_presence_detach(settings->presence, attachment);
 }

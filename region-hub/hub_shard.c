@@ -289,6 +289,12 @@ static void on_fell_behind(void *context)
     follow(shard, hub_ownership_fell_behind(&shard->ownership));
 }
 
+static void on_dropped(void *context, struct text user, struct text device)
+{
+    struct hub_shard *shard = context;
+    hub_service_dropped(shard->service, user, device);
+}
+
 static struct hub_writer *make_writer(struct hub_shard *shard, unsigned to)
 {
     uint64_t number;
@@ -559,6 +565,7 @@ static bool build_apply(struct hub_shard *shard)
         .on_opened = on_opened,
         .on_row = on_row,
         .on_acked = on_acked,
+        .on_dropped = on_dropped,
         .on_misrouted = on_misrouted,
         .on_owned = on_owned,
         .on_applied = on_applied,

@@ -130,7 +130,7 @@ static void on_gap(struct edge_attach *attach, const struct wire_gap *gap)
 
 static void on_lost(struct edge_attach *attach, enum edge_lost lost)
 {
-    static const char *const names[] = {"replaced", "refused", "not home"};
+    static const char *const names[] = {"replaced", "refused", "not home", "dropped"};
     assert_int_equal(attach->state, EDGE_DETACHED);
     TOLD("lost: %s\n", names[lost]);
 }
@@ -505,6 +505,20 @@ static void the_same_device_elsewhere_replaces(void **state)
     assert_int_equal(edge_home_attached(it.home), 0);
 }
 
+static void a_device_that_was_dropped_is_lost(void **state)
+{
+    (void)state;
+    attach_bob();
+    struct wire_entry entry = {.kind = WIRE_KICK,
+                               .kick = {.user = TEXT("bob"),
+                                        .device = TEXT("phone"),
+                                        .attach = 77,
+                                        .reason = WIRE_KICK_DROPPED}};
+    owner_says(&entry);
+    expect_told("lost: dropped\n");
+    expect_sent("");
+}
+
 static void a_gap_is_passed_over(void **state)
 {
     (void)state;
@@ -521,11 +535,26 @@ static void a_gap_is_passed_over(void **state)
     deliver(21);
     expect_told("gap 11-20\nmsg 21\n");
     expect_sent("report 21 acked 10\n");
-    entry.gap.from = 25;
-    entry.gap.to = 30;
-    owner_says(&entry); /* 22 to 24 are not lost, but missing */
+    pass(20);
+    owner_says(&entry); /* the report was lost, so the gap came again */
     expect_told("");
-    expect_sent("fetch 22\n");
+    expect_sent("report 21 acked 10\n");
+    entry.gap.from = 20;
+    entry.gap.to = 24;
+    owner_says(&entry);
+    expect_told("gap 22-24\n"); /* not of what the device has */
+    pass(20);
+    expect_sent("report 24 acked 10\n");
+    assert_int_equal(edge_home_ack(it.home, &it.attach, 1, 24), 0); /* across the gap */
+    deliver(25);
+    expect_told("msg 25\n");
+    pass(20);
+    expect_sent("report 25 acked 24\n");
+    entry.gap.from = 29;
+    entry.gap.to = 30;
+    owner_says(&entry); /* 26 to 28 are not lost, but missing */
+    expect_told("");
+    expect_sent("fetch 26\n");
 }
 
 static void a_count_that_differs_twice_attaches_again(void **state)
@@ -697,6 +726,7 @@ int main(void)
         ROW(a_new_owner_that_knows_less_resyncs),
         ROW(who_is_unattached_attaches_again),
         ROW(the_same_device_elsewhere_replaces),
+        ROW(a_device_that_was_dropped_is_lost),
         ROW(a_gap_is_passed_over),
         ROW(a_count_that_differs_twice_attaches_again),
         ROW(a_set_that_differs_with_equal_counts_is_found_and_cured),

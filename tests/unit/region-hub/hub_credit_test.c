@@ -107,6 +107,32 @@ static void an_ack_of_what_was_set_back_moves_sent(void **state)
     assert_int_equal(credit.bytes, 0);
 }
 
+static void a_gap_takes_no_credit(void **state)
+{
+    (void)state;
+    struct hub_credit credit = {0};
+    hub_credit_send(&credit, &limits, 10); /* 1 */
+    hub_credit_skip(&credit, 1000);
+    assert_int_equal(credit.sent, 1000);
+    assert_int_equal(hub_credit_messages(&credit, &limits), 3);
+    hub_credit_send(&credit, &limits, 10); /* 1001 */
+    hub_credit_skip(&credit, 2000);
+    hub_credit_send(&credit, &limits, 10); /* 2001 */
+    assert_int_equal(hub_credit_messages(&credit, &limits), 1);
+    hub_credit_send(&credit, &limits, 10); /* 2002 */
+    assert_false(hub_credit_allows(&credit, &limits, 1));
+    hub_credit_go_back(&credit, 1500); /* in the second gap, to which no ack may come */
+    assert_int_equal(credit.sent, 1500);
+    hub_credit_ack(&credit, 1001);
+    assert_int_equal(hub_credit_messages(&credit, &limits), 4);
+    hub_credit_skip(&credit, 2000);
+    hub_credit_send(&credit, &limits, 10);
+    assert_int_equal(hub_credit_messages(&credit, &limits), 3);
+    hub_credit_ack(&credit, 2001);
+    assert_int_equal(hub_credit_messages(&credit, &limits), 4);
+    assert_int_equal(credit.bytes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +143,7 @@ int main(void)
         cmocka_unit_test(never_counts_less_than_what_is_on_its_way),
         cmocka_unit_test(goes_back_and_sends_again),
         cmocka_unit_test(an_ack_of_what_was_set_back_moves_sent),
+        cmocka_unit_test(a_gap_takes_no_credit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

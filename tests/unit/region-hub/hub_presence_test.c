@@ -279,17 +279,23 @@ static void sends_again_what_was_not_received_in_time(void **state)
     hub_presence_free(presence);
 }
 
-static void what_was_skipped_counts_as_received(void **state)
+static void a_gap_is_sent_again_until_it_is_reported(void **state)
 {
     (void)state;
     struct hub_presence *presence = make();
     struct hub_edge *edge = edge_named(presence, "sin-1");
     struct hub_attachment *attachment = attach(presence, edge, "bob", "phone", 1, 0).attachment;
     hub_presence_sent(presence, attachment, 100, 0);
-    hub_presence_skip(presence, attachment, 20);
+    hub_presence_gap(presence, attachment, 20, 0);
     assert_int_equal(attachment->credit.sent, 20);
-    assert_int_equal(attachment->received, 20);
+    assert_int_equal(attachment->received, 10); /* where it was attached */
+    assert_ptr_equal(hub_presence_overdue(presence, REPAIR_MS), attachment);
+    assert_int_equal(attachment->credit.sent, 10);
+    assert_true(hub_presence_report(presence, attachment, 11, 0, 30, REPAIR_MS));
+    hub_presence_gap(presence, attachment, 20, REPAIR_MS);
+    assert_true(hub_presence_report(presence, attachment, 20, 20, 30, REPAIR_MS));
     assert_null(hub_presence_overdue(presence, 10 * REPAIR_MS));
+    assert_int_equal(attachment->credit.acked, 20);
     hub_presence_free(presence);
 }
 
@@ -309,7 +315,7 @@ int main(void)
         cmocka_unit_test(drops_an_edge_that_is_silent_or_has_started_again),
         cmocka_unit_test(reports_move_what_was_received_and_acknowledged),
         cmocka_unit_test(sends_again_what_was_not_received_in_time),
-        cmocka_unit_test(what_was_skipped_counts_as_received),
+        cmocka_unit_test(a_gap_is_sent_again_until_it_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
