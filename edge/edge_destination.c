@@ -6,6 +6,8 @@
 
 enum {
     BACKOFF_MIN_US = 50 * 1000,
+    PATIENCE_ANSWERS = 4,         /* usual answers that an attempt is given... */
+    PATIENCE_RESENDS = 4,         /* ...up to so many times resend_us */
     PAUSE_UNSENT_US = 100 * 1000, /* the bus is not there: on_state tells when it is */
 };
 
@@ -26,9 +28,11 @@ struct edge_destination {
     uint32_t attempts; /* of the first batch: publishes made... */
     uint32_t refused;  /* ...and those known to have stored nothing */
     int64_t due_us;    /* not before: the next attempt or the next batch */
-    int64_t sent_us;   /* the last attempt */
+    int64_t first_us;  /* when the first attempt was made... */
+    int64_t sent_us;   /* ...and the last one */
     int64_t backoff_us;
     int64_t answer_us; /* smoothed time from publish to PubAck */
+    int64_t whole_us;  /* the same, repeats included */
 };
 
 struct edge_destination *edge_destination_new(const struct edge_destination_settings *settings,
@@ -161,6 +165,16 @@ static int64_t edge_destination_pace(const struct edge_destination *destination)
     return pace < most ? pace : most;
 }
 
+/* How long an attempt may be without an answer. A stream that is only slow is not helped by the
+ * same bytes once more. */
+static int64_t edge_destination_patience(const struct edge_destination *destination)
+{
+    int64_t least = destination->settings->resend_us;
+    int64_t most = PATIENCE_RESENDS * least;
+    int64_t patience = PATIENCE_ANSWERS * destination->whole_us;
+    return patience < least ? least : patience < most ? patience : most;
+}
+
 bool edge_destination_next(struct edge_destination *destination, int64_t now_us,
                            struct edge_publish *ret_publish, int64_t *ret_due_us)
 {
@@ -186,9 +200,10 @@ bool edge_destination_next(struct edge_destination *destination, int64_t now_us,
 
 void edge_destination_sent(struct edge_destination *destination, int64_t now_us)
 {
-    destination->attempts++;
+    if (destination->attempts++ == 0)
+        destination->first_us = now_us;
     destination->sent_us = now_us;
-    destination->due_us = now_us + destination->settings->resend_us;
+    destination->due_us = now_us + edge_destination_patience(destination);
 }
 
 void edge_destination_not_sent(struct edge_destination *destination, int64_t now_us)
@@ -215,6 +230,18 @@ static void edge_destination_done(struct edge_destination *destination, struct l
     destination->due_us = destination->sent_us + edge_destination_pace(destination);
 }
 
+/* Of several attempts nobody knows which one was answered: the pace is learnt from first attempts
+ * alone. Patience is learnt from all, or a slow stream would never be known as slow. */
+static void edge_destination_took(struct edge_destination *destination, int64_t now_us)
+{
+    int64_t whole = now_us - destination->first_us;
+    int64_t most = PATIENCE_RESENDS * destination->settings->resend_us;
+    if (destination->attempts == 1)
+        destination->answer_us += (whole - destination->answer_us) / 8;
+    if (destination->refused == 0) /* else there was nobody to answer */
+        destination->whole_us += ((whole < most ? whole : most) - destination->whole_us) / 8;
+}
+
 bool edge_destination_answered(struct edge_destination *destination, uint64_t serial,
                                const struct bus_puback *ack, int64_t now_us,
                                struct list *ret_tickets, enum edge_code *ret_code)
@@ -224,10 +251,7 @@ bool edge_destination_answered(struct edge_destination *destination, uint64_t se
         destination->attempts == 0)
         return false;
     if (ack->position != 0) {
-        if (destination->attempts == 1) { /* of later ones nobody knows which was answered */
-            int64_t took = now_us - destination->sent_us;
-            destination->answer_us += (took - destination->answer_us) / 8;
-        }
+        edge_destination_took(destination, now_us);
         edge_destination_done(destination, ret_tickets);
         *ret_code = EDGE_ACCEPTED;
         return true;

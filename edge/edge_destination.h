@@ -4,7 +4,8 @@
  *
  *   - A batch leaves when none is on its way and the pace allows it: two publishes are apart by
  *     twice the usual time of a PubAck, at most pace_max_us. After a pause nothing waits.
- *   - No PubAck within resend_us, or the bus came back: the same bytes again.
+ *   - No PubAck within resend_us (or four times the usual time, where that is longer, up to four
+ *     times resend_us), or the bus came back: the same bytes again.
  *   - A PubAck with a position, of any attempt: accepted.
  *   - Refused because the stream is full, and so was every attempt before: rejected, for nothing
  *     was stored. Any other error is no outcome: again, after a pause that grows. */

@@ -143,7 +143,7 @@ struct edge_outbound *edge_outbound_new(const struct edge_outbound_settings *set
         .records_max = edge->queue_records_max,
         .bytes_max = edge->queue_bytes_max,
         .resend_us = edge->resend_ms * 1000,
-        .backoff_max_us = 5 * edge->resend_ms * 1000,
+        .backoff_max_us = edge->resend_ms * 1000,
         .pace_max_us = edge->pace_max_ms * 1000,
     };
     outbound->later.on_later = on_outbound_later;

@@ -212,6 +212,29 @@ static void a_lost_puback_brings_the_same_bytes_before_any_later_batch(void **st
     lab_end(&lab);
 }
 
+static void a_slow_log_is_given_more_time_up_to_a_bound(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_begin(&lab, &settings);
+    for (uint64_t serial = SERIAL; serial < SERIAL + 60; serial++) {
+        add(&lab, 1);
+        publish(&lab);
+        lab.now_us += RESEND_US * 3 / 2; /* without learning, every batch would be sent twice */
+        struct edge_publish again;
+        if (next(&lab, &again)) {
+            assert_true(serial < SERIAL + 10);
+            edge_destination_sent(lab.destination, lab.now_us);
+        }
+        assert_true(answer(&lab, serial, &stored));
+        lab.now_us += PACE_MAX_US;
+    }
+    add(&lab, 1);
+    publish(&lab);
+    assert_due(&lab, lab.now_us + 4 * RESEND_US); /* a dead one is not waited for for longer */
+    lab_end(&lab);
+}
+
 static void a_reconnect_brings_the_same_bytes_at_once(void **state)
 {
     (void)state;
@@ -547,6 +570,7 @@ int main(void)
         cmocka_unit_test(one_batch_is_on_its_way_and_the_next_one_fills),
         cmocka_unit_test(a_closed_batch_that_the_bus_did_not_take_stays_as_it_is),
         cmocka_unit_test(a_lost_puback_brings_the_same_bytes_before_any_later_batch),
+        cmocka_unit_test(a_slow_log_is_given_more_time_up_to_a_bound),
         cmocka_unit_test(a_reconnect_brings_the_same_bytes_at_once),
         cmocka_unit_test(a_late_puback_of_an_earlier_attempt_counts),
         cmocka_unit_test(a_puback_after_a_refusal_counts),
