@@ -112,7 +112,9 @@ static void append(struct mailbox *mailbox, const struct wire_message *message, 
 {
     struct mailbox_user_entry *user = mailbox_users_take(mailbox, name);
     const uint64_t previous_row = user->last_row;
-    mailbox_user_append(user, ++mailbox->rows, mailbox->config.mailbox_max_messages);
+    mailbox_user_append(user, ++mailbox->rows, (uint32_t)message->body.size + MAILBOX_MESSAGE_BYTES,
+                        mailbox->config.mailbox_max_messages,
+                        mailbox_at_level_2(mailbox) ? mailbox->config.mailbox_max_bytes : 0);
     mailbox_dedupe_add(&mailbox->dedupe, mailbox->time_ms, mailbox->config.dedupe_window_s, print,
                        user->epoch, user->head);
     mailbox_notices_appended(mailbox, user, message);

@@ -155,6 +155,16 @@ size_t mailbox_device_count(const struct mailbox_user *user);
 /* A row of this user at or after `seq`, less than 256 messages after it: from where to walk back to
  * `seq`, or to `oldest` when seq is below. 0 when seq is above the head. */
 uint64_t mailbox_row_near(const struct mailbox_user *user, uint64_t seq);
+/* The other way round, for expired_rows: a seq still kept and in a row above `row`, less than 256
+ * messages after the first such one. mailbox_row_near() of it is where to walk back from. head + 1
+ * when all there is, is in rows up to `row`. */
+uint64_t mailbox_seq_after_row(const struct mailbox_user *user, uint64_t row);
+
+/* The caps. config.mailbox_max_messages is exact: no more than these are kept. From level 2 on,
+ * config.mailbox_max_bytes: so much of the newest is kept always, and more up to a grain and one
+ * message; a message weighs its body and MAILBOX_MESSAGE_BYTES. Caps count as messages come; 0: no
+ * cap. The newest message is always kept. */
+enum { MAILBOX_MESSAGE_BYTES = 64, MAILBOX_BYTES_GRAIN = 256 * 1024 };
 
 /* What somebody is to be told, made by apply and kept in the state until a `noticed` record says
  * that it is stored where it belongs; numbered 1, 2, 3... in the order of the log, so whoever owns

@@ -13,7 +13,7 @@
 
 enum {
     MAILBOX_HASHES = 4096,    /* positions whose hash is remembered for ticks */
-    MAILBOX_MARK_EVERY = 256, /* seqs from one mark to the next */
+    MAILBOX_MARK_EVERY = 256, /* seqs from one mark to the next, at most */
     MAILBOX_PAST_MAX = 8,     /* incarnations of a lane that are remembered as over */
     MAILBOX_LANES_MAX = WIRE_BEAT_LANES_MAX,
 };
@@ -35,18 +35,24 @@ struct mailbox_user_wants {
     uint64_t read_to;      /* as this, WIRE_WANT_READ */
 };
 
-/* marks[i] is the row of seq 256 * (mark_first + i). */
+struct mailbox_mark {
+    uint64_t seq;
+    uint64_t row;   /* of that seq */
+    uint64_t bytes; /* of all messages up to it */
+};
+
+/* A mark is set when 256 messages or 256 KiB have come since the one before. */
 struct mailbox_user_entry {
     UT_hash_handle hh;
     struct mailbox_device_entry *devices;
     struct mailbox_user_wants *wants; /* NULL: no message of this user has asked for anything */
-    uint64_t *marks;
+    struct mailbox_mark *marks;
     uint64_t head;
     uint64_t oldest;
     uint64_t last_row;
     uint32_t epoch;
-    uint32_t mark_first;
     uint32_t mark_count;
+    uint32_t bytes_since; /* the newest mark */
     uint16_t device_count;
     uint8_t name_size;
     char name[];
@@ -170,8 +176,10 @@ struct mailbox_user_entry *mailbox_users_find(const struct mailbox *mailbox, str
 struct mailbox_user_entry *mailbox_users_take(struct mailbox *mailbox,
                                               struct text name); /* or new */
 void mailbox_users_free(struct mailbox *mailbox);
-/* Gives the next seq to `row`; the oldest messages go when there are more than `messages_max`. */
-void mailbox_user_append(struct mailbox_user_entry *user, uint64_t row, uint32_t messages_max);
+/* Gives the next seq to `row`, whose message weighs `bytes`; the oldest messages go when there are
+ * more than the caps (0: none) allow. */
+void mailbox_user_append(struct mailbox_user_entry *user, uint64_t row, uint32_t bytes,
+                         uint32_t messages_max, uint64_t bytes_max);
 struct mailbox_device_entry *mailbox_user_device(const struct mailbox_user_entry *user,
                                                  struct text name);
 struct mailbox_device_entry *mailbox_user_add_device(struct mailbox_user_entry *user,

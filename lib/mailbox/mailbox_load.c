@@ -68,12 +68,19 @@ static void load_lanes(struct mailbox *mailbox, struct wire_cursor *in)
         load_lane(&mailbox->lanes[mailbox->lane_count++], in);
 }
 
+/* The newest mark is where bytes and seqs count on from. */
+static bool is_after(const struct mailbox_mark *mark, const struct mailbox_mark *before)
+{
+    return mark->seq > before->seq && mark->seq - before->seq <= MAILBOX_MARK_EVERY &&
+           mark->row > before->row && mark->bytes > before->bytes;
+}
+
 static void load_marks(struct mailbox_user_entry *user, struct wire_cursor *in)
 {
-    user->mark_first = wire_read_u32(in);
+    user->bytes_since = wire_read_u32(in);
     const uint32_t count = wire_read_u32(in);
-    if (in->failed || count > in->left / sizeof(uint64_t) || user->mark_first == 0 ||
-        user->mark_first + (uint64_t)count != user->head / MAILBOX_MARK_EVERY + 1) {
+    if (in->failed || count > in->left / sizeof *user->marks ||
+        user->bytes_since >= MAILBOX_BYTES_GRAIN) {
         in->failed = true;
         return;
     }
@@ -82,8 +89,19 @@ static void load_marks(struct mailbox_user_entry *user, struct wire_cursor *in)
         capacity *= 2;
     if (count > 0)
         user->marks = mailbox_allocate(NULL, capacity * sizeof *user->marks);
-    for (user->mark_count = 0; user->mark_count < count; user->mark_count++)
-        user->marks[user->mark_count] = wire_read_u64(in);
+    struct mailbox_mark newest = {0};
+    for (user->mark_count = 0; user->mark_count < count; user->mark_count++) {
+        struct mailbox_mark *mark = &user->marks[user->mark_count];
+        mark->seq = wire_read_u64(in);
+        mark->row = wire_read_u64(in);
+        mark->bytes = wire_read_u64(in);
+        if (user->mark_count > 0 && !is_after(mark, &newest))
+            in->failed = true;
+        newest = *mark;
+    }
+    if (newest.seq > user->head || user->head - newest.seq >= MAILBOX_MARK_EVERY ||
+        newest.row > user->last_row)
+        in->failed = true;
 }
 
 static void load_devices(struct mailbox_user_entry *user, struct wire_cursor *in)

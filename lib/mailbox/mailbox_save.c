@@ -77,10 +77,13 @@ static void save_user(const struct mailbox_user_entry *user, struct buffer *out)
     wire_write_u64(out, user->head);
     wire_write_u64(out, user->oldest);
     wire_write_u64(out, user->last_row);
-    wire_write_u32(out, user->mark_first);
+    wire_write_u32(out, user->bytes_since);
     wire_write_u32(out, user->mark_count);
-    for (uint32_t i = 0; i < user->mark_count; i++)
-        wire_write_u64(out, user->marks[i]);
+    for (uint32_t i = 0; i < user->mark_count; i++) {
+        wire_write_u64(out, user->marks[i].seq);
+        wire_write_u64(out, user->marks[i].row);
+        wire_write_u64(out, user->marks[i].bytes);
+    }
     wire_write_u16(out, user->device_count);
     for (const struct mailbox_device_entry *at = user->devices; at != NULL; at = at->next)
         save_device(at, out);

@@ -25,8 +25,7 @@ struct mailbox_user_entry *mailbox_users_take(struct mailbox *mailbox, struct te
         return user;
     assert(name.size > 0 && name.size <= TEXT_USER_MAX);
     user = mailbox_allocate(NULL, sizeof *user + name.size);
-    *user = (struct mailbox_user_entry){
-        .epoch = 1, .oldest = 1, .mark_first = 1, .name_size = (uint8_t)name.size};
+    *user = (struct mailbox_user_entry){.epoch = 1, .oldest = 1, .name_size = (uint8_t)name.size};
     memcpy(user->name, name.data, name.size);
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, mailbox->users, user->name, (unsigned)name.size, hash, user);
     return user;
@@ -53,35 +52,6 @@ void mailbox_users_free(struct mailbox *mailbox)
         free_user(user);
         user = next;
     }
-}
-
-/* Most users have few messages and no mark; the array is as long as the next power of two. */
-static void add_mark(struct mailbox_user_entry *user, uint64_t row)
-{
-    const uint64_t first = (user->oldest + MAILBOX_MARK_EVERY - 1) / MAILBOX_MARK_EVERY;
-    if (first > user->mark_first) { /* marks of messages that are no longer kept */
-        uint64_t gone = first - user->mark_first;
-        if (gone > user->mark_count)
-            gone = user->mark_count;
-        user->mark_count -= (uint32_t)gone;
-        user->mark_first += (uint32_t)gone;
-        memmove(user->marks, user->marks + gone, user->mark_count * sizeof *user->marks);
-    }
-    if ((user->mark_count & (user->mark_count - 1)) == 0) {
-        const size_t capacity = user->mark_count == 0 ? 1 : 2 * (size_t)user->mark_count;
-        user->marks = mailbox_allocate(user->marks, capacity * sizeof *user->marks);
-    }
-    user->marks[user->mark_count++] = row;
-}
-
-void mailbox_user_append(struct mailbox_user_entry *user, uint64_t row, uint32_t messages_max)
-{
-    user->head++;
-    user->last_row = row;
-    if (messages_max > 0 && user->head - user->oldest >= messages_max)
-        user->oldest = user->head - messages_max + 1;
-    if (user->head % MAILBOX_MARK_EVERY == 0)
-        add_mark(user, row);
 }
 
 struct mailbox_device_entry *mailbox_user_device(const struct mailbox_user_entry *user,
@@ -156,17 +126,4 @@ size_t mailbox_device_count(const struct mailbox_user *user)
 {
     const struct mailbox_user_entry *entry = user->internal;
     return entry->device_count;
-}
-
-uint64_t mailbox_row_near(const struct mailbox_user *user, uint64_t seq)
-{
-    const struct mailbox_user_entry *entry = user->internal;
-    if (seq < entry->oldest)
-        seq = entry->oldest;
-    if (seq > entry->head)
-        return 0;
-    const uint64_t mark = (seq + MAILBOX_MARK_EVERY - 1) / MAILBOX_MARK_EVERY; /* at or after */
-    if (mark < entry->mark_first + (uint64_t)entry->mark_count)
-        return entry->marks[mark - entry->mark_first];
-    return entry->last_row;
 }
