@@ -1,5 +1,7 @@
 #include "model.h"
 
+#include "mailbox/mailbox.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +11,27 @@ struct model_name model_name(const char *prefix, int number)
     struct model_name name;
     snprintf(name.text, sizeof name.text, "%.3s%d", prefix, number);
     return name;
+}
+
+struct model_name model_sender_name(int sender)
+{
+    struct model_name name = model_name("u", sender);
+    if (sender == MODEL_NOTICE_SENDER)
+        snprintf(name.text, sizeof name.text, "%s", WIRE_NOTICE_SENDER);
+    return name;
+}
+
+static void *grow(void *items, size_t count, size_t size)
+{
+    void *grown = realloc(items, count * size);
+    if (grown == NULL)
+        abort();
+    return grown;
+}
+
+static bool at_level_2(const struct model *model)
+{
+    return model->config.level >= 2;
 }
 
 static void pass(struct model *model, const char *why)
@@ -25,6 +48,43 @@ static void forget(struct model *model)
             model->seen[kept++] = model->seen[i];
     }
     model->seen_count = kept;
+}
+
+static void note_time(struct model *model)
+{
+    const int64_t part_ms = ((int64_t)model->config.retention_s * 1000 + 8191) / 8192;
+    const struct model_time *last =
+        model->time_count > 0 ? &model->times[model->time_count - 1] : NULL;
+    if (model->rows == (last == NULL ? model->expired_rows : last->row) ||
+        (last != NULL && model->time_ms - last->time_ms < (part_ms < 1000 ? 1000 : part_ms)))
+        return;
+    model->times = grow(model->times, model->time_count + 1, sizeof *model->times);
+    model->times[model->time_count++] =
+        (struct model_time){.time_ms = model->time_ms, .row = model->rows};
+}
+
+static void expire(struct model *model, int64_t time_ms)
+{
+    if (!at_level_2(model) || model->config.retention_s == 0)
+        return;
+    if (time_ms > model->time_ms)
+        note_time(model);
+    size_t kept = 0;
+    for (size_t i = 0; i < model->time_count; i++) {
+        if (time_ms - model->times[i].time_ms >= (int64_t)model->config.retention_s * 1000)
+            model->expired_rows = model->times[i].row;
+        else
+            model->times[kept++] = model->times[i];
+    }
+    model->time_count = kept;
+}
+
+static void note(struct model *model, const struct model_notice *notice)
+{
+    if (!at_level_2(model))
+        return;
+    model->notices = grow(model->notices, model->notice_count + 1, sizeof *model->notices);
+    model->notices[model->notice_count++] = *notice;
 }
 
 static const struct model_seen *seen(const struct model *model, const struct model_record *record,
@@ -46,9 +106,7 @@ static void remember(struct model *model, const struct model_record *record, int
         const int64_t length_ms = (int64_t)model->config.dedupe_window_s * 1000 / 8;
         model->generation_end_ms = (model->time_ms / length_ms + 1) * length_ms;
     }
-    model->seen = realloc(model->seen, (model->seen_count + 1) * sizeof *model->seen);
-    if (model->seen == NULL)
-        abort();
+    model->seen = grow(model->seen, model->seen_count + 1, sizeof *model->seen);
     model->seen[model->seen_count++] = (struct model_seen){.recipient = recipient,
                                                            .sender = record->sender,
                                                            .id = record->id,
@@ -71,26 +129,80 @@ static bool is_ours(const struct model *model, int number)
     return hash_shard(text_of(name.text), model->shards) == model->shard;
 }
 
+/* The oldest is behind the last marked seq since which more than the cap has come; then: is this
+ * one to be marked? */
+static void weigh(const struct model *model, struct model_user *user, size_t body_size)
+{
+    struct model_message *all = user->messages;
+    uint64_t marked = 0;
+    all[user->head].bytes =
+        all[user->head - 1].bytes + (body_size > 0 ? body_size : 16) + MAILBOX_MESSAGE_BYTES;
+    for (uint64_t seq = 1; seq < user->head; seq++) {
+        if (!all[seq].marked)
+            continue;
+        marked = seq;
+        if (at_level_2(model) && model->config.mailbox_max_bytes > 0 && seq >= user->oldest &&
+            all[user->head].bytes - all[seq].bytes > model->config.mailbox_max_bytes)
+            user->oldest = seq + 1;
+    }
+    all[user->head].marked = user->head - marked >= 256 ||
+                             all[user->head].bytes - all[marked].bytes >= MAILBOX_BYTES_GRAIN;
+}
+
+static void ask(struct model *model, const struct model_record *record, int number)
+{
+    struct model_user *user = &model->users[number];
+    if ((record->flags & WIRE_FLAG_NOTICE) != 0)
+        return;
+    if ((record->wants & (WIRE_WANT_DELIVERED | WIRE_WANT_READ)) != 0 && !user->asked) {
+        user->asked = true;
+        user->delivered = user->head - 1;
+    }
+    if ((record->wants & WIRE_WANT_DELIVERED) != 0)
+        user->delivered_to = user->head;
+    if ((record->wants & WIRE_WANT_READ) != 0)
+        user->read_to = user->head;
+    if ((record->wants & WIRE_WANT_STORED) != 0)
+        note(model, &(struct model_notice){.kind = "stored",
+                                           .user = number,
+                                           .from = user->head,
+                                           .to = user->head,
+                                           .row = user->last_row});
+}
+
+static void append(struct model *model, const struct model_record *record, int to)
+{
+    struct model_user *user = take_user(model, to);
+    const uint64_t row = ++model->rows;
+    user->head++;
+    user->messages = grow(user->messages, user->head + 1, sizeof *user->messages);
+    user->messages[0] = (struct model_message){0};
+    user->messages[user->head] = (struct model_message){.row = row};
+    while (model->config.mailbox_max_messages > 0 &&
+           user->head - user->oldest + 1 > model->config.mailbox_max_messages)
+        user->oldest++;
+    weigh(model, user, record->body_size);
+    buffer_printf(model->trace, "row %" PRIu64 "<%" PRIu64 " u%d 1:%" PRIu64 " %s/m%d\n", row,
+                  user->last_row, to, user->head, model_sender_name(record->sender).text,
+                  record->id);
+    user->last_row = row;
+    remember(model, record, to, user->head);
+    ask(model, record, to);
+}
+
 static void apply_message(struct model *model, const struct model_record *record)
 {
     for (size_t i = 0; i < record->recipient_count; i++) {
         const int to = record->recipients[i];
         const struct model_seen *first = seen(model, record, to);
         if (!is_ours(model, to)) {
-            buffer_printf(model->trace, "misrouted u%d u%d/m%d\n", to, record->sender, record->id);
+            buffer_printf(model->trace, "misrouted u%d %s/m%d\n", to,
+                          model_sender_name(record->sender).text, record->id);
         } else if (first != NULL) {
-            buffer_printf(model->trace, "repeat u%d 1:%" PRIu64 " u%d/m%d\n", to, first->seq,
-                          record->sender, record->id);
+            buffer_printf(model->trace, "repeat u%d 1:%" PRIu64 " %s/m%d\n", to, first->seq,
+                          model_sender_name(record->sender).text, record->id);
         } else {
-            struct model_user *user = take_user(model, to);
-            const uint64_t row = ++model->rows;
-            user->head++;
-            while (user->head - user->oldest + 1 > model->config.mailbox_max_messages)
-                user->oldest++;
-            buffer_printf(model->trace, "row %" PRIu64 "<%" PRIu64 " u%d 1:%" PRIu64 " u%d/m%d\n",
-                          row, user->last_row, to, user->head, record->sender, record->id);
-            user->last_row = row;
-            remember(model, record, to, user->head);
+            append(model, record, to);
         }
     }
 }
@@ -108,13 +220,34 @@ static struct model_device *take_device(struct model *model, int number, int dev
             if (user->devices[i].used_ms < user->devices[stalest].used_ms)
                 stalest = i;
         }
-        buffer_printf(model->trace, "dropped u%d/d%d\n", number, user->devices[stalest].device);
+        const struct model_device *gone = &user->devices[stalest];
+        buffer_printf(model->trace, "dropped u%d/d%d\n", number, gone->device);
+        note(model, &(struct model_notice){.kind = "dropped",
+                                           .user = number,
+                                           .other = model_name("d", gone->device),
+                                           .from = gone->seq,
+                                           .to = gone->seq});
         for (size_t i = stalest; i + 1 < user->device_count; i++)
             user->devices[i] = user->devices[i + 1];
         user->device_count--;
     }
     user->devices[user->device_count] = (struct model_device){.device = device};
     return &user->devices[user->device_count++];
+}
+
+static void deliver(struct model *model, int number, uint64_t seq)
+{
+    struct model_user *user = &model->users[number];
+    const uint64_t before = user->delivered;
+    if (!user->asked || seq <= before)
+        return;
+    user->delivered = seq;
+    if (user->delivered_to > before)
+        note(model,
+             &(struct model_notice){.kind = "delivered",
+                                    .user = number,
+                                    .from = before + 1,
+                                    .to = seq < user->delivered_to ? seq : user->delivered_to});
 }
 
 static void apply_ack(struct model *model, const struct model_record *record)
@@ -132,8 +265,56 @@ static void apply_ack(struct model *model, const struct model_record *record)
             device->seq = record->seq;
             buffer_printf(model->trace, "acked u%d/d%d 1:%" PRIu64 "\n", record->user,
                           record->device, device->seq);
+            deliver(model, record->user, device->seq);
         }
     }
+}
+
+static void apply_read(struct model *model, const struct model_record *record)
+{
+    const struct model_user *user = &model->users[record->user];
+    const struct model_name of = model_sender_name(record->sender);
+    if (!is_ours(model, record->user) || record->epoch != 1 || !user->exists ||
+        record->seq > user->head) {
+        pass(model, "refused");
+        return;
+    }
+    buffer_printf(model->trace, "read u%d of %s 1:%" PRIu64 "\n", record->user, of.text,
+                  record->seq);
+    if (user->read_to > 0)
+        note(model, &(struct model_notice){.kind = "read",
+                                           .user = record->user,
+                                           .other = of,
+                                           .from = record->seq,
+                                           .to = record->seq});
+}
+
+static void apply_noticed(struct model *model, uint64_t number)
+{
+    if (number > model->notices_gone + model->notice_count) {
+        pass(model, "refused");
+        return;
+    }
+    while (model->notices_gone < number) {
+        model->notices_gone++;
+        model->notice_count--;
+        for (size_t i = 0; i < model->notice_count; i++)
+            model->notices[i] = model->notices[i + 1];
+    }
+}
+
+static void apply_of_level_2(struct model *model, const struct model_record *record)
+{
+    if (!at_level_2(model))
+        pass(model, "refused");
+    else if (record->generation != model->generation)
+        pass(model, "deposed");
+    else if (record->kind == WIRE_CHECKPOINT)
+        model->checkpoint_position = model->position;
+    else if (record->kind == WIRE_NOTICED)
+        apply_noticed(model, record->number);
+    else
+        apply_read(model, record);
 }
 
 static void apply_record(struct model *model, const struct model_record *record)
@@ -144,6 +325,9 @@ static void apply_record(struct model *model, const struct model_record *record)
         apply_ack(model, record);
     } else if (record->kind == WIRE_CONFIG) {
         model->config = record->config;
+    } else if (record->kind == WIRE_CHECKPOINT || record->kind == WIRE_NOTICED ||
+               record->kind == WIRE_READ) {
+        apply_of_level_2(model, record);
     } else if (record->generation != model->generation) {
         pass(model, "deposed");
     } else if (record->kind == WIRE_OWN) {
@@ -176,21 +360,30 @@ static void move_lane(struct model *model, const struct model_batch *batch)
     buffer_printf(model->trace, "lane r%d at %" PRIu64 "\n", batch->source, batch->sequence);
 }
 
-static bool is_bad(const struct model_batch *batch)
+static bool is_forged(enum wire_writer writer, const struct model_record *record)
+{
+    const bool notice = (record->flags & WIRE_FLAG_NOTICE) != 0;
+    return record->kind == WIRE_MESSAGE && (notice != (record->sender == MODEL_NOTICE_SENDER) ||
+                                            (notice && writer == WIRE_BY_EDGE));
+}
+
+static bool is_bad(const struct model *model, const struct model_batch *batch)
 {
     bool bad = batch->damage != MODEL_GOOD;
     for (size_t i = 0; i < batch->count; i++)
-        bad = bad || (batch->writer != WIRE_BY_HUB && batch->records[i].kind != WIRE_MESSAGE);
+        bad = bad || (batch->writer != WIRE_BY_HUB && batch->records[i].kind != WIRE_MESSAGE) ||
+              (at_level_2(model) && is_forged(batch->writer, &batch->records[i]));
     return bad;
 }
 
 void model_apply(struct model *model, const struct model_batch *batch)
 {
     model->position++;
-    if (batch->time_ms > model->time_ms + 60000)
-        model->time_ms += 60000;
-    else if (batch->time_ms > model->time_ms)
-        model->time_ms = batch->time_ms;
+    int64_t time_ms = batch->time_ms > model->time_ms ? batch->time_ms : model->time_ms;
+    if (time_ms > model->time_ms + 60000)
+        time_ms = model->time_ms + 60000;
+    expire(model, time_ms);
+    model->time_ms = time_ms;
     forget(model);
 
     const bool lane = batch->writer == WIRE_BY_LANE && batch->damage != MODEL_HEADER_DAMAGED;
@@ -199,10 +392,32 @@ void model_apply(struct model *model, const struct model_batch *batch)
         pass(model, refused);
         return;
     }
-    if (is_bad(batch))
+    const bool bad = is_bad(model, batch);
+    if (bad)
         pass(model, "quarantined");
-    for (size_t i = 0; i < batch->count && !is_bad(batch); i++)
+    for (size_t i = 0; i < batch->count && !bad; i++)
         apply_record(model, &batch->records[i]);
     if (lane)
         move_lane(model, batch);
+    if (model->checkpoint_position == model->position)
+        buffer_printf(model->trace, "checkpoint %" PRIu64 "\n", model->position);
+}
+
+void model_tell_notices(const struct model *model, struct buffer *lines)
+{
+    for (size_t i = 0; i < model->notice_count; i++) {
+        const struct model_notice *it = &model->notices[i];
+        buffer_printf(lines, "%" PRIu64 " %s u%d/%s 1:%" PRIu64 "-%" PRIu64 " row %" PRIu64 "\n",
+                      model->notices_gone + i + 1, it->kind, it->user, it->other.text, it->from,
+                      it->to, it->row);
+    }
+}
+
+void model_free(struct model *model)
+{
+    for (size_t i = 0; i < MODEL_USERS; i++)
+        free(model->users[i].messages);
+    free(model->seen);
+    free(model->notices);
+    free(model->times);
 }

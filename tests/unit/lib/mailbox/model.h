@@ -17,20 +17,28 @@ enum {
     MODEL_INCARNATIONS = 5, /* fewer than are remembered as over */
     MODEL_RECORDS_MAX = 6,
     MODEL_RECIPIENTS_MAX = 3,
+    MODEL_NOTICE_SENDER = -1, /* as a sender: WIRE_NOTICE_SENDER */
+};
+struct model_name { /* "u7" */
+    char text[16];
 };
 enum model_damage { MODEL_GOOD, MODEL_BODY_DAMAGED, MODEL_HEADER_DAMAGED };
 
 struct model_record {
     enum wire_kind kind;
-    int sender; /* of a message */
+    int sender; /* of a message; whose messages were read */
     int id;
+    uint8_t wants;
+    uint16_t flags;
+    size_t body_size; /* 0: "{"text":"hello"}" */
     int recipients[MODEL_RECIPIENTS_MAX];
     size_t recipient_count;
-    int user; /* of an ack */
+    int user; /* of an ack, a read */
     int device;
     uint32_t epoch;
     uint64_t seq;
-    uint64_t generation; /* of an ack, a tick; expected by an own */
+    uint64_t generation; /* of what the owner writes; expected by an own */
+    uint64_t number;     /* of a noticed */
     uint64_t start;      /* of an own: of hub "hub-<start>" */
     struct wire_config config;
 };
@@ -51,8 +59,19 @@ struct model_device {
     uint64_t seq;
     int64_t used_ms;
 };
+/* By seq: what there was, whether it is still kept or not. */
+struct model_message {
+    uint64_t row;
+    uint64_t bytes; /* of all up to it */
+    bool marked;
+};
 struct model_user {
     bool exists;
+    struct model_message *messages; /* at their seq */
+    bool asked;                     /* for its delivery or reading, by any message */
+    uint64_t delivered;
+    uint64_t delivered_to;
+    uint64_t read_to;
     uint64_t head;
     uint64_t oldest;
     uint64_t last_row;
@@ -66,6 +85,18 @@ struct model_seen {
     uint8_t key;
     uint64_t seq;
     int64_t end_ms; /* of its generation */
+};
+struct model_notice {
+    const char *kind;
+    int user;
+    struct model_name other;
+    uint64_t from;
+    uint64_t to;
+    uint64_t row;
+};
+struct model_time {
+    int64_t time_ms;
+    uint64_t row;
 };
 struct model_lane {
     bool exists;
@@ -84,14 +115,21 @@ struct model {
     struct model_seen *seen;
     size_t seen_count;
     int64_t generation_end_ms;
+    struct model_notice *notices; /* that wait */
+    size_t notice_count;
+    uint64_t notices_gone;
+    struct model_time *times;
+    size_t time_count;
+    uint64_t expired_rows;
+    uint64_t checkpoint_position;
     uint16_t shard;
     uint16_t shards;
     struct buffer *trace; /* lines as trace_effects() writes them */
 };
 
 void model_apply(struct model *model, const struct model_batch *batch);
-/* "u7" */
-struct model_name {
-    char text[16];
-};
+/* A line for each notice that waits, as trace_notices() writes them. */
+void model_tell_notices(const struct model *model, struct buffer *lines);
+void model_free(struct model *model);
 struct model_name model_name(const char *prefix, int number);
+struct model_name model_sender_name(int sender);

@@ -39,7 +39,18 @@ static struct model_record make_message(struct play *play)
     struct model_record record = {.kind = WIRE_MESSAGE,
                                   .sender = below(play, 4),
                                   .id = below(play, 60),
+                                  .wants = (uint8_t)(one_in(play, 2) ? below(play, 8) : 0),
                                   .recipient_count = 1 + (size_t)below(play, MODEL_RECIPIENTS_MAX)};
+    if (one_in(play, 8))
+        record.body_size = 1 + (size_t)below(play, one_in(play, 9) ? WIRE_BODY_MAX : 30000);
+    if (one_in(play, 20)) {
+        record.flags = WIRE_FLAG_NOTICE;
+        record.sender = MODEL_NOTICE_SENDER;
+    }
+    if (one_in(play, 200))
+        record.flags = WIRE_FLAG_NOTICE;
+    if (one_in(play, 200))
+        record.sender = MODEL_NOTICE_SENDER;
     for (size_t i = 0; i < record.recipient_count; i++)
         record.recipients[i] = below(play, MODEL_USERS);
     return record;
@@ -48,10 +59,15 @@ static struct model_record make_message(struct play *play)
 static struct model_record make_config(struct play *play)
 {
     static const uint32_t windows[] = {8, 40, 80};
-    static const uint32_t messages[] = {3, 100, 600};
+    static const uint32_t messages[] = {3, 100, 600, 0};
+    static const uint64_t bytes[] = {0, 1, 300000, 1000000};
+    static const uint32_t retentions[] = {0, 2, 100, 20000};
     struct model_record record = {.kind = WIRE_CONFIG, .config = world_config()};
     record.config.dedupe_window_s = windows[below(play, 3)];
-    record.config.mailbox_max_messages = messages[below(play, 3)];
+    record.config.mailbox_max_messages = messages[below(play, 4)];
+    record.config.mailbox_max_bytes = bytes[below(play, 4)];
+    record.config.retention_s = retentions[below(play, 4)];
+    record.config.level = one_in(play, 4) ? 1 : 2;
     record.config.devices_max = (uint16_t)(1 + below(play, MODEL_DEVICES - 1));
     record.config.dedupe_key[0] = (uint8_t)(1 + below(play, 10) / 9);
     return record;
@@ -69,6 +85,22 @@ static struct model_record make_ack(struct play *play)
     return record;
 }
 
+static struct model_record make_read(struct play *play)
+{
+    struct model_record record = make_ack(play);
+    record.kind = WIRE_READ;
+    record.sender = below(play, 4);
+    return record;
+}
+
+static struct model_record make_noticed(struct play *play)
+{
+    const struct model *model = &play->model;
+    const int most = one_in(play, 3) ? (int)model->notice_count + 2 : 4;
+    return (struct model_record){.kind = WIRE_NOTICED,
+                                 .number = model->notices_gone + (uint64_t)below(play, most)};
+}
+
 static struct model_record make_record(struct play *play, enum wire_writer writer)
 {
     const int kind = writer == WIRE_BY_HUB || one_in(play, 60) ? below(play, 40) : 39;
@@ -79,6 +111,12 @@ static struct model_record make_record(struct play *play, enum wire_writer write
         record = (struct model_record){.kind = WIRE_OWN, .start = next(play) % 5};
     else if (kind < 30)
         record = make_ack(play);
+    else if (kind < 32)
+        record = make_read(play);
+    else if (kind == 32)
+        record = make_noticed(play);
+    else if (kind == 33)
+        record = (struct model_record){.kind = WIRE_CHECKPOINT};
     else if (kind >= 36)
         record = make_message(play);
     record.generation =
@@ -131,7 +169,10 @@ static void write_message(struct log *log, const struct model_record *record)
         names[i] = model_name("u", record->recipients[i]);
         recipients[i] = names[i].text;
     }
-    const struct model_name sender = model_name("u", record->sender);
+    const struct model_name sender = model_sender_name(record->sender);
+    log->wants = record->wants;
+    log->flags = record->flags;
+    log->body_size = record->body_size;
     log_message_to(log, sender.text, model_name("m", record->id).text, recipients,
                    record->recipient_count);
 }
@@ -147,6 +188,13 @@ static void write_record(struct play *play, const struct model_record *record)
     else if (record->kind == WIRE_ACK)
         log_ack(log, record->generation, model_name("u", record->user).text,
                 model_name("d", record->device).text, record->epoch, record->seq);
+    else if (record->kind == WIRE_READ)
+        log_read(log, record->generation, model_name("u", record->user).text,
+                 model_sender_name(record->sender).text, record->epoch, record->seq);
+    else if (record->kind == WIRE_NOTICED)
+        log_noticed(log, record->generation, record->number);
+    else if (record->kind == WIRE_CHECKPOINT)
+        log_checkpoint(log, record->generation);
     else if (record->kind == WIRE_TICK)
         log_tick(log, record->generation, now.position, now.hash);
     else {
@@ -187,6 +235,22 @@ static void check_device(const struct mailbox_user *user, const struct model_dev
     assert_int_equal(device.used_ms, expected->used_ms);
 }
 
+/* The row found for a seq is that of a seq less than 256 after it, and the other way round. */
+static void check_rows(const struct mailbox_user *user, const struct model_user *expected)
+{
+    for (uint64_t seq = user->oldest; seq <= user->head; seq += 1 + seq % 7) {
+        const uint64_t row = mailbox_row_near(user, seq);
+        uint64_t at = seq;
+        while (at < user->head && expected->messages[at].row != row)
+            at++;
+        assert_int_equal(expected->messages[at].row, row);
+        assert_true(at - seq < 256);
+        const uint64_t after = mailbox_seq_after_row(user, expected->messages[seq].row - 1);
+        assert_true(after >= seq && after - seq < 256);
+    }
+    assert_int_equal(mailbox_seq_after_row(user, user->last_row), user->head + 1);
+}
+
 static void check_user(const struct play *play, int number)
 {
     const struct model_user *expected = &play->model.users[number];
@@ -202,6 +266,7 @@ static void check_user(const struct play *play, int number)
     assert_int_equal(mailbox_device_count(&user), expected->device_count);
     for (size_t i = 0; i < expected->device_count; i++)
         check_device(&user, &expected->devices[i]);
+    check_rows(&user, expected);
 }
 
 static void check_all(struct play *play)
@@ -213,6 +278,13 @@ static void check_all(struct play *play)
     assert_int_equal(now.time_ms, play->model.time_ms);
     assert_int_equal(now.dedupe_entries, play->model.seen_count);
     assert_int_equal(now.generation, play->model.generation);
+    assert_int_equal(now.expired_rows, play->model.expired_rows);
+    assert_int_equal(now.checkpoint_position, play->model.checkpoint_position);
+    assert_int_equal(now.notices_first, play->model.notices_gone + 1);
+    buffer_clear(&play->lines);
+    model_tell_notices(&play->model, &play->lines);
+    buffer_append(&play->lines, "", 1);
+    world_expect_notices(&play->world, (const char *)play->lines.data);
     struct mailbox *loaded = saved_and_loaded(play->world.mailbox);
     if (one_in(play, 2)) { /* a start of the hub */
         mailbox_free(play->world.mailbox);
@@ -286,9 +358,11 @@ static void the_mailbox_and_the_model_agree(void **state)
     check_all(&play);
     apply_once_more(&play);
     assert_true(play.model.rows > batches / 20);
+    assert_true(play.model.notices_gone > batches / 100);
+    assert_true(play.model.expired_rows > 0 && play.model.checkpoint_position > 0);
     world_done(&play.world);
     buffer_free(&play.lines);
-    free(play.model.seen);
+    model_free(&play.model);
 }
 
 int main(void)
