@@ -19,6 +19,10 @@ enum { HASH_SHARD_VERSION = 1 };
 uint32_t hash_shard(struct text user, uint32_t shards);
 /* 128-bit SipHash-2-4 under `key`. */
 struct fingerprint hash_fingerprint(const uint8_t key[16], const void *bytes, size_t size);
+/* Adds `bytes` to a check over a set of byte strings that does not depend on their order: the sum,
+ * in each half modulo 2^64, of their hash_fingerprint() under a key of zeros. Starts at zeros.
+ * Against accidents, not against people. */
+void hash_sum(struct fingerprint *sum, const void *bytes, size_t size);
 /* 64 bits under a key that is random per process: for tables in memory only. */
 uint64_t hash_local(const void *bytes, size_t size);
 /* Random bytes from the system. */

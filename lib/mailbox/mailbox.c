@@ -143,7 +143,10 @@ static void apply_recipient(struct mailbox *mailbox, const struct wire_message *
         mailbox_dedupe_print(mailbox->config.dedupe_key, name, message->sender, message->id);
     uint32_t epoch;
     uint64_t seq;
-    if (!mailbox_dedupe_find(&mailbox->dedupe, &print, &epoch, &seq))
+    const int found = mailbox_dedupe_find(&mailbox->dedupe, &print, &epoch, &seq);
+    if (found < 0)
+        mailbox->broken = true;
+    else if (found == 0)
         append(mailbox, message, name, &print, effects);
     else if (effects->repeated != NULL)
         effects->repeated(effects->context, name, message, epoch, seq);
@@ -154,28 +157,37 @@ static void apply_message(struct mailbox *mailbox, const struct wire_message *me
 {
     struct wire_cursor recipients = message->recipients;
     struct wire_recipient recipient;
-    while (wire_recipient_next(&recipients, &recipient))
+    while (!mailbox->broken && wire_recipient_next(&recipients, &recipient))
         apply_recipient(mailbox, message, recipient.name, effects);
+}
+
+static int fail_broken(struct error_text *reterr_why)
+{
+    return error_text_set(reterr_why, -EIO, "the stored part of the dedupe set cannot be read");
 }
 
 int mailbox_apply(struct mailbox *mailbox, const struct mailbox_input *input,
                   const struct mailbox_effects *effects, struct error_text *reterr_why)
 {
     struct mailbox_verdict verdict;
+    if (mailbox->broken)
+        return fail_broken(reterr_why);
     int error = mailbox_judge(mailbox, input, &verdict, reterr_why);
     if (error != 0)
         return error;
 
-    advance(mailbox, input); /* from here on nothing fails */
+    advance(mailbox, input); /* from here on nothing fails but a look-up */
     if (verdict.passed)
         mailbox_tell_passed(effects, input, verdict.why, verdict.reason);
-    for (size_t i = 0; i < verdict.count && !verdict.passed; i++) {
+    for (size_t i = 0; i < verdict.count && !verdict.passed && !mailbox->broken; i++) {
         const struct wire_record *record = &mailbox->records[i];
         if (record->kind == WIRE_MESSAGE)
             apply_message(mailbox, &record->message, effects);
         else
             mailbox_records_apply(mailbox, input, record, effects);
     }
+    if (mailbox->broken)
+        return fail_broken(reterr_why);
     if (verdict.lane_moves) {
         mailbox_lanes_move(mailbox, input->source, &verdict.stamp);
         if (effects->lane_moved != NULL)
@@ -208,6 +220,7 @@ struct mailbox_state mailbox_state(const struct mailbox *mailbox)
         .checkpoint_ms = mailbox->checkpoint_ms,
         .users = HASH_COUNT(mailbox->users),
         .dedupe_entries = mailbox->dedupe.entries,
+        .dedupe_in_memory = mailbox->dedupe.in_memory,
     };
     memcpy(state.incarnation, mailbox->incarnation, sizeof state.incarnation);
     return state;

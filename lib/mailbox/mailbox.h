@@ -94,7 +94,9 @@ struct mailbox_effects {
 /* Applies the batch at input->position, which must be the next one. 0, or the shard must stop, with
  * the state as it was: -ESTALE: a hole or a step back in positions; -EPROTO: from a newer program,
  * or the log does not begin with a genesis, or a genesis of another log; -EILSEQ: the owner's hash
- * of the log differs from ours, or the owner had applied more than the log holds. */
+ * of the log differs from ours, or the owner had applied more than the log holds.
+ * -EIO: a stored segment could not be read. Then a part of the batch has been applied: the mailbox
+ * and what the effects have made must be thrown away; it gives nothing but -EIO from then on. */
 MUST_USE int mailbox_apply(struct mailbox *mailbox, const struct mailbox_input *input,
                            const struct mailbox_effects *effects, struct error_text *reterr_why);
 
@@ -119,6 +121,7 @@ struct mailbox_state { /* borrowed until the next apply */
     int64_t checkpoint_ms;        /* its log time */
     size_t users;
     size_t dedupe_entries;
+    size_t dedupe_in_memory; /* of them; see mailbox_segments.h */
 };
 struct mailbox_state mailbox_state(const struct mailbox *mailbox);
 /* expired_rows, from level 2 on: by log time, at any position (a tick too), never back. A row is
@@ -196,7 +199,8 @@ bool mailbox_notice(const struct mailbox *mailbox, uint64_t number,
                     struct mailbox_notice *ret_notice);
 
 /* The whole state without bodies, in a form of its own with a version and a checksum; equal states
- * give equal bytes. -ENOMEM. */
+ * give equal bytes. With a store, closed segments are referred to: see mailbox_segments.h. -ENOMEM,
+ * -EIO. */
 MUST_USE int mailbox_save(const struct mailbox *mailbox, struct buffer *out);
 /* -EBADMSG: damaged or of another version. */
 MUST_USE int mailbox_load(const void *bytes, size_t size, struct mailbox **ret_mailbox);

@@ -1,35 +1,12 @@
-/* Dedupe. Per generation: the entries densely in the order they came, and an open-addressed index
- * to them: one byte of the fingerprint (the tag, 0: free) and the entry's number for each slot. A
- * message nobody has seen, the common case, costs a look at one cache line of tags for each
- * generation; an entry costs 28 bytes and some 10 for the index. */
+/* Dedupe: an open segment and closed ones, by log time; see mailbox_segments.h. A fingerprint is in
+ * one segment at most, for one that is found is not added, so they may be asked in any order. */
 #include "mailbox_internal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
-enum {
-    BLOCK_ENTRIES = 1024,
-    SLOTS_MIN = 1024,
-    GENERATIONS = 8, /* in a window */
-};
-
-struct entry {
-    struct fingerprint print;
-    uint32_t epoch;
-    uint32_t seq_low;
-    uint32_t seq_high;
-};
-_Static_assert(sizeof(struct entry) == 28, "an entry is dense");
-
-struct mailbox_dedupe_generation {
-    int64_t start_ms;
-    int64_t end_ms; /* the first one not in it */
-    struct entry **blocks;
-    uint32_t count;
-    uint32_t slots; /* a power of two; 0 while there is no entry */
-    uint8_t *tags;
-    uint32_t *numbers;
-};
+enum { GENERATIONS = 8 /* in a window */, SEGMENT_SIZE = 45 /* in a saved state */ };
 
 struct fingerprint mailbox_dedupe_print(const uint8_t key[16], struct text recipient,
                                         struct text sender, struct text id)
@@ -47,209 +24,279 @@ struct fingerprint mailbox_dedupe_print(const uint8_t key[16], struct text recip
     return hash_fingerprint(key, bytes, size);
 }
 
-static uint8_t tag_of(const struct fingerprint *print)
-{
-    return print->bytes[8] == 0 ? 1 : print->bytes[8];
-}
+/* --- finding --- */
 
-static uint32_t first_slot(const struct fingerprint *print, uint32_t slots)
+static void prefetch(const struct mailbox_dedupe *dedupe, const struct fingerprint *print)
 {
-    uint32_t hash;
-    memcpy(&hash, print->bytes, sizeof hash);
-    return hash & (slots - 1);
-}
-
-static struct entry *entry_at(const struct mailbox_dedupe_generation *generation, uint32_t number)
-{
-    return &generation->blocks[number / BLOCK_ENTRIES][number % BLOCK_ENTRIES];
-}
-
-static const struct entry *find(const struct mailbox_dedupe_generation *generation,
-                                const struct fingerprint *print)
-{
-    if (generation->slots == 0)
-        return NULL;
-    const uint8_t tag = tag_of(print);
-    uint32_t slot = first_slot(print, generation->slots);
-    for (; generation->tags[slot] != 0; slot = (slot + 1) & (generation->slots - 1)) {
-        if (generation->tags[slot] != tag)
-            continue;
-        const struct entry *entry = entry_at(generation, generation->numbers[slot]);
-        if (memcmp(&entry->print, print, sizeof *print) == 0)
-            return entry;
+    if (dedupe->store.prefetch == NULL)
+        return;
+    for (size_t i = 0; i < dedupe->count; i++) {
+        const struct mailbox_dedupe_segment *segment = &dedupe->segments[i];
+        if (segment->info.is_stored && segment->info.handle != NULL)
+            dedupe->store.prefetch(dedupe->store.context, segment->info.handle, print);
     }
-    return NULL;
 }
 
-bool mailbox_dedupe_find(const struct mailbox_dedupe *dedupe, const struct fingerprint *print,
-                         uint32_t *ret_epoch, uint64_t *ret_seq)
+static int find_in(const struct mailbox_dedupe *dedupe,
+                   const struct mailbox_dedupe_segment *segment, const struct fingerprint *print,
+                   uint32_t *ret_epoch, uint64_t *ret_seq)
 {
-    for (size_t i = dedupe->count; i-- > 0;) { /* most repeats come soon */
-        const struct entry *entry = find(&dedupe->generations[i], print);
-        if (entry == NULL)
-            continue;
-        *ret_epoch = entry->epoch;
-        *ret_seq = (uint64_t)entry->seq_high << 32 | entry->seq_low;
-        return true;
-    }
-    return false;
+    if (!segment->info.is_stored)
+        return mailbox_held_find(segment->held, print, ret_epoch, ret_seq) ? 1 : 0;
+    if (dedupe->store.find == NULL || segment->info.handle == NULL)
+        return -ENOENT; /* nobody has said where it is: not the same as "not in it" */
+    return dedupe->store.find(dedupe->store.context, segment->info.handle, print, ret_epoch,
+                              ret_seq);
 }
 
-static void index_entry(struct mailbox_dedupe_generation *generation, uint32_t number)
+int mailbox_dedupe_find(const struct mailbox_dedupe *dedupe, const struct fingerprint *print,
+                        uint32_t *ret_epoch, uint64_t *ret_seq)
 {
-    const struct fingerprint *print = &entry_at(generation, number)->print;
-    uint32_t slot = first_slot(print, generation->slots);
-    while (generation->tags[slot] != 0)
-        slot = (slot + 1) & (generation->slots - 1);
-    generation->tags[slot] = tag_of(print);
-    generation->numbers[slot] = number;
+    prefetch(dedupe, print);
+    if (mailbox_held_find(dedupe->open.held, print, ret_epoch, ret_seq))
+        return 1;
+    int found = 0;
+    for (size_t i = dedupe->count; i-- > 0 && found == 0;) /* most repeats come soon */
+        found = find_in(dedupe, &dedupe->segments[i], print, ret_epoch, ret_seq);
+    return found;
 }
 
-static void grow_index(struct mailbox_dedupe_generation *generation)
-{
-    if (generation->slots > UINT32_MAX / 2)
-        abort(); /* memory ends long before */
-    generation->slots = generation->slots == 0 ? SLOTS_MIN : 2 * generation->slots;
-    generation->tags = mailbox_allocate(generation->tags, generation->slots);
-    generation->numbers =
-        mailbox_allocate(generation->numbers, generation->slots * sizeof *generation->numbers);
-    memset(generation->tags, 0, generation->slots);
-    for (uint32_t i = 0; i < generation->count; i++)
-        index_entry(generation, i);
-}
+/* --- opening, closing, dropping --- */
 
-static void add(struct mailbox_dedupe_generation *generation, const struct entry *entry)
-{
-    if ((uint64_t)generation->count * 4 >= (uint64_t)generation->slots * 3)
-        grow_index(generation);
-    const uint32_t number = generation->count;
-    const size_t block = number / BLOCK_ENTRIES;
-    if (number % BLOCK_ENTRIES == 0) {
-        generation->blocks =
-            mailbox_allocate(generation->blocks, (block + 1) * sizeof(struct entry *));
-        generation->blocks[block] = mailbox_allocate(NULL, BLOCK_ENTRIES * sizeof *entry);
-    }
-    *entry_at(generation, number) = *entry;
-    generation->count++;
-    index_entry(generation, number);
-}
-
-static struct mailbox_dedupe_generation *open_generation(struct mailbox_dedupe *dedupe,
-                                                         int64_t start_ms, int64_t end_ms)
+static struct mailbox_dedupe_segment *push(struct mailbox_dedupe *dedupe)
 {
     if (dedupe->count == dedupe->capacity) {
-        dedupe->capacity += GENERATIONS + 2;
-        dedupe->generations =
-            mailbox_allocate(dedupe->generations, dedupe->capacity * sizeof *dedupe->generations);
+        dedupe->capacity += GENERATIONS + dedupe->capacity;
+        dedupe->segments =
+            mailbox_allocate(dedupe->segments, dedupe->capacity * sizeof *dedupe->segments);
     }
-    struct mailbox_dedupe_generation *generation = &dedupe->generations[dedupe->count++];
-    *generation = (struct mailbox_dedupe_generation){.start_ms = start_ms, .end_ms = end_ms};
-    return generation;
+    return &dedupe->segments[dedupe->count++];
 }
 
-/* The one that `time_ms` belongs to. A window changed meanwhile counts from the next one on. */
-static struct mailbox_dedupe_generation *current(struct mailbox_dedupe *dedupe, int64_t time_ms,
-                                                 uint32_t window_s)
+/* What is open becomes the newest of the closed; the generation goes on, with nothing in it. */
+static void close_open(struct mailbox_dedupe *dedupe)
 {
-    if (dedupe->count > 0 && time_ms < dedupe->generations[dedupe->count - 1].end_ms)
-        return &dedupe->generations[dedupe->count - 1];
+    struct mailbox_segment *open = &dedupe->open.info;
+    open->count = mailbox_held_count(dedupe->open.held);
+    if (open->count == 0)
+        return;
+    open->id = ++dedupe->last_id;
+    *push(dedupe) = dedupe->open;
+    dedupe->open = (struct mailbox_dedupe_segment){
+        .info = {.start_ms = open->start_ms, .end_ms = open->end_ms}};
+}
+
+/* The generation that `time_ms` belongs to. A window changed meanwhile counts from the next on. */
+static void open_at(struct mailbox_dedupe *dedupe, int64_t time_ms, uint32_t window_s)
+{
+    struct mailbox_segment *open = &dedupe->open.info;
+    if (time_ms < open->end_ms)
+        return;
     int64_t length_ms = (int64_t)window_s * 1000 / GENERATIONS;
     if (length_ms == 0)
         length_ms = 1;
-    const int64_t start_ms = time_ms / length_ms * length_ms;
-    return open_generation(dedupe, start_ms,
-                           start_ms > INT64_MAX - length_ms ? INT64_MAX : start_ms + length_ms);
+    open->start_ms = time_ms / length_ms * length_ms;
+    open->end_ms = open->start_ms > INT64_MAX - length_ms ? INT64_MAX : open->start_ms + length_ms;
 }
 
 void mailbox_dedupe_add(struct mailbox_dedupe *dedupe, int64_t time_ms, uint32_t window_s,
                         const struct fingerprint *print, uint32_t epoch, uint64_t seq)
 {
-    const struct entry entry = {.print = *print,
-                                .epoch = epoch,
-                                .seq_low = (uint32_t)seq,
-                                .seq_high = (uint32_t)(seq >> 32)};
-    add(current(dedupe, time_ms, window_s), &entry);
+    open_at(dedupe, time_ms, window_s);
+    struct mailbox_dedupe_segment *open = &dedupe->open;
+    if (open->held == NULL)
+        open->held = mailbox_held_new();
+    mailbox_held_add(open->held, print, epoch, seq, &open->info.sum);
     dedupe->entries++;
+    dedupe->in_memory++;
+    if (mailbox_held_count(open->held) == MAILBOX_SEGMENT_ENTRIES)
+        close_open(dedupe);
 }
 
-static void free_generation(struct mailbox_dedupe_generation *generation)
+static void drop(struct mailbox_dedupe *dedupe, struct mailbox_dedupe_segment *segment)
 {
-    for (size_t i = 0; i * BLOCK_ENTRIES < generation->count; i++)
-        free(generation->blocks[i]);
-    free(generation->blocks);
-    free(generation->tags);
-    free(generation->numbers);
+    const struct mailbox_segment *info = &segment->info;
+    dedupe->entries -= info->count;
+    if (!info->is_stored)
+        dedupe->in_memory -= info->count;
+    else if (info->handle != NULL && dedupe->store.dropped != NULL)
+        dedupe->store.dropped(dedupe->store.context, info->id, info->handle);
+    mailbox_held_release(segment->held);
 }
 
 void mailbox_dedupe_expire(struct mailbox_dedupe *dedupe, int64_t time_ms, uint32_t window_s)
 {
+    if (time_ms >= dedupe->open.info.end_ms)
+        close_open(dedupe);
     size_t gone = 0;
     while (gone < dedupe->count &&
-           dedupe->generations[gone].end_ms <= time_ms - (int64_t)window_s * 1000) {
-        dedupe->entries -= dedupe->generations[gone].count;
-        free_generation(&dedupe->generations[gone++]);
-    }
+           dedupe->segments[gone].info.end_ms <= time_ms - (int64_t)window_s * 1000)
+        drop(dedupe, &dedupe->segments[gone++]);
     if (gone == 0)
         return;
     dedupe->count -= gone;
-    memmove(dedupe->generations, dedupe->generations + gone,
-            dedupe->count * sizeof *dedupe->generations);
+    memmove(dedupe->segments, dedupe->segments + gone, dedupe->count * sizeof *dedupe->segments);
 }
 
 void mailbox_dedupe_free(struct mailbox_dedupe *dedupe)
 {
     for (size_t i = 0; i < dedupe->count; i++)
-        free_generation(&dedupe->generations[i]);
-    free(dedupe->generations);
+        mailbox_held_release(dedupe->segments[i].held);
+    mailbox_held_release(dedupe->open.held);
+    free(dedupe->segments);
     *dedupe = (struct mailbox_dedupe){0};
 }
 
-static void save_generation(const struct mailbox_dedupe_generation *generation, struct buffer *out)
+/* --- for the owner of the mailbox --- */
+
+static struct mailbox_dedupe_segment *find_segment(const struct mailbox_dedupe *dedupe, uint64_t id)
 {
-    wire_write_i64(out, generation->start_ms);
-    wire_write_i64(out, generation->end_ms);
-    wire_write_u32(out, generation->count);
-    for (uint32_t i = 0; i < generation->count; i++) {
-        const struct entry *entry = entry_at(generation, i);
-        buffer_append(out, entry->print.bytes, sizeof entry->print.bytes);
-        wire_write_u32(out, entry->epoch);
-        wire_write_u32(out, entry->seq_low);
-        wire_write_u32(out, entry->seq_high);
+    for (size_t i = 0; i < dedupe->count; i++) {
+        if (dedupe->segments[i].info.id == id)
+            return &dedupe->segments[i];
     }
+    return NULL;
+}
+
+bool mailbox_segment_at(const struct mailbox *mailbox, size_t index,
+                        struct mailbox_segment *ret_segment)
+{
+    if (index >= mailbox->dedupe.count)
+        return false;
+    *ret_segment = mailbox->dedupe.segments[index].info;
+    return true;
+}
+
+void mailbox_set_store(struct mailbox *mailbox, const struct mailbox_store *store)
+{
+    mailbox->dedupe.store = *store;
+}
+
+int mailbox_segment_stored(struct mailbox *mailbox, uint64_t id, void *handle)
+{
+    struct mailbox_dedupe_segment *segment = find_segment(&mailbox->dedupe, id);
+    if (segment == NULL)
+        return -ENOENT;
+    if (!segment->info.is_stored)
+        mailbox->dedupe.in_memory -= segment->info.count;
+    segment->info.is_stored = true;
+    segment->info.handle = handle;
+    mailbox_held_release(segment->held);
+    segment->held = NULL;
+    return 0;
+}
+
+struct mailbox_held *mailbox_segment_hold(const struct mailbox *mailbox, uint64_t id)
+{
+    const struct mailbox_dedupe_segment *segment = find_segment(&mailbox->dedupe, id);
+    return segment == NULL || segment->held == NULL ? NULL : mailbox_held_hold(segment->held);
+}
+
+/* --- saving: u64 the last id, i64 and i64 the bounds of the open segment, u32 its count, 16 bytes
+ * its sum, u32 how many closed ones; for each id, bounds, count, sum, and u8 whether its entries
+ * are contained. Then all entries that are: those of the closed ones, those of the open one. --- */
+
+static bool is_contained(const struct mailbox_dedupe *dedupe,
+                         const struct mailbox_dedupe_segment *segment)
+{
+    return dedupe->store.find == NULL && !segment->info.is_stored;
+}
+
+static void save_info(const struct mailbox_segment *info, struct buffer *out)
+{
+    wire_write_i64(out, info->start_ms);
+    wire_write_i64(out, info->end_ms);
+    wire_write_u32(out, info->count);
+    buffer_append(out, info->sum.bytes, sizeof info->sum.bytes);
 }
 
 void mailbox_dedupe_save(const struct mailbox_dedupe *dedupe, struct buffer *out)
 {
+    struct mailbox_segment open = dedupe->open.info;
+    open.count = mailbox_held_count(dedupe->open.held);
+    wire_write_u64(out, dedupe->last_id);
+    save_info(&open, out);
     wire_write_u32(out, (uint32_t)dedupe->count);
-    for (size_t i = 0; i < dedupe->count; i++)
-        save_generation(&dedupe->generations[i], out);
+    for (size_t i = 0; i < dedupe->count; i++) {
+        wire_write_u64(out, dedupe->segments[i].info.id);
+        save_info(&dedupe->segments[i].info, out);
+        wire_write_u8(out, is_contained(dedupe, &dedupe->segments[i]));
+    }
+    for (size_t i = 0; i < dedupe->count; i++) {
+        if (is_contained(dedupe, &dedupe->segments[i]))
+            mailbox_held_save(dedupe->segments[i].held, out);
+    }
+    mailbox_held_save(dedupe->open.held, out);
 }
 
-static void load_generation(struct mailbox_dedupe *dedupe, struct wire_cursor *in)
+static void load_info(struct mailbox_segment *info, struct wire_cursor *in)
 {
-    const int64_t start_ms = wire_read_i64(in);
-    const int64_t end_ms = wire_read_i64(in);
-    const uint32_t count = wire_read_u32(in);
-    if (in->failed || count > in->left / sizeof(struct entry)) {
-        in->failed = true;
+    info->start_ms = wire_read_i64(in);
+    info->end_ms = wire_read_i64(in);
+    info->count = wire_read_u32(in);
+    wire_read_bytes(in, info->sum.bytes, sizeof info->sum.bytes);
+    if (info->count > MAILBOX_SEGMENT_ENTRIES || info->start_ms < 0 ||
+        info->end_ms < info->start_ms)
+        wire_fail(in);
+}
+
+static void load_closed(struct mailbox_segment *info, uint64_t after_id, uint64_t last_id,
+                        struct wire_cursor *in)
+{
+    *info = (struct mailbox_segment){.id = wire_read_u64(in)};
+    load_info(info, in);
+    info->is_stored = wire_read_u8(in) == 0;
+    if (info->id <= after_id || info->id > last_id || info->count == 0)
+        wire_fail(in);
+}
+
+static void load_held(struct mailbox_dedupe *dedupe, struct mailbox_dedupe_segment *segment,
+                      struct wire_cursor *in)
+{
+    dedupe->entries += segment->info.count;
+    if (segment->info.is_stored || segment->info.count == 0)
         return;
-    }
-    struct mailbox_dedupe_generation *generation = open_generation(dedupe, start_ms, end_ms);
-    for (uint32_t i = 0; i < count; i++) {
-        struct entry entry;
-        wire_read_bytes(in, entry.print.bytes, sizeof entry.print.bytes);
-        entry.epoch = wire_read_u32(in);
-        entry.seq_low = wire_read_u32(in);
-        entry.seq_high = wire_read_u32(in);
-        add(generation, &entry);
-    }
-    dedupe->entries += count;
+    segment->held = mailbox_held_new();
+    mailbox_held_load(segment->held, segment->info.count, in);
+    dedupe->in_memory += segment->info.count;
 }
 
 bool mailbox_dedupe_load(struct mailbox_dedupe *dedupe, struct wire_cursor *in)
 {
+    dedupe->last_id = wire_read_u64(in);
+    load_info(&dedupe->open.info, in);
     const uint32_t count = wire_read_u32(in);
-    for (uint32_t i = 0; i < count && !in->failed; i++)
-        load_generation(dedupe, in);
+    if (count > in->left / SEGMENT_SIZE || dedupe->open.info.count >= MAILBOX_SEGMENT_ENTRIES)
+        wire_fail(in);
+    uint64_t id = 0;
+    for (uint32_t i = 0; i < count && !in->failed; i++) {
+        struct mailbox_dedupe_segment *segment = push(dedupe);
+        *segment = (struct mailbox_dedupe_segment){0};
+        load_closed(&segment->info, id, dedupe->last_id, in);
+        id = segment->info.id;
+    }
+    for (size_t i = 0; i < dedupe->count && !in->failed; i++)
+        load_held(dedupe, &dedupe->segments[i], in);
+    load_held(dedupe, &dedupe->open, in);
+    dedupe->open.info.count = 0; /* it is in the entries */
     return !in->failed;
+}
+
+int mailbox_saved_segments(const void *bytes, size_t size, void *context,
+                           void (*on_segment)(void *context, const struct mailbox_segment *segment))
+{
+    struct wire_cursor in;
+    if (!mailbox_save_open(bytes, size, &in))
+        return -EBADMSG;
+    const uint64_t last_id = wire_read_u64(&in);
+    struct mailbox_segment segment = {0};
+    load_info(&segment, &in);
+    const uint32_t count = wire_read_u32(&in);
+    for (uint32_t i = 0; i < count && !in.failed; i++) {
+        const uint64_t id = i == 0 ? 0 : segment.id;
+        load_closed(&segment, id, last_id, &in);
+        if (!in.failed && segment.is_stored)
+            on_segment(context, &segment);
+    }
+    return in.failed ? -EBADMSG : 0;
 }

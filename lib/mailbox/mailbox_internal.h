@@ -4,6 +4,7 @@
 #pragma once
 
 #include "mailbox/mailbox.h"
+#include "mailbox/mailbox_segments.h"
 #include "wire/beat.h"
 
 #define uthash_fatal(reason) abort() /* half an apply is no state */
@@ -66,12 +67,19 @@ struct mailbox_lane_entry {
     uint8_t past_count;
 };
 
-struct mailbox_dedupe_generation; /* see mailbox_dedupe.c */
+struct mailbox_dedupe_segment {
+    struct mailbox_segment info;
+    struct mailbox_held *held; /* NULL: it is stored, or has no entry */
+};
 struct mailbox_dedupe {
-    struct mailbox_dedupe_generation *generations; /* oldest first */
+    struct mailbox_dedupe_segment *segments; /* closed, oldest first */
     size_t count;
     size_t capacity;
+    struct mailbox_dedupe_segment open; /* without id, count; end_ms is 0 before the first entry */
+    uint64_t last_id;
     size_t entries;
+    size_t in_memory;           /* of them */
+    struct mailbox_store store; /* zeros: none */
 };
 
 struct mailbox_notice_entry; /* see mailbox_notices.c */
@@ -116,6 +124,7 @@ struct mailbox {
     size_t lane_count;
     struct mailbox_notices notices;
     struct mailbox_retention retention;
+    bool broken; /* a look-up failed within an apply */
     /* Not part of the saved state: ticks of positions before `hashes_from` are passed over. */
     struct fingerprint hashes[MAILBOX_HASHES]; /* of position p at p % MAILBOX_HASHES */
     uint64_t hashes_from;
@@ -190,16 +199,29 @@ struct mailbox_device_entry *mailbox_user_pop_stalest(struct mailbox_user_entry 
 /* Dedupe: fingerprints of messages with their cursors, in generations by log time */
 struct fingerprint mailbox_dedupe_print(const uint8_t key[16], struct text recipient,
                                         struct text sender, struct text id);
-bool mailbox_dedupe_find(const struct mailbox_dedupe *dedupe, const struct fingerprint *print,
-                         uint32_t *ret_epoch, uint64_t *ret_seq);
+/* 1, 0, or the store's error. */
+int mailbox_dedupe_find(const struct mailbox_dedupe *dedupe, const struct fingerprint *print,
+                        uint32_t *ret_epoch, uint64_t *ret_seq);
 /* The fingerprint is known not to be there. */
 void mailbox_dedupe_add(struct mailbox_dedupe *dedupe, int64_t time_ms, uint32_t window_s,
                         const struct fingerprint *print, uint32_t epoch, uint64_t seq);
-/* Drops the generations all of which is older than the window. */
+/* Closes and drops what the time says. */
 void mailbox_dedupe_expire(struct mailbox_dedupe *dedupe, int64_t time_ms, uint32_t window_s);
 void mailbox_dedupe_free(struct mailbox_dedupe *dedupe);
 void mailbox_dedupe_save(const struct mailbox_dedupe *dedupe, struct buffer *out);
 bool mailbox_dedupe_load(struct mailbox_dedupe *dedupe, struct wire_cursor *in);
+
+/* The entries of one segment in memory; the rest is in mailbox_segments.h. */
+struct mailbox_held *mailbox_held_new(void);
+struct mailbox_held *mailbox_held_hold(struct mailbox_held *held);
+uint32_t mailbox_held_count(const struct mailbox_held *held); /* NULL has none */
+bool mailbox_held_find(const struct mailbox_held *held, const struct fingerprint *print,
+                       uint32_t *ret_epoch, uint64_t *ret_seq);
+/* Also to the sum. */
+void mailbox_held_add(struct mailbox_held *held, const struct fingerprint *print, uint32_t epoch,
+                      uint64_t seq, struct fingerprint *sum);
+void mailbox_held_save(const struct mailbox_held *held, struct buffer *out);
+void mailbox_held_load(struct mailbox_held *held, uint32_t count, struct wire_cursor *in);
 
 /* Lanes */
 const struct mailbox_lane_entry *mailbox_lanes_find(const struct mailbox *mailbox,
@@ -213,5 +235,7 @@ void mailbox_lanes_move(struct mailbox *mailbox, struct text source,
 
 /* The form of a saved state; see mailbox_save.c. */
 #define MAILBOX_SAVE_MAGIC 0x3153424du /* "MBS1" */
-enum { MAILBOX_SAVE_VERSION = 2, MAILBOX_SAVE_CHECK_SIZE = 16 };
+enum { MAILBOX_SAVE_VERSION = 3, MAILBOX_SAVE_CHECK_SIZE = 16 };
 struct fingerprint mailbox_save_check(const void *bytes, size_t size);
+/* True: whole, and of this version; `ret_in` is behind the head. */
+bool mailbox_save_open(const void *bytes, size_t size, struct wire_cursor *ret_in);

@@ -163,13 +163,15 @@ static void load_users(struct mailbox *mailbox, struct wire_cursor *in)
 
 static bool load_all(struct mailbox *mailbox, struct wire_cursor *in)
 {
+    if (!mailbox_dedupe_load(&mailbox->dedupe, in))
+        return false;
     load_shard(mailbox, in);
     load_config(&mailbox->config, in);
     load_lanes(mailbox, in);
     load_users(mailbox, in);
     mailbox_notices_load(mailbox, in);
     mailbox_retention_load(mailbox, in);
-    return mailbox_dedupe_load(&mailbox->dedupe, in) && wire_done(in);
+    return wire_done(in);
 }
 
 static bool is_whole(const uint8_t *bytes, size_t size)
@@ -181,12 +183,19 @@ static bool is_whole(const uint8_t *bytes, size_t size)
     return memcmp(check.bytes, bytes + covered, MAILBOX_SAVE_CHECK_SIZE) == 0;
 }
 
-int mailbox_load(const void *bytes, size_t size, struct mailbox **ret_mailbox)
+bool mailbox_save_open(const void *bytes, size_t size, struct wire_cursor *ret_in)
 {
     if (!is_whole(bytes, size))
-        return -EBADMSG;
-    struct wire_cursor in = wire_cursor_of(bytes, size - MAILBOX_SAVE_CHECK_SIZE);
-    if (wire_read_u32(&in) != MAILBOX_SAVE_MAGIC || wire_read_u32(&in) != MAILBOX_SAVE_VERSION)
+        return false;
+    *ret_in = wire_cursor_of(bytes, size - MAILBOX_SAVE_CHECK_SIZE);
+    return wire_read_u32(ret_in) == MAILBOX_SAVE_MAGIC &&
+           wire_read_u32(ret_in) == MAILBOX_SAVE_VERSION;
+}
+
+int mailbox_load(const void *bytes, size_t size, struct mailbox **ret_mailbox)
+{
+    struct wire_cursor in;
+    if (!mailbox_save_open(bytes, size, &in))
         return -EBADMSG;
     struct mailbox *mailbox = mailbox_new();
     if (mailbox == NULL)

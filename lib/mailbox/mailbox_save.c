@@ -1,6 +1,6 @@
-/* The saved state: u32 magic, u32 version, then in this order the shard, the config, the lanes, the
- * users with their devices and marks, the notices, the time marks, the dedupe entries; last 16
- * bytes of check over all of it.
+/* The saved state: u32 magic, u32 version, then in this order the dedupe set (mailbox_dedupe.c says
+ * how), the shard, the config, the lanes, the users with their devices and marks, the notices, the
+ * time marks; last 16 bytes of check over all of it.
  *
  * The hashes that ticks are compared with are not in it: they change nothing that apply decides but
  * to stop, and the chain goes on from the saved hash, so that the first tick of a position after it
@@ -92,9 +92,12 @@ static void save_user(const struct mailbox_user_entry *user, struct buffer *out)
 
 int mailbox_save(const struct mailbox *mailbox, struct buffer *out)
 {
+    if (mailbox->broken)
+        return -EIO;
     const size_t start = out->size;
     wire_write_u32(out, MAILBOX_SAVE_MAGIC);
     wire_write_u32(out, MAILBOX_SAVE_VERSION);
+    mailbox_dedupe_save(&mailbox->dedupe, out);
     save_shard(mailbox, out);
     save_config(&mailbox->config, out);
     wire_write_u8(out, (uint8_t)mailbox->lane_count);
@@ -105,7 +108,6 @@ int mailbox_save(const struct mailbox *mailbox, struct buffer *out)
         save_user(at, out);
     mailbox_notices_save(mailbox, out);
     mailbox_retention_save(&mailbox->retention, out);
-    mailbox_dedupe_save(&mailbox->dedupe, out);
     if (out->failed)
         return -ENOMEM;
     const struct fingerprint check = mailbox_save_check(out->data + start, out->size - start);
