@@ -1,18 +1,21 @@
 /* Logs made at random from a seed, applied by the mailbox and by the model: after each batch both
- * must have said the same. MERIDIAN_SEED and MERIDIAN_BATCHES choose others. */
+ * must have said the same, with a store of closed segments or without. MERIDIAN_SEED and
+ * MERIDIAN_BATCHES choose others. */
 #include "model.h"
+#include "tests/support/mailbox/fake_store.h"
 #include "tests/support/mailbox/world.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { BATCHES = 10000, CHECK_EVERY = 250 };
+enum { BATCHES = 10000, CHECK_EVERY = 250, TAKE_EVERY = 3 };
 
 struct play {
     struct world world;
     struct model model;
     struct buffer lines; /* of the model */
     uint64_t random;
+    struct fake_store *store; /* NULL: none */
 };
 
 /* splitmix64, by its published constants */
@@ -285,10 +288,14 @@ static void check_all(struct play *play)
     model_tell_notices(&play->model, &play->lines);
     buffer_append(&play->lines, "", 1);
     world_expect_notices(&play->world, (const char *)play->lines.data);
+    if (play->store != NULL)
+        (void)fake_store_take(play->store, play->world.mailbox);
     struct mailbox *loaded = saved_and_loaded(play->world.mailbox);
     if (one_in(play, 2)) { /* a start of the hub */
         mailbox_free(play->world.mailbox);
         play->world.mailbox = loaded;
+        if (play->store != NULL)
+            fake_store_attach(play->store, loaded);
     } else {
         mailbox_free(loaded);
     }
@@ -304,23 +311,31 @@ static void play_batch(struct play *play)
     world_expect(&play->world, (const char *)play->lines.data);
 }
 
-static void play_init(struct play *play, uint64_t seed)
+static void play_init(struct play *play, uint64_t seed, struct fake_store *store)
 {
-    *play = (struct play){.world = {.mailbox = mailbox_new()}, .random = seed};
+    *play = (struct play){.world = {.mailbox = mailbox_new()}, .random = seed, .store = store};
+    if (store != NULL)
+        fake_store_attach(store, play->world.mailbox);
     struct wire_genesis genesis = world_genesis();
     genesis.shards = 2;
     log_begin(&play->world.log);
     log_genesis(&play->world.log, &genesis);
     log_by_hub(&play->world.log);
+    struct wire_config config = world_config(); /* else the first generation outlasts the test */
+    config.dedupe_window_s = 8;
+    log_begin(&play->world.log);
+    log_config(&play->world.log, &config);
+    log_by_hub(&play->world.log);
     world_expect(&play->world, "");
-    play->model = (struct model){.position = 1,
+    play->model = (struct model){.position = 2,
                                  .time_ms = WORLD_START_MS,
                                  .config = mailbox_state(play->world.mailbox).config,
                                  .shards = 2,
                                  .trace = &play->lines};
 }
 
-/* The whole log at once, without a start in between, makes the same state. */
+/* The whole log at once, without a start in between and with nothing in a store, makes the same
+ * state. */
 static void apply_once_more(const struct play *play)
 {
     struct mailbox *again = mailbox_new();
@@ -330,6 +345,8 @@ static void apply_once_more(const struct play *play)
         const struct mailbox_input input = log_input(&play->world.log, i);
         assert_int_equal(mailbox_apply(again, &input, &silent, &why), 0);
     }
+    if (play->store != NULL) /* so that it saves in the same form */
+        fake_store_attach(play->store, again);
     assert_equal_states(again, play->world.mailbox);
     mailbox_free(again);
 }
@@ -342,16 +359,17 @@ static uint64_t from_environment(const char *name, uint64_t otherwise)
                                                                                   : otherwise;
 }
 
-static void the_mailbox_and_the_model_agree(void **state)
+static void play_all(struct fake_store *store)
 {
-    (void)state;
     const uint64_t seed = from_environment("MERIDIAN_SEED", 20261124);
     const uint64_t batches = from_environment("MERIDIAN_BATCHES", BATCHES);
     print_message("seed %" PRIu64 ", %" PRIu64 " batches\n", seed, batches);
     struct play play;
-    play_init(&play, seed);
+    play_init(&play, seed, store);
     for (uint64_t i = 1; i <= batches; i++) {
         play_batch(&play);
+        if (store != NULL && i % TAKE_EVERY == 0)
+            (void)fake_store_take(store, play.world.mailbox);
         if (i % CHECK_EVERY == 0)
             check_all(&play);
     }
@@ -365,8 +383,27 @@ static void the_mailbox_and_the_model_agree(void **state)
     model_free(&play.model);
 }
 
+static void the_mailbox_and_the_model_agree(void **state)
+{
+    (void)state;
+    play_all(NULL);
+}
+
+static void they_agree_when_a_store_has_what_is_closed(void **state)
+{
+    (void)state;
+    static struct fake_store store;
+    play_all(&store);
+    print_message("%d segments dropped, %d finds\n", (int)store.dropped, (int)store.finds);
+    assert_true(store.dropped > 20 && store.finds > 1000);
+    fake_store_free(&store);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_mailbox_and_the_model_agree)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_mailbox_and_the_model_agree),
+        cmocka_unit_test(they_agree_when_a_store_has_what_is_closed),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
