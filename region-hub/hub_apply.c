@@ -3,6 +3,7 @@
 #include "log/log.h"
 #include "region-hub/hub_lag.h"
 #include "region-hub/hub_marker.h"
+#include "region-hub/hub_seen.h"
 #include "region-hub/hub_stream.h"
 #include "wire/batch.h"
 
@@ -25,6 +26,7 @@ struct hub_apply {
 
     struct view *view;
     struct mailbox *mailbox;
+    struct hub_seen *seen;
     struct hub_marker *marker;
     struct bus_reader *reader;
     bool in_transaction;
@@ -79,6 +81,8 @@ static void save(struct hub_apply *apply)
     if (err == 0)
         err = view_save_state(apply->view, position, bytes.data, bytes.size);
     buffer_free(&bytes);
+    if (err == 0)
+        hub_seen_saved(apply->seen);
     apply->saved_ms = loop_now_ms(apply->settings.loop);
     apply->saved_position = position;
     apply->saved_rows = mailbox_state(apply->mailbox).rows;
@@ -91,11 +95,13 @@ static void save_when_due(struct hub_apply *apply)
 {
     struct mailbox_state state = mailbox_state(apply->mailbox);
     int64_t age_ms = loop_now_ms(apply->settings.loop) - apply->saved_ms;
-    /* A save costs as much as the state is large, so a large one is saved less often: the cost of a
-     * row stays the same. */
+    if (!hub_seen_is_stored(apply->seen))
+        return; /* it would refer to what is not there yet; on_stored comes here again */
+    /* A save costs as much as what is in memory is large, so a large one is saved less often: the
+     * cost of a row stays the same. */
     uint64_t every_rows = apply->settings.save_rows;
-    if (every_rows < state.dedupe_entries)
-        every_rows = state.dedupe_entries;
+    if (every_rows < state.dedupe_in_memory)
+        every_rows = state.dedupe_in_memory;
     if (state.rows - apply->saved_rows >= every_rows ||
         (state.position != apply->saved_position && age_ms >= apply->settings.save_ms))
         save(apply);
@@ -128,6 +134,13 @@ static int load_state(struct view *view, struct mailbox **ret_mailbox)
     return err;
 }
 
+/* The state, with all that it refers to. */
+static int load_whole(struct hub_apply *apply, struct error_text *reterr_why)
+{
+    int err = load_state(apply->view, &apply->mailbox);
+    return err == 0 ? hub_seen_attach(apply->seen, apply->mailbox, reterr_why) : err;
+}
+
 static void close_view(struct hub_apply *apply)
 {
     bus_reader_close(apply->reader);
@@ -136,6 +149,7 @@ static void close_view(struct hub_apply *apply)
     apply->in_transaction = false;
     view_close(apply->view);
     apply->view = NULL;
+    hub_seen_detach(apply->seen);
     mailbox_free(apply->mailbox);
     apply->mailbox = NULL;
 }
@@ -145,7 +159,7 @@ static int open_view(struct hub_apply *apply)
     struct error_text why = {0};
     int err = view_open(apply->settings.view_path, &apply->view, &why);
     if (err == 0)
-        err = load_state(apply->view, &apply->mailbox);
+        err = load_whole(apply, &why);
     if (err == 0)
         return 0;
     close_view(apply);
@@ -157,7 +171,7 @@ static int open_view(struct hub_apply *apply)
     if (err == 0)
         err = view_open(apply->settings.view_path, &apply->view, &why);
     if (err == 0)
-        err = load_state(apply->view, &apply->mailbox);
+        err = load_whole(apply, &why);
     if (err != 0)
         close_view(apply);
     return err;
@@ -219,6 +233,22 @@ void hub_apply_view_failed(struct hub_apply *apply, int error)
         loop_later(apply->settings.loop, &apply->reopen);
     else
         loop_timer_set(apply->settings.loop, &apply->reopen_timer, REOPEN_MS);
+}
+
+static void on_seen_damaged(void *context, int error)
+{
+    hub_apply_view_failed(context, error);
+}
+
+static void on_seen_stored(void *context)
+{
+    struct hub_apply *apply = context;
+    if (apply->failed != 0 || apply->stopped != NULL)
+        return;
+    if (!apply->in_transaction)
+        save_when_due(apply);
+    if (apply->reader != NULL)
+        bus_reader_hold(apply->reader, false);
 }
 
 /* --- what the mailboxes decide --- */
@@ -324,7 +354,9 @@ static void apply_entry(struct hub_apply *apply, const struct bus_entry *entry)
     int err = mailbox_apply(apply->mailbox, &input, &apply->effects, &why);
     hub_marker_leave(apply->marker, entry->position);
     apply->applied_ms = loop_now_ms(apply->settings.loop);
-    if (err != 0)
+    if (err == -EIO)
+        hub_apply_view_failed(apply, hub_seen_error(apply->seen));
+    else if (err != 0)
         stop(apply, code_of(err), why.text);
 }
 
@@ -359,10 +391,13 @@ static void on_pause(void *context, bool caught_up)
             hub_apply_view_failed(apply, err);
             return;
         }
+        hub_seen_applied(apply->seen);
         save_when_due(apply);
     }
     if (apply->stopped != NULL)
         return;
+    if (hub_seen_is_behind(apply->seen))
+        bus_reader_hold(apply->reader, true);
     bool at_end = caught_up && position >= apply->head;
     if (at_end)
         apply->trouble = NULL;
@@ -495,6 +530,15 @@ struct hub_apply *hub_apply_new(const struct hub_apply_settings *settings)
     if (apply == NULL)
         return NULL;
     apply->settings = *settings;
+    apply->seen = hub_seen_new(&(struct hub_seen_settings){.loop = settings->loop,
+                                                           .view_path = settings->view_path,
+                                                           .context = apply,
+                                                           .on_stored = on_seen_stored,
+                                                           .on_damaged = on_seen_damaged});
+    if (apply->seen == NULL) {
+        free(apply);
+        return NULL;
+    }
     apply->stream = wire_log_stream(settings->region, settings->shard);
     apply->subjects = wire_log_subjects(settings->region, settings->shard);
     apply->effects = (struct mailbox_effects){
@@ -527,9 +571,12 @@ void hub_apply_free(struct hub_apply *apply, bool with_save)
     bool good = apply->mailbox != NULL && apply->failed == 0 && apply->stopped == NULL;
     if (good && apply->in_transaction)
         good = view_commit(apply->view, mailbox_state(apply->mailbox).position) == 0;
+    if (good && with_save)
+        good = hub_seen_finish(apply->seen) == 0;
     if (good && with_save && mailbox_state(apply->mailbox).position != apply->saved_position)
         save(apply);
     close_view(apply);
+    hub_seen_free(apply->seen);
     hub_marker_close(apply->marker);
     free(apply);
 }
