@@ -113,6 +113,66 @@ static bool is_shard(struct text token)
     return text_to_u64(token, UINT16_MAX, &shard) == 0;
 }
 
+struct wire_name wire_checkpoint_subjects(const char *region)
+{
+    return name_of("ckpt.%s.>", region_of(region));
+}
+
+struct wire_name wire_checkpoint_dones(const char *region, unsigned shard)
+{
+    return name_of("ckpt.%s.%u.*.done", region_of(region), shard);
+}
+
+static const char *stored_prefix(enum wire_stored_kind kind)
+{
+    return kind == WIRE_STORED_SEGMENT ? "d" : "";
+}
+
+struct wire_name wire_stored_subjects(const char *region, unsigned shard,
+                                      enum wire_stored_kind kind, uint64_t number)
+{
+    return name_of("ckpt.%s.%u.%s%llu.*", region_of(region), shard, stored_prefix(kind),
+                   (unsigned long long)number);
+}
+
+struct wire_name wire_stored_part(const char *region, unsigned shard, enum wire_stored_kind kind,
+                                  uint64_t number, uint32_t part)
+{
+    return name_of("ckpt.%s.%u.%s%llu.%u", region_of(region), shard, stored_prefix(kind),
+                   (unsigned long long)number, part);
+}
+
+struct wire_name wire_stored_done(const char *region, unsigned shard, enum wire_stored_kind kind,
+                                  uint64_t number)
+{
+    return name_of("ckpt.%s.%u.%s%llu.done", region_of(region), shard, stored_prefix(kind),
+                   (unsigned long long)number);
+}
+
+int wire_stored_subject_read(struct text subject, struct wire_stored_subject *ret_subject)
+{
+    struct wire_stored_subject found = {.kind = WIRE_STORED_CHECKPOINT};
+    struct text rest = subject;
+    uint64_t part = 0;
+    bool good = text_equal(take_token(&rest), TEXT("ckpt"));
+    good = text_is_region_name(take_token(&rest)) && good;
+    good = is_shard(take_token(&rest)) && good;
+    struct text number = take_token(&rest);
+    if (number.size > 0 && number.data[0] == 'd') {
+        found.kind = WIRE_STORED_SEGMENT;
+        number.data++;
+        number.size--;
+    }
+    if (!good || text_to_u64(number, UINT64_MAX, &found.number) != 0)
+        return -EBADMSG;
+    found.is_done = text_equal(rest, TEXT("done"));
+    if (!found.is_done && text_to_u64(rest, UINT32_MAX, &part) != 0)
+        return -EBADMSG;
+    found.part = (uint32_t)part;
+    *ret_subject = found;
+    return 0;
+}
+
 int wire_log_writer(struct text subject, enum wire_writer *ret_writer, struct text *ret_source)
 {
     struct text rest = subject;

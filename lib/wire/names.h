@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { WIRE_NAME_MAX = 256 };
@@ -28,6 +29,26 @@ struct wire_name wire_log_from_lane(const char *region, unsigned shard, const ch
 struct wire_name wire_outbox_subjects(const char *region, const char *to); /* out.sin.dub.> */
 struct wire_name wire_outbox_lane(const char *region, const char *to, unsigned shard);
 struct wire_name wire_outbox_genesis(const char *region, const char *to); /* out.sin.dub.genesis */
+
+/* Subjects of CKPT_<r>: what is stored in parts 0, 1, 2... and a `done` behind them. It is called
+ * by its position, a segment by "d" and its id. */
+struct wire_name wire_checkpoint_subjects(const char *region);              /* ckpt.dub.> */
+struct wire_name wire_checkpoint_dones(const char *region, unsigned shard); /* ckpt.dub.3.*.done */
+enum wire_stored_kind { WIRE_STORED_CHECKPOINT, WIRE_STORED_SEGMENT };
+struct wire_name wire_stored_subjects(const char *region, unsigned shard,
+                                      enum wire_stored_kind kind, uint64_t number);
+struct wire_name wire_stored_part(const char *region, unsigned shard, enum wire_stored_kind kind,
+                                  uint64_t number, uint32_t part);
+struct wire_name wire_stored_done(const char *region, unsigned shard, enum wire_stored_kind kind,
+                                  uint64_t number);
+struct wire_stored_subject { /* such a subject, taken apart */
+    enum wire_stored_kind kind;
+    uint64_t number; /* position or id */
+    bool is_done;
+    uint32_t part; /* else */
+};
+/* -EBADMSG when it is none. */
+MUST_USE int wire_stored_subject_read(struct text subject, struct wire_stored_subject *ret_subject);
 
 /* Who wrote a message of a log, by its subject. */
 enum wire_writer { WIRE_BY_EDGE, WIRE_BY_HUB, WIRE_BY_LANE };

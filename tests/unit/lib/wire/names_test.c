@@ -42,6 +42,48 @@ static void pins_the_subjects_of_logs_and_outboxes(void **state)
     assert_name(wire_outbox_genesis("sin", "dub"), "out.sin.dub.genesis");
 }
 
+static void pins_the_subjects_of_checkpoints(void **state)
+{
+    (void)state;
+    assert_name(wire_checkpoint_subjects("dub"), "ckpt.dub.>");
+    assert_name(wire_checkpoint_dones("dub", 3), "ckpt.dub.3.*.done");
+    assert_name(wire_stored_subjects("dub", 3, WIRE_STORED_CHECKPOINT, 70001),
+                "ckpt.dub.3.70001.*");
+    assert_name(wire_stored_part("dub", 3, WIRE_STORED_CHECKPOINT, 70001, 2), "ckpt.dub.3.70001.2");
+    assert_name(wire_stored_part("dub", 3, WIRE_STORED_SEGMENT, 9, 0), "ckpt.dub.3.d9.0");
+    assert_name(wire_stored_done("dub", 3, WIRE_STORED_CHECKPOINT, 70001), "ckpt.dub.3.70001.done");
+    assert_name(wire_stored_done("dub", 3, WIRE_STORED_SEGMENT, 9), "ckpt.dub.3.d9.done");
+}
+
+static void takes_a_subject_of_checkpoints_apart(void **state)
+{
+    (void)state;
+    struct wire_stored_subject found;
+    assert_int_equal(wire_stored_subject_read(TEXT("ckpt.dub.3.70001.2"), &found), 0);
+    assert_true(found.kind == WIRE_STORED_CHECKPOINT && found.number == 70001);
+    assert_true(!found.is_done && found.part == 2);
+    assert_int_equal(wire_stored_subject_read(TEXT("ckpt.dub.3.d9.done"), &found), 0);
+    assert_true(found.kind == WIRE_STORED_SEGMENT && found.number == 9 && found.is_done);
+    static const char *const subjects[] = {
+        "",
+        "ckpt",
+        "ckpt.dub.3.70001",
+        "ckpt.dub.3.70001.",
+        "ckpt.dub.3.70001.x",
+        "ckpt.dub.3.70001.2.3",
+        "ckpt.dub.3.d.done",
+        "ckpt.dub.3.e9.done",
+        "ckpt.dub.x.9.done",
+        "ckpt.DUB.3.9.done",
+        "log.dub.3.9.done",
+        "ckpt.dub.3.18446744073709551616.done",
+        "ckpt.dub.3.9.4294967296",
+    };
+    for (size_t i = 0; i < COUNT_OF(subjects); i++)
+        assert_int_equal(wire_stored_subject_read(text_of(subjects[i]), &found), -EBADMSG);
+    assert_true(found.number == 9); /* untouched */
+}
+
 static void pins_the_subjects_of_pubacks(void **state)
 {
     (void)state;
@@ -289,6 +331,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pins_the_names_of_streams),
         cmocka_unit_test(pins_the_subjects_of_logs_and_outboxes),
+        cmocka_unit_test(pins_the_subjects_of_checkpoints),
+        cmocka_unit_test(takes_a_subject_of_checkpoints_apart),
         cmocka_unit_test(pins_the_subjects_of_pubacks),
         cmocka_unit_test(pins_the_core_subjects),
         cmocka_unit_test(the_longest_names_fit),
