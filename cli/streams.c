@@ -15,7 +15,7 @@ static const int64_t day_ns = 86400 * second_ns;
 /* What is reserved for the two buckets, in each region. A million users take about 150 MB. */
 static const int64_t directory_max_bytes = 256 << 20;
 static const int64_t revoked_max_bytes = 32 << 20;
-enum { CHECKPOINT_DAYS = 12, LOG_EXTRA_DAYS = 2 };
+enum { LOG_EXTRA_DAYS = 2, CHECKPOINT_EXTRA_DAYS = 2 };
 
 int64_t cli_log_max_age_ns(uint32_t retention_s)
 {
@@ -68,13 +68,20 @@ static struct cli_stream outbox_of(const struct catalogue_region *region,
     return stream;
 }
 
-static struct cli_stream checkpoints_of(const struct catalogue_region *region)
+/* A checkpoint is needed as long as its successor is in the log, and refers to segments that may
+ * have been stored a dedupe window before it; the days beside are for a day between checkpoints and
+ * one that came late. What is stored again replaces what was there. */
+static struct cli_stream checkpoints_of(const struct catalogue *catalogue,
+                                        const struct catalogue_region *region)
 {
     struct cli_stream stream = stream_in(region, CLI_STREAM_CHECKPOINTS);
     stream.name = wire_checkpoint_stream(region->name);
-    snprintf(stream.subjects.text, sizeof stream.subjects.text, "ckpt.%s.>", region->name);
-    stream.max_age_ns = CHECKPOINT_DAYS * day_ns;
+    stream.subjects = wire_checkpoint_subjects(region->name);
+    stream.max_age_ns = cli_log_max_age_ns(catalogue->retention_d * 86400) +
+                        catalogue->dedupe_window_h * 3600 * second_ns +
+                        CHECKPOINT_EXTRA_DAYS * day_ns;
     stream.max_bytes = (int64_t)region->log_max_bytes;
+    stream.max_per_subject = 1;
     return stream;
 }
 
@@ -113,7 +120,7 @@ static void plan_region(struct cli_plan *plan, const struct catalogue *catalogue
         if (&catalogue->regions[i] != region)
             plan->streams[plan->count++] = outbox_of(region, &catalogue->regions[i]);
     }
-    plan->streams[plan->count++] = checkpoints_of(region);
+    plan->streams[plan->count++] = checkpoints_of(catalogue, region);
 }
 
 static void plan_buckets(struct cli_plan *plan, const struct catalogue *catalogue)

@@ -93,6 +93,17 @@ static void an_outbox_can_be_trimmed_and_never_expires(void **state)
     assert_int_equal(cli_stream_shards(stream("LOG_sin_0")), 2);
 }
 
+static void checkpoints_outlive_the_log_and_the_segments_they_refer_to(void **state)
+{
+    (void)state;
+    const struct cli_stream *checkpoints = stream("CKPT_sin");
+    assert_string_equal(checkpoints->subjects.text, "ckpt.sin.>");
+    /* the retention and 2 days, a dedupe window and 2 days */
+    assert_true(checkpoints->max_age_ns == (7 + 2 + 4 + 2) * 86400LL * 1000000000);
+    assert_int_equal(checkpoints->max_per_subject, 1);
+    assert_string_equal(checkpoints->discard, "new");
+}
+
 static void a_mirror_has_an_origin_and_no_subjects(void **state)
 {
     (void)state;
@@ -199,6 +210,7 @@ int main(void)
         cmocka_unit_test(plans_every_stream_once_and_mirrors_last),
         cmocka_unit_test(writes_a_log_as_the_design_has_it),
         cmocka_unit_test(an_outbox_can_be_trimmed_and_never_expires),
+        cmocka_unit_test(checkpoints_outlive_the_log_and_the_segments_they_refer_to),
         cmocka_unit_test(a_mirror_has_an_origin_and_no_subjects),
         cmocka_unit_test(counts_what_a_region_reserves),
         cmocka_unit_test(what_we_write_does_not_drift),
