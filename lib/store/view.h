@@ -26,6 +26,8 @@ MUST_USE int view_open(const char *path, struct view **ret_view, struct error_te
 void view_close(struct view *view); /* rolls back what is not committed; NULL is fine */
 /* Renames a damaged file to <path>.damaged (replacing an older one) and removes its companions. */
 MUST_USE int view_discard(const char *path);
+/* Removes a file that is no longer of use, and its companions. */
+MUST_USE int view_remove(const char *path);
 
 struct view_row {
     uint64_t row;

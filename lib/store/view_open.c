@@ -246,17 +246,31 @@ static int remove_companion(const char *path, const char *suffix)
     return unlink(name) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
-int view_discard(const char *path)
+/* Before the file itself: a new one must never meet an old journal. */
+static int remove_companions(const char *path)
 {
-    char damaged[PATH_MAX_BYTES];
-    if (snprintf(damaged, sizeof damaged, "%s.damaged", path) >= (int)sizeof damaged)
-        return -ENAMETOOLONG;
-    /* The companions first: a new file must never meet an old journal. */
     static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
     for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
         int error = remove_companion(path, suffixes[i]);
         if (error != 0)
             return error;
     }
+    return 0;
+}
+
+int view_remove(const char *path)
+{
+    int error = remove_companions(path);
+    return error == 0 ? remove_companion(path, "") : error;
+}
+
+int view_discard(const char *path)
+{
+    char damaged[PATH_MAX_BYTES];
+    if (snprintf(damaged, sizeof damaged, "%s.damaged", path) >= (int)sizeof damaged)
+        return -ENAMETOOLONG;
+    int error = remove_companions(path);
+    if (error != 0)
+        return error;
     return rename(path, damaged) == 0 || errno == ENOENT ? 0 : -errno;
 }
