@@ -42,6 +42,8 @@ static bool is_ready(void *context, struct buffer *out)
             (unsigned long long)status.generation, (unsigned long long)status.attached);
         if (status.reason[0] != '\0')
             buffer_printf(out, " reason=%s", status.reason);
+        if (status.warning != NULL)
+            buffer_printf(out, " warning=%s", status.warning);
         buffer_printf(out, "\n");
     }
     return ready;

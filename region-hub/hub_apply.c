@@ -1,6 +1,7 @@
 #include "region-hub/hub_apply.h"
 
 #include "log/log.h"
+#include "region-hub/hub_checkpoint_load.h"
 #include "region-hub/hub_lag.h"
 #include "region-hub/hub_marker.h"
 #include "region-hub/hub_seen.h"
@@ -45,6 +46,12 @@ struct hub_apply {
     uint8_t incarnation[16];
     unsigned too_short;
 
+    int64_t begun_ms; /* the time of position 1; 0: it is not there */
+
+    bool checkpoint_due;              /* at the end of the batch that is applied */
+    uint64_t jump_to;                 /* where the log goes on, beyond our next; 0: it is there */
+    struct hub_checkpoint_load *load; /* NULL: nothing is loaded */
+
     uint64_t head;
     int64_t applied_ms; /* when T was learnt, by the monotonic clock */
     struct hub_lag lag;
@@ -68,6 +75,8 @@ static void stop(struct hub_apply *apply, const char *code, const char *why)
         bus_reader_hold(apply->reader, true);
     loop_timer_stop(apply->settings.loop, &apply->check_timer);
     bus_request_cancel(&apply->check);
+    hub_checkpoint_load_free(apply->load);
+    apply->load = NULL;
     apply->settings.on_fell_behind(apply->settings.context);
 }
 
@@ -143,6 +152,9 @@ static int load_whole(struct hub_apply *apply, struct error_text *reterr_why)
 
 static void close_view(struct hub_apply *apply)
 {
+    hub_checkpoint_load_free(apply->load);
+    apply->load = NULL;
+    apply->jump_to = 0;
     bus_reader_close(apply->reader);
     apply->reader = NULL;
     apply->started = false;
@@ -179,6 +191,20 @@ static int open_view(struct hub_apply *apply)
 
 static void check_log(struct hub_apply *apply);
 
+/* View and mailboxes are there: the log comes next. */
+static void start_with_view(struct hub_apply *apply)
+{
+    struct mailbox_state state = mailbox_state(apply->mailbox);
+    apply->saved_rows = state.rows;
+    apply->saved_position = state.position;
+    apply->applied_ms = apply->saved_ms = loop_now_ms(apply->settings.loop);
+    apply->trouble = "reading_log";
+    log_info("view opened", LOG_STRING("view", apply->settings.view_path),
+             LOG_U64("position", state.position), LOG_U64("rows_to", view_position(apply->view)));
+    apply->settings.on_opened(apply->settings.context, &state);
+    check_log(apply);
+}
+
 /* Opens what is on disk, for the first time or after it failed. */
 static void on_reopen(struct loop_later *later)
 {
@@ -204,15 +230,7 @@ static void on_reopen(struct loop_later *later)
         loop_timer_set(apply->settings.loop, &apply->reopen_timer, REOPEN_MS);
         return;
     }
-    struct mailbox_state state = mailbox_state(apply->mailbox);
-    apply->saved_rows = state.rows;
-    apply->saved_position = state.position;
-    apply->applied_ms = apply->saved_ms = loop_now_ms(apply->settings.loop);
-    apply->trouble = "reading_log";
-    log_info("view opened", LOG_STRING("view", apply->settings.view_path),
-             LOG_U64("position", state.position), LOG_U64("rows_to", view_position(apply->view)));
-    apply->settings.on_opened(apply->settings.context, &state);
-    check_log(apply);
+    start_with_view(apply);
 }
 
 static void on_reopen_timer(struct loop_timer *timer)
@@ -307,6 +325,13 @@ static void on_misrouted(void *context, struct text user, const struct wire_mess
     apply->settings.on_misrouted(apply->settings.context, user, message);
 }
 
+static void on_checkpoint(void *context, uint64_t position)
+{
+    struct hub_apply *apply = context;
+    (void)position;
+    apply->checkpoint_due = true;
+}
+
 static void on_passed(void *context, const struct mailbox_input *input, enum mailbox_passed why,
                       const char *reason)
 {
@@ -358,12 +383,25 @@ static void apply_entry(struct hub_apply *apply, const struct bus_entry *entry)
         hub_apply_view_failed(apply, hub_seen_error(apply->seen));
     else if (err != 0)
         stop(apply, code_of(err), why.text);
+    else if (apply->checkpoint_due)
+        apply->settings.on_checkpoint(apply->settings.context, apply->mailbox);
+    apply->checkpoint_due = false;
+}
+
+/* Whether the log does not hold the next position: what comes is not for this state. */
+static bool is_beyond_jump(struct hub_apply *apply, uint64_t position)
+{
+    if (apply->jump_to == 0 && position > hub_apply_position(apply) + 1) {
+        apply->jump_to = position;
+        bus_reader_hold(apply->reader, true);
+    }
+    return apply->jump_to != 0;
 }
 
 static void on_entry(void *context, const struct bus_entry *entry)
 {
     struct hub_apply *apply = context;
-    if (apply->failed != 0 || apply->stopped != NULL)
+    if (apply->failed != 0 || apply->stopped != NULL || is_beyond_jump(apply, entry->position))
         return;
     if (!apply->in_transaction) {
         int err = view_begin(apply->view);
@@ -376,6 +414,67 @@ static void on_entry(void *context, const struct bus_entry *entry)
     apply_entry(apply, entry);
     if (apply->head < entry->position)
         apply->head = entry->position;
+}
+
+/* --- a jump in positions --- */
+
+/* A view of nothing but the state at a checkpoint. */
+static int make_view(struct hub_apply *apply, uint64_t position, const struct buffer *state)
+{
+    struct error_text why = {0};
+    int err = view_remove(apply->settings.view_path);
+    if (err == 0)
+        err = view_open(apply->settings.view_path, &apply->view, &why);
+    if (err == 0)
+        err = view_begin(apply->view);
+    if (err == 0)
+        err = view_save_state(apply->view, position, state->data, state->size);
+    return err == 0 ? view_commit(apply->view, position) : err;
+}
+
+static void on_loaded(void *context, struct mailbox *mailbox, const struct buffer *bytes)
+{
+    struct hub_apply *apply = context;
+    if (mailbox == NULL) {
+        stop(apply, "log_hole",
+             "the log does not hold the next position, and no checkpoint is stored that goes on "
+             "where the log does");
+        return;
+    }
+    struct hub_checkpoint_load *load = apply->load; /* the bytes are its */
+    apply->load = NULL;
+    close_view(apply);
+    apply->mailbox = mailbox;
+    int err = make_view(apply, mailbox_state(mailbox).position, bytes);
+    hub_checkpoint_load_free(load);
+    if (err != 0) {
+        hub_apply_view_failed(apply, err);
+        return;
+    }
+    start_with_view(apply);
+}
+
+/* The log has been cut past where we are: this hub was down for too long, or its view is gone. */
+static void load_checkpoint(struct hub_apply *apply)
+{
+    log_warning("the log does not hold the next position; looking for a checkpoint",
+                LOG_STRING("log", apply->stream.text),
+                LOG_U64("position", hub_apply_position(apply)),
+                LOG_U64("log_goes_on_at", apply->jump_to));
+    bus_reader_close(apply->reader);
+    apply->reader = NULL;
+    apply->trouble = "loading_checkpoint";
+    apply->settings.on_fell_behind(apply->settings.context);
+    apply->load = hub_checkpoint_load_start(&(struct hub_checkpoint_load_settings){
+        .bus = apply->settings.bus,
+        .region = apply->settings.region,
+        .shard = apply->settings.shard,
+        .from = apply->jump_to - 1,
+        .context = apply,
+        .on_loaded = on_loaded,
+    });
+    if (apply->load == NULL)
+        hub_apply_view_failed(apply, -ENOMEM); /* from the beginning */
 }
 
 static void on_pause(void *context, bool caught_up)
@@ -396,6 +495,10 @@ static void on_pause(void *context, bool caught_up)
     }
     if (apply->stopped != NULL)
         return;
+    if (apply->jump_to != 0) {
+        load_checkpoint(apply);
+        return;
+    }
     if (hub_seen_is_behind(apply->seen))
         bus_reader_hold(apply->reader, true);
     bool at_end = caught_up && position >= apply->head;
@@ -454,7 +557,7 @@ static void judge_log(struct hub_apply *apply, uint64_t last)
     }
     hub_apply_ring(apply, last);
     check_again(apply, apply->settings.log_check_ms);
-    if (!apply->started)
+    if (!apply->started && apply->load == NULL)
         start_reading(apply);
 }
 
@@ -489,6 +592,7 @@ static bool on_check(struct bus_request *request, enum bus_outcome outcome,
     /* A genesis that is past the log's retention is not there any more: then the ticks tell. */
     apply->has_incarnation =
         err == 0 && entry.position == 1 && read_incarnation(&entry, apply->incarnation);
+    apply->begun_ms = apply->has_incarnation ? entry.time_ms : 0;
     apply->checking_last = true;
     if (hub_stream_get_last(apply->settings.bus, &apply->check, apply->stream.text,
                             apply->subjects.text, ASK_TIMEOUT_MS) != 0)
@@ -547,6 +651,7 @@ struct hub_apply *hub_apply_new(const struct hub_apply_settings *settings)
         .acked = on_acked,
         .device_dropped = on_device_dropped,
         .owned = on_owned,
+        .checkpoint = on_checkpoint,
         .passed = on_passed,
         .misrouted = on_misrouted,
     };
@@ -607,6 +712,11 @@ int64_t hub_apply_now_ms(const struct hub_apply *apply)
         return 0;
     return mailbox_state(apply->mailbox).time_ms + loop_now_ms(apply->settings.loop) -
            apply->applied_ms;
+}
+
+int64_t hub_apply_begun_ms(const struct hub_apply *apply)
+{
+    return apply->begun_ms;
 }
 
 int64_t hub_apply_lag_ms(struct hub_apply *apply)

@@ -3,8 +3,10 @@
  * to the same.
  *
  * It checks that the log is the one the view was made of and not shorter (else: stopped). A view
- * that is damaged is put aside and made again from the log. A log that cannot be applied stops it;
- * it then stays stopped until the process starts again. One shard thread. */
+ * that is damaged is put aside and made again from the log. Where the log goes on only beyond the
+ * next position, the view is made again from a checkpoint and the log behind it; without one it
+ * stops. A log that cannot be applied stops it; it then stays stopped until the process starts
+ * again. One shard thread. */
 #pragma once
 
 #include "bus/bus_stream.h"
@@ -35,6 +37,8 @@ struct hub_apply_settings {
     void (*on_dropped)(void *context, struct text user, struct text device); /* a stale device */
     void (*on_misrouted)(void *context, struct text user, const struct wire_message *message);
     void (*on_owned)(void *context, uint64_t generation, struct text hub, uint64_t start);
+    /* The mailboxes are to be saved as they are: a checkpoint. */
+    void (*on_checkpoint)(void *context, const struct mailbox *mailbox);
     /* After a run of batches was committed. */
     void (*on_applied)(void *context, bool caught_up);
     /* The mailboxes are not there any more, or stay as they are: serve nothing. */
@@ -53,6 +57,8 @@ uint64_t hub_apply_head(const struct hub_apply *apply); /* the last position kno
 /* Log time as it would be now: T, and what has passed since by the monotonic clock. 0 while there
  * are no mailboxes. */
 int64_t hub_apply_now_ms(const struct hub_apply *apply);
+/* When the log's first record was stored; 0: it is not there any more. */
+int64_t hub_apply_begun_ms(const struct hub_apply *apply);
 int64_t hub_apply_lag_ms(struct hub_apply *apply);
 /* Why nothing is applied, in a word ("log_regressed"), or NULL when all is well. */
 const char *hub_apply_trouble(const struct hub_apply *apply);

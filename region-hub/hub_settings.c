@@ -95,6 +95,13 @@ const struct setting hub_settings_table[] = {
     SETTING_DURATION(HUB, log_check_ms, "view.log_check", 30000, 50, 3600000,
                      "That the log is still the same, and not shorter than the view, is checked "
                      "that often, at the start and after each reconnect."),
+
+    SETTING_DURATION(HUB, checkpoint_interval_ms, "checkpoint.interval", 86400000, 100, 172800000,
+                     "The owner makes a checkpoint of the shard that often, by the log's time."),
+    SETTING_DURATION(HUB, checkpoint_retry_min_ms, "checkpoint.retry_min", 1000, 10, 600000,
+                     "First pause after a checkpoint could not be stored; it doubles."),
+    SETTING_DURATION(HUB, checkpoint_retry_max_ms, "checkpoint.retry_max", 300000, 10, 3600000,
+                     "Longest pause."),
     SETTINGS_END,
 };
 

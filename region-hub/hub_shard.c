@@ -8,6 +8,7 @@
 #include "region-hub/hub_acks.h"
 #include "region-hub/hub_apply.h"
 #include "region-hub/hub_beats.h"
+#include "region-hub/hub_checkpoint.h"
 #include "region-hub/hub_claims.h"
 #include "region-hub/hub_delivery.h"
 #include "region-hub/hub_forwarder.h"
@@ -41,11 +42,13 @@ struct hub_shard {
     char process[NAME_SIZE]; /* "<hub>-<shard>": connection, inbox and PubAcks */
     char view_path[PATH_SIZE];
     char marker_path[PATH_SIZE];
+    char checkpoint_path[PATH_SIZE];
     struct buffer urls;
 
     struct loop *loop;
     struct bus *bus;
     struct hub_apply *apply;
+    struct hub_checkpoint *checkpoint;
     struct hub_presence *presence;
     struct hub_delivery *delivery;
     struct hub_acks *acks;
@@ -82,6 +85,7 @@ struct hub_shard {
     _Atomic bool stopped;
     _Atomic unsigned state;
     _Atomic(const char *) reason;
+    _Atomic(const char *) warning;
     _Atomic uint64_t position;
     _Atomic uint64_t generation_now;
     _Atomic uint64_t attached;
@@ -104,6 +108,7 @@ static void tell_status(struct hub_shard *shard)
     atomic_store(&shard->stopped, hub_apply_is_stopped(shard->apply));
     atomic_store(&shard->ready, trouble == NULL);
     atomic_store(&shard->reason, trouble == NULL ? "" : trouble);
+    atomic_store(&shard->warning, hub_checkpoint_warning(shard->checkpoint));
     atomic_store(&shard->state, (unsigned)shard->ownership.state);
     atomic_store(&shard->position, hub_apply_position(shard->apply));
     atomic_store(&shard->generation_now, shard->ownership.generation);
@@ -118,6 +123,7 @@ struct hub_shard_status hub_shard_status(const struct hub_shard *shard)
         .stopped = atomic_load(&shard->stopped),
         .state = hub_ownership_state_name((enum hub_ownership_state)atomic_load(&shard->state)),
         .reason = atomic_load(&shard->reason),
+        .warning = atomic_load(&shard->warning),
         .position = atomic_load(&shard->position),
         .generation = atomic_load(&shard->generation_now),
         .attached = atomic_load(&shard->attached),
@@ -273,6 +279,12 @@ static void on_owned(void *context, uint64_t generation, struct text hub, uint64
 {
     struct hub_shard *shard = context;
     follow(shard, hub_ownership_applied(&shard->ownership, generation, hub, start, now_of(shard)));
+}
+
+static void on_checkpoint(void *context, const struct mailbox *mailbox)
+{
+    struct hub_shard *shard = context;
+    hub_checkpoint_take(shard->checkpoint, mailbox);
 }
 
 static void on_applied(void *context, bool caught_up)
@@ -442,6 +454,14 @@ static void keep_presence(struct hub_shard *shard)
         hub_delivery_pump(shard->delivery, overdue);
 }
 
+static void keep_checkpoints(struct hub_shard *shard)
+{
+    struct mailbox_state state = mailbox_state(hub_apply_mailbox(shard->apply));
+    if (state.generation == shard->generation)
+        hub_checkpoint_serve(shard->checkpoint, shard->writer, &state,
+                             hub_apply_begun_ms(shard->apply));
+}
+
 static void on_housekeeping(struct loop_timer *timer)
 {
     struct hub_shard *shard = container_of(timer, struct hub_shard, housekeeping);
@@ -452,6 +472,7 @@ static void on_housekeeping(struct loop_timer *timer)
             keep_presence(shard);
             on_write_acks(&shard->write_acks);
             hub_beats_keep(shard->beats);
+            keep_checkpoints(shard);
         }
         if (shard->generation != 0 && shard->forwarder != NULL)
             hub_forwarder_tick(shard->forwarder);
@@ -568,10 +589,21 @@ static bool build_apply(struct hub_shard *shard)
         .on_dropped = on_dropped,
         .on_misrouted = on_misrouted,
         .on_owned = on_owned,
+        .on_checkpoint = on_checkpoint,
         .on_applied = on_applied,
         .on_fell_behind = on_fell_behind,
     });
-    return shard->apply != NULL;
+    shard->checkpoint = hub_checkpoint_new(&(struct hub_checkpoint_settings){
+        .loop = shard->loop,
+        .bus = shard->bus,
+        .region = shard->place.region->name,
+        .shard = shard->place.shard,
+        .path = shard->checkpoint_path,
+        .interval_ms = settings->checkpoint_interval_ms,
+        .retry_min_ms = settings->checkpoint_retry_min_ms,
+        .retry_max_ms = settings->checkpoint_retry_max_ms,
+    });
+    return shard->apply != NULL && shard->checkpoint != NULL;
 }
 
 /* All edges of the catalogue, and no others: see hub_service.c. */
@@ -689,6 +721,7 @@ static void take_down(struct hub_shard *shard)
     bus_unsubscribe(shard->hub_beats);
     shard->apply = NULL;
     hub_apply_free(apply, shard->orderly);
+    hub_checkpoint_free(shard->checkpoint);
     bus_close(shard->bus);
 }
 
@@ -717,6 +750,10 @@ static int name_things(struct hub_shard *shard)
                         region, number);
     int marker = snprintf(shard->marker_path, sizeof shard->marker_path, "%s/%s-%u.marker",
                           settings->data, region, number);
+    int checkpoint = snprintf(shard->checkpoint_path, sizeof shard->checkpoint_path,
+                              "%s/%s-%u.ckpt", settings->data, region, number);
+    if (checkpoint < 0 || (size_t)checkpoint >= sizeof shard->checkpoint_path)
+        return -ENAMETOOLONG;
     if (process < 0 || (size_t)process >= sizeof shard->process || view < 0 ||
         (size_t)view >= sizeof shard->view_path || marker < 0 ||
         (size_t)marker >= sizeof shard->marker_path)

@@ -32,10 +32,11 @@ MUST_USE int hub_shard_join(struct hub_shard *shard, int64_t due_ms);
 
 struct hub_shard_status { /* a moment ago; from any thread */
     bool connected;
-    bool ready;         /* the log is read to its end, and nothing is wrong */
-    bool stopped;       /* for good */
-    const char *state;  /* following, watching, serving... Static. */
-    const char *reason; /* why it is not ready, in a word; "" when it is. Static. */
+    bool ready;          /* the log is read to its end, and nothing is wrong */
+    bool stopped;        /* for good */
+    const char *state;   /* following, watching, serving... Static. */
+    const char *reason;  /* why it is not ready, in a word; "" when it is. Static. */
+    const char *warning; /* what is wrong and holds up nothing, in a word; NULL: nothing. Static. */
     uint64_t position;
     uint64_t generation;
     uint64_t attached;

@@ -244,6 +244,18 @@ int hub_writer_read(struct hub_writer *writer, const struct wire_read *read)
     return 0;
 }
 
+int hub_writer_checkpoint(struct hub_writer *writer, const struct wire_checkpoint *checkpoint)
+{
+    struct batch *batch =
+        batch_for(writer, sizeof *checkpoint + 16, writer->settings.queue_max_bytes);
+    if (batch == NULL)
+        return -ENOBUFS;
+    size_t before = batch->bytes.size;
+    wire_checkpoint_write(&batch->records, checkpoint);
+    appended(writer, batch, before);
+    return 0;
+}
+
 int hub_writer_message(struct hub_writer *writer, const struct wire_message *message,
                        struct text recipient)
 {

@@ -33,6 +33,8 @@ void hub_writer_free(struct hub_writer *writer); /* NULL is fine; drops what is 
 /* Copies the record. -ENOBUFS when the queue is full, -ENOMEM. */
 MUST_USE int hub_writer_ack(struct hub_writer *writer, const struct wire_ack *ack);
 MUST_USE int hub_writer_tick(struct hub_writer *writer, const struct wire_tick *tick);
+MUST_USE int hub_writer_checkpoint(struct hub_writer *writer,
+                                   const struct wire_checkpoint *checkpoint);
 MUST_USE int hub_writer_message(struct hub_writer *writer, const struct wire_message *message,
                                 struct text recipient);
 /* The same, also when the queue is full: ownership must not wait for acks. */
