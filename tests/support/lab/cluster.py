@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 
+from .jetstream import JetStream
 from .namespaces import inside
 from .process import Process, enter_namespace, wait_for
 
@@ -363,6 +364,11 @@ max_payload: 1MB{gateway}
         """A socket in the network of process `name`, connected to where it listens."""
         host, port = self.url[name].removeprefix("http://").rsplit(":", 1)
         return self.in_region(name, lambda: socket.create_connection((host, int(port)), timeout=5))
+
+    def jetstream(self, region):
+        """A connection to the API of JetStream, by the region's first node."""
+        host, port = self._wan_host(region, 0), self._port(NATS_CLIENT, 0)
+        return self.in_region(region, lambda: JetStream(host, port))
 
     def http(self, name, path, body=None, timeout_s=10, headers=None):
         """(status, headers, body bytes) of a request to `name`; POST when a body is given."""
