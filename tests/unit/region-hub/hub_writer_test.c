@@ -109,6 +109,22 @@ static void writes_a_batch_again_byte_for_byte_until_it_is_stored(void **state)
     assert_int_equal(records_of(&world->attempts[3]), 2); /* ...and leaves with its neighbour */
 }
 
+static void writes_a_checkpoint_beside_other_records(void **state)
+{
+    struct world *world = *state;
+    const struct wire_checkpoint checkpoint = {.generation = 7};
+    struct wire_batch batch;
+    struct wire_record record;
+    assert_int_equal(hub_writer_checkpoint(world->writer, &checkpoint), 0);
+    assert_int_equal(write_ack(world, 1), 0);
+    WAIT_FOR(world->loop, 5000, world->count == 1);
+    assert_int_equal(wire_batch_read(world->attempts[0].data, world->attempts[0].size, &batch), 0);
+    assert_int_equal(batch.count, 2);
+    assert_int_equal(wire_record_next(&batch.body, &record), 0);
+    assert_int_equal(record.kind, WIRE_CHECKPOINT);
+    assert_true(record.checkpoint.generation == 7);
+}
+
 static void a_refusal_is_followed_by_the_same_batch(void **state)
 {
     struct world *world = *state;
@@ -225,6 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_WORLD(writes_a_batch_again_byte_for_byte_until_it_is_stored),
+        WITH_WORLD(writes_a_checkpoint_beside_other_records),
         WITH_WORLD(a_refusal_is_followed_by_the_same_batch),
         WITH_WORLD(takes_records_up_to_the_bound_and_ownership_beyond_it),
         WITH_WORLD(what_no_longer_counts_is_dropped_but_not_what_is_on_its_way),

@@ -197,6 +197,24 @@ static void a_discarded_view_makes_room_for_a_new_one(void **state)
     view_file_done(&file);
 }
 
+static void a_view_that_is_removed_leaves_nothing(void **state)
+{
+    (void)state;
+    struct view_file file;
+    free(make_view(&file, "remove").data);
+    assert_int_equal(view_file_open(&file), 0);
+    view_file_append(&file, 1, 3);
+    view_file_close(&file);
+    assert_int_equal(view_remove(file.path), 0);
+    assert_int_equal(access(file.path, F_OK), -1);
+    assert_int_equal(view_file_open(&file), 0);
+    assert_int_equal(view_position(file.view), 0);
+    view_file_close(&file);
+    assert_int_equal(view_remove(file.path), 0);
+    assert_int_equal(view_remove(file.path), 0); /* nothing there */
+    view_file_done(&file);
+}
+
 /* A file-size limit makes writes fail as a full disk does. */
 static void a_full_disk_ends_the_transaction_and_no_more(void **state)
 {
@@ -237,6 +255,7 @@ int main(void)
         cmocka_unit_test(what_is_no_view_is_refused),
         cmocka_unit_test(a_folder_that_is_not_there_is_no_damage),
         cmocka_unit_test(a_discarded_view_makes_room_for_a_new_one),
+        cmocka_unit_test(a_view_that_is_removed_leaves_nothing),
         cmocka_unit_test(a_full_disk_ends_the_transaction_and_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
