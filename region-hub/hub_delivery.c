@@ -411,12 +411,13 @@ static uint64_t pump_one(struct hub_delivery *delivery, struct hub_attachment *a
         .now_ms = hub_apply_now_ms(apply),
         .next = attachment->credit.sent + 1,
     };
-    lose(&pumping, user.oldest - 1, TEXT("mailbox_full"));
-    lose(&pumping, hub_horizon_skip(&user, pumping.next, pumping.expired_rows) - 1,
-         TEXT("retention"));
+    struct hub_horizon horizon = {0};
+    int err =
+        hub_horizon_of(hub_apply_view(apply), &user, pumping.next, pumping.expired_rows, &horizon);
+    lose(&pumping, horizon.retention_to, TEXT("retention"));
+    lose(&pumping, horizon.full_to, TEXT("mailbox_full"));
     uint64_t messages = hub_credit_messages(&attachment->credit, limits);
-    int err = 0;
-    if (messages > 0 && pumping.next <= user.head)
+    if (err == 0 && messages > 0 && pumping.next <= user.head)
         err = read_rows(&pumping, &user, messages);
     if (err != 0) {
         hub_apply_view_failed(apply, err);

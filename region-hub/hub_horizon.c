@@ -1,8 +1,12 @@
 #include "region-hub/hub_horizon.h"
 
-enum { LOOK_ROWS_MAX = 512 }; /* more than lie between two rows that the state knows */
+#include <errno.h>
 
-uint64_t hub_horizon_skip(const struct mailbox_user *user, uint64_t from, uint64_t expired_rows)
+enum { WALK_MAX = 1024 }; /* some milliseconds; more than lie between two rows the state knows */
+
+/* The first seq at or after `from` and not pushed out whose next known row is not expired: what is
+ * before it is, and less than 256 after it may be. head + 1 when all are. */
+static uint64_t skip(const struct mailbox_user *user, uint64_t from, uint64_t expired_rows)
 {
     if (from < user->oldest)
         from = user->oldest;
@@ -21,31 +25,41 @@ uint64_t hub_horizon_skip(const struct mailbox_user *user, uint64_t from, uint64
     return low;
 }
 
-struct look {
-    uint64_t expired_rows;
-    uint32_t epoch;
-    uint64_t seq; /* 0: not found */
-};
-
-static bool on_row(void *context, const struct view_row *row)
+/* The first row of the user above the expired ones, as far as the view holds it and it is near; seq
+ * 0 when it is not there. */
+static int find_first(struct view *view, const struct mailbox_user *user, uint64_t from,
+                      uint64_t expired_rows, struct view_link *ret_link)
 {
-    struct look *look = context;
-    if (row->epoch != look->epoch || row->row <= look->expired_rows)
-        return true;
-    look->seq = row->seq;
-    return false;
+    *ret_link = (struct view_link){0};
+    int err = view_walk(view, mailbox_row_near(user, from), expired_rows, WALK_MAX, ret_link);
+    return err == -ENOENT ? 0 : err;
+}
+
+int hub_horizon_of(struct view *view, const struct mailbox_user *user, uint64_t from,
+                   uint64_t expired_rows, struct hub_horizon *ret_horizon)
+{
+    uint64_t first = skip(user, from, expired_rows);
+    *ret_horizon = (struct hub_horizon){.full_to = user->oldest - 1};
+    if (first > from && first > user->oldest)
+        ret_horizon->retention_to = first - 1;
+    if (from >= user->oldest || first > user->oldest || expired_rows == 0)
+        return 0;
+    struct view_link link;
+    int err = find_first(view, user, user->oldest, expired_rows, &link);
+    if (err == 0 && link.seq > from && link.previous_row <= expired_rows)
+        ret_horizon->retention_to = link.seq - 1;
+    return err;
 }
 
 int hub_horizon_first(struct view *view, const struct mailbox_user *user, uint64_t expired_rows,
                       uint64_t *ret_seq)
 {
-    uint64_t from = hub_horizon_skip(user, user->oldest, expired_rows);
-    struct look look = {.expired_rows = expired_rows, .epoch = user->epoch};
+    struct view_link link = {0};
+    uint64_t first = skip(user, user->oldest, expired_rows);
     int err = 0;
-    if (expired_rows > 0 && from <= user->head)
-        err = view_read(view, mailbox_row_near(user, from), from, LOOK_ROWS_MAX, SIZE_MAX, on_row,
-                        &look);
+    if (expired_rows > 0 && first <= user->head)
+        err = find_first(view, user, first, expired_rows, &link);
     if (err == 0)
-        *ret_seq = look.seq > 0 ? look.seq : from;
+        *ret_seq = link.seq > first ? link.seq : first;
     return err;
 }

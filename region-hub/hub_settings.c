@@ -95,6 +95,9 @@ const struct setting hub_settings_table[] = {
     SETTING_DURATION(HUB, log_check_ms, "view.log_check", 30000, 50, 3600000,
                      "That the log is still the same, and not shorter than the view, is checked "
                      "that often, at the start and after each reconnect."),
+    SETTING_DURATION(HUB, trim_turn_ms, "view.trim_turn", 5, 1, 1000,
+                     "Twenty times a second, rows older than the retention are removed for about "
+                     "that long, while there are any."),
 
     SETTING_DURATION(HUB, checkpoint_interval_ms, "checkpoint.interval", 86400000, 100, 172800000,
                      "The owner makes a checkpoint of the shard that often, by the log's time."),

@@ -53,6 +53,7 @@ struct hub_settings {
     uint32_t save_rows;
     int64_t save_ms;
     int64_t log_check_ms;
+    int64_t trim_turn_ms;
 
     int64_t checkpoint_interval_ms;
     int64_t checkpoint_retry_min_ms;

@@ -15,6 +15,7 @@
 #include "region-hub/hub_ownership.h"
 #include "region-hub/hub_presence.h"
 #include "region-hub/hub_service.h"
+#include "region-hub/hub_trim.h"
 #include "region-hub/hub_writer.h"
 #include "wire/beat.h"
 
@@ -58,6 +59,7 @@ struct hub_shard {
     struct hub_beats *beats;
     struct hub_writer **passers; /* to the region's other shards, made when needed */
     struct hub_ownership ownership;
+    struct hub_trim trim;
 
     /* While it serves. */
     uint64_t generation; /* 0: it does not */
@@ -259,6 +261,7 @@ static void follow(struct hub_shard *shard, enum hub_ownership_order order)
 static void on_opened(void *context, const struct mailbox_state *state)
 {
     struct hub_shard *shard = context;
+    shard->trim = (struct hub_trim){0};
     hub_ownership_loaded(&shard->ownership, state->generation, state->owner);
 }
 
@@ -476,6 +479,7 @@ static void on_housekeeping(struct loop_timer *timer)
         }
         if (shard->generation != 0 && shard->forwarder != NULL)
             hub_forwarder_tick(shard->forwarder);
+        hub_trim_turn(&shard->trim, shard->apply, shard->settings->trim_turn_ms);
     }
     tell_status(shard);
 }

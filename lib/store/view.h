@@ -71,5 +71,17 @@ typedef bool view_on_row(void *context, const struct view_row *row);
  * Stops early where the chain ends (older rows were trimmed). Every row's checksum is verified. */
 MUST_USE int view_read(struct view *view, uint64_t start_row, uint64_t from_seq, size_t rows_max,
                        size_t bytes_max, view_on_row *on_row, void *context);
-/* Removes rows below `row`. Local: apply never sees it. */
-MUST_USE int view_trim(struct view *view, uint64_t row);
+struct view_link {
+    uint64_t row;
+    uint64_t previous_row; /* of the same user; 0: none */
+    uint32_t epoch;
+    uint64_t seq;
+};
+/* From `start_row` walks back along its user's rows as long as they are above `after_row`, are
+ * there and of the same epoch, steps_max at most: `ret_link` is the last one. -ENOENT: there is no
+ * `start_row`. Bodies are not read, nor checksums verified. */
+MUST_USE int view_walk(struct view *view, uint64_t start_row, uint64_t after_row, size_t steps_max,
+                       struct view_link *ret_link);
+/* Removes rows below `row`, the oldest first and at most rows_max of them; `ret_more`: some went,
+ * so there may be more. Their room in the file is used again. Local: apply never sees it. */
+MUST_USE int view_trim(struct view *view, uint64_t row, uint64_t rows_max, bool *ret_more);

@@ -6,8 +6,6 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { TRIM_ROWS_MAX = 10000 }; /* a transaction, when it is ours */
-
 enum column { /* as in ROW_COLUMNS; parameters count from 1 */
               ROW,
               PREVIOUS_ROW,
@@ -135,24 +133,17 @@ int view_check_last(struct view *view)
     return found < 0 ? found : 0;
 }
 
-struct link { /* of the chain of a user's rows */
-    uint64_t row;
-    uint64_t previous_row;
-    uint32_t epoch;
-    uint64_t seq;
-};
-
-static int get_link(struct view *view, uint64_t row, struct link *ret_link)
+static int get_link(struct view *view, uint64_t row, struct view_link *ret_link)
 {
     sqlite3_stmt *query = view->queries[VIEW_ROW_LINK];
     view_bind_u64(query, 1, row);
     int found = view_step(view, VIEW_ROW_LINK);
     if (found <= 0)
         return found;
-    *ret_link = (struct link){.row = row,
-                              .previous_row = view_column_u64(query, 0),
-                              .epoch = (uint32_t)view_column_u64(query, 1),
-                              .seq = view_column_u64(query, 2)};
+    *ret_link = (struct view_link){.row = row,
+                                   .previous_row = view_column_u64(query, 0),
+                                   .epoch = (uint32_t)view_column_u64(query, 1),
+                                   .seq = view_column_u64(query, 2)};
     view_end(view, VIEW_ROW_LINK);
     return 1;
 }
@@ -173,10 +164,11 @@ static int remember(struct view *view, size_t at, uint64_t row)
 
 /* Walks back from `start` to from_seq of its epoch, or to where the chain ends. view->walked then
  * holds the way, newest first. Damage of a link shows as a step that does not fit. */
-static int walk_back(struct view *view, struct link start, uint64_t from_seq, size_t *ret_count)
+static int walk_back(struct view *view, struct view_link start, uint64_t from_seq,
+                     size_t *ret_count)
 {
     size_t count = 0;
-    struct link at = start;
+    struct view_link at = start;
     for (;;) {
         int error = remember(view, count, at.row);
         if (error != 0)
@@ -184,7 +176,7 @@ static int walk_back(struct view *view, struct link start, uint64_t from_seq, si
         count++;
         if (at.seq <= from_seq || at.previous_row == 0)
             break;
-        struct link next;
+        struct view_link next;
         int found = get_link(view, at.previous_row, &next);
         if (found < 0)
             return found;
@@ -195,6 +187,28 @@ static int walk_back(struct view *view, struct link start, uint64_t from_seq, si
         at = next;
     }
     *ret_count = count;
+    return 0;
+}
+
+int view_walk(struct view *view, uint64_t start_row, uint64_t after_row, size_t steps_max,
+              struct view_link *ret_link)
+{
+    struct view_link at;
+    int found = get_link(view, start_row, &at);
+    if (found <= 0)
+        return found < 0 ? found : -ENOENT;
+    for (size_t steps = 0; steps < steps_max && at.previous_row > after_row; steps++) {
+        struct view_link next;
+        found = get_link(view, at.previous_row, &next);
+        if (found < 0)
+            return found;
+        if (found == 0 || next.epoch != at.epoch)
+            break;
+        if (next.row >= at.row || next.seq + 1 != at.seq)
+            return -EILSEQ;
+        at = next;
+    }
+    *ret_link = at;
     return 0;
 }
 
@@ -226,7 +240,7 @@ static int give_row(struct view *view, uint64_t number, uint64_t seq, struct rea
     return fits ? more && reading->rows_left > 0 : -EILSEQ;
 }
 
-static int read_chain(struct view *view, const struct link *start, uint64_t from_seq,
+static int read_chain(struct view *view, const struct view_link *start, uint64_t from_seq,
                       struct reading *reading)
 {
     size_t count;
@@ -246,7 +260,7 @@ static int read_from(struct view *view, uint64_t start_row, uint64_t from_seq, s
     int found = start_row == 0 || rows_max == 0 ? 0 : get_row(view, start_row, &row);
     if (found <= 0)
         return found;
-    const struct link start = {row.row, row.previous_row, row.epoch, row.seq};
+    const struct view_link start = {row.row, row.previous_row, row.epoch, row.seq};
     char user[TEXT_USER_MAX];
     const size_t user_size = row.user.size;
     if (user_size <= sizeof user)
@@ -278,25 +292,17 @@ int view_read(struct view *view, uint64_t start_row, uint64_t from_seq, size_t r
     return error == 0 ? ended : error;
 }
 
-/* 0 and false when nothing is left to trim. */
-static int trim_some(struct view *view, uint64_t row, bool *ret_more)
+int view_trim(struct view *view, uint64_t row, uint64_t rows_max, bool *ret_more)
 {
     bool began;
     int error = view_begin_inner(view, &began);
     if (error != 0)
         return error;
     view_bind_u64(view->queries[VIEW_ROW_TRIM], 1, row);
-    view_bind_u64(view->queries[VIEW_ROW_TRIM], 2, TRIM_ROWS_MAX);
+    view_bind_u64(view->queries[VIEW_ROW_TRIM], 2, rows_max);
     error = view_run(view, VIEW_ROW_TRIM);
-    *ret_more = error == 0 && sqlite3_changes(view->database) > 0;
-    return view_end_inner(view, began, error);
-}
-
-int view_trim(struct view *view, uint64_t row)
-{
-    bool more = true;
-    int error = 0;
-    while (more && error == 0)
-        error = trim_some(view, row, &more);
+    const bool more = error == 0 && sqlite3_changes(view->database) > 0;
+    error = view_end_inner(view, began, error);
+    *ret_more = error == 0 && more;
     return error;
 }

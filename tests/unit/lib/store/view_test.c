@@ -1,6 +1,7 @@
 #include "view_file.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 static void expect_read(struct view_file *file, uint64_t start, uint64_t from_seq, size_t rows_max,
                         size_t bytes_max, const char *seqs)
@@ -76,19 +77,29 @@ static void a_long_chain_is_walked(void **state)
     view_file_done(&file);
 }
 
+/* All rows below `row`, in steps; returns how many. */
+static int trim(struct view_file *file, uint64_t row, uint64_t rows_max)
+{
+    bool more = true;
+    int steps = 0;
+    for (; more; steps++)
+        assert_int_equal(view_trim(file->view, row, rows_max, &more), 0);
+    return steps;
+}
+
 static void a_chain_ends_where_rows_were_trimmed(void **state)
 {
     (void)state;
     struct view_file file;
     view_file_init(&file, "trim");
     view_file_append(&file, 1, 20);
-    assert_int_equal(view_trim(file.view, 0), 0);
-    assert_int_equal(view_trim(file.view, 8), 0);
-    assert_int_equal(view_trim(file.view, 7), 0);
+    assert_int_equal(trim(&file, 0, 100), 1);
+    assert_int_equal(trim(&file, 8, 100), 2);
+    assert_int_equal(trim(&file, 7, 100), 1);
     expect_read(&file, 19, 1, 100, 1000, "5 6 7 8 9 10 "); /* bob's from row 9 on */
     expect_read(&file, 20, 1, 100, 1000, "4 5 6 7 8 9 10 ");
     expect_read(&file, 5, 1, 100, 1000, "");
-    assert_int_equal(view_trim(file.view, 1000), 0);
+    assert_int_equal(trim(&file, 1000, 100), 2);
     expect_read(&file, 19, 1, 100, 1000, "");
     assert_int_equal(view_position(file.view), 120);
     view_file_done(&file);
@@ -100,8 +111,33 @@ static void trimming_goes_through_many_rows(void **state)
     struct view_file file;
     view_file_init(&file, "trim-many");
     view_file_append(&file, 1, 30000);
-    assert_int_equal(view_trim(file.view, 29996), 0);
+    assert_int_equal(trim(&file, 29996, 1000), 31); /* 30 steps, and one that finds nothing */
     expect_read(&file, 29999, 1, 100, 1000, "14999 15000 "); /* rows 29,997 and 29,999 */
+    view_file_done(&file);
+}
+
+static void the_room_of_trimmed_rows_is_used_again(void **state)
+{
+    (void)state;
+    struct view_file file;
+    struct stat before;
+    struct stat after;
+    view_file_init(&file, "reuse");
+    view_file_append(&file, 1, 20000);
+    (void)trim(&file, 10001, 1000);
+    view_file_close(&file); /* what is in the journal goes to the file */
+    assert_int_equal(stat(file.path, &before), 0);
+    assert_int_equal(view_file_open(&file), 0);
+    for (uint64_t round = 2; round < 10; round++) { /* always 10,000 to 20,000 rows */
+        view_file_append(&file, 10000 * round + 1, 10000 * round + 10000);
+        (void)trim(&file, 10000 * round + 1, 1000);
+    }
+    view_file_close(&file);
+    assert_int_equal(stat(file.path, &after), 0);
+    print_message("a view of 10,000 to 20,000 rows: %lld bytes, after 80,000 more %lld\n",
+                  (long long)before.st_size, (long long)after.st_size);
+    assert_true(after.st_size < before.st_size + before.st_size / 10);
+    assert_int_equal(view_file_open(&file), 0);
     view_file_done(&file);
 }
 
@@ -272,6 +308,7 @@ int main(void)
         cmocka_unit_test(a_long_chain_is_walked),
         cmocka_unit_test(a_chain_ends_where_rows_were_trimmed),
         cmocka_unit_test(trimming_goes_through_many_rows),
+        cmocka_unit_test(the_room_of_trimmed_rows_is_used_again),
         cmocka_unit_test(a_chain_ends_where_its_epoch_began),
         cmocka_unit_test(a_chain_that_does_not_fit_is_damage),
         cmocka_unit_test(an_uncommitted_transaction_leaves_nothing),
