@@ -42,6 +42,29 @@ void lab_store(struct lab *lab, const char *subject, const void *bytes, size_t s
     LAB_WAIT(lab, lab->pubacks_counted > before);
 }
 
+static const struct wire_config config_of_logs = {
+    .level = WIRE_LEVEL,
+    .dedupe_window_s = 3600,
+    .retention_s = 3600,
+    .mailbox_max_messages = 1000,
+    .mailbox_max_bytes = 1 << 20,
+    .devices_max = 4,
+};
+
+void lab_configure(struct lab *lab, uint32_t retention_s, uint32_t messages_max)
+{
+    struct wire_config config = config_of_logs;
+    struct buffer bytes = {0};
+    struct wire_batch_writer writer;
+    config.retention_s = retention_s;
+    config.mailbox_max_messages = messages_max;
+    wire_batch_begin(&writer, &bytes);
+    wire_config_write(&writer, &config);
+    assert_int_equal(wire_batch_end(&writer), 0);
+    lab_store(lab, wire_log_from_hubs("sin", 0).text, bytes.data, bytes.size);
+    buffer_free(&bytes);
+}
+
 static void begin_stream(struct lab *lab, const char *subject, const char *region,
                          const char *destination)
 {
@@ -53,21 +76,13 @@ static void begin_stream(struct lab *lab, const char *subject, const char *regio
         .hash_name = TEXT(HASH_SHARD_NAME),
         .hash_version = HASH_SHARD_VERSION,
     };
-    const struct wire_config config = {
-        .level = WIRE_LEVEL,
-        .dedupe_window_s = 3600,
-        .retention_s = 3600,
-        .mailbox_max_messages = 1000,
-        .mailbox_max_bytes = 1 << 20,
-        .devices_max = 4,
-    };
     hash_random(genesis.incarnation, sizeof genesis.incarnation);
     struct buffer bytes = {0};
     struct wire_batch_writer writer;
     wire_batch_begin(&writer, &bytes);
     wire_genesis_write(&writer, &genesis);
     if (destination[0] == '\0')
-        wire_config_write(&writer, &config);
+        wire_config_write(&writer, &config_of_logs);
     assert_int_equal(wire_batch_end(&writer), 0);
     lab_store(lab, subject, bytes.data, bytes.size);
     buffer_free(&bytes);
@@ -155,6 +170,7 @@ static void keep(struct lab *lab, uint64_t generation, const struct wire_entry *
     case WIRE_GAP:
         heard->attach = entry->gap.attach;
         heard->seq = entry->gap.to;
+        heard->from = entry->gap.from;
         put(heard->text, sizeof heard->text, entry->gap.reason);
         break;
     case WIRE_UNATTACHED:
@@ -283,9 +299,14 @@ void lab_report(struct lab *lab, const char *user, const char *device, uint64_t 
 
 const struct lab_heard *lab_wait_for(struct lab *lab, uint8_t kind)
 {
+    return lab_wait_for_either(lab, kind, kind);
+}
+
+const struct lab_heard *lab_wait_for_either(struct lab *lab, uint8_t kind, uint8_t other)
+{
     for (int tries = 0; tries < 1000; tries++) {
         while (lab->shown < lab->heard_count)
-            if (lab->heard[lab->shown++].kind == kind)
+            if (lab->heard[lab->shown++].kind == kind || lab->heard[lab->shown - 1].kind == other)
                 return &lab->heard[lab->shown - 1];
         lab_turn(lab, 10);
     }
@@ -303,6 +324,12 @@ void lab_must_not_hear(struct lab *lab, uint8_t kind, int64_t ms)
 void lab_send(struct lab *lab, const char *subject, const char *user, const char *prefix,
               unsigned count)
 {
+    lab_send_ttl(lab, subject, user, prefix, count, 0);
+}
+
+void lab_send_ttl(struct lab *lab, const char *subject, const char *user, const char *prefix,
+                  unsigned count, uint32_t ttl_s)
+{
     struct buffer bytes = {0};
     struct wire_batch_writer writer;
     wire_batch_begin(&writer, &bytes);
@@ -315,6 +342,7 @@ void lab_send(struct lab *lab, const char *subject, const char *user, const char
                                              .device = TEXT("desk"),
                                              .id = text_of(id),
                                              .body = text_of(body),
+                                             .ttl_s = ttl_s,
                                              .created_ms = 1};
         const struct wire_recipient to = {.kind = WIRE_USER, .name = text_of(user)};
         wire_message_write(&writer, &message, &to, 1);

@@ -21,6 +21,7 @@ struct lab_heard { /* one entry that an edge was sent */
     uint64_t generation;
     uint64_t attach;
     uint64_t seq; /* of a gap: its `to` */
+    uint64_t from;
     uint64_t head;
     char user[64];
     char id[64];
@@ -69,6 +70,11 @@ void lab_hub_stop(struct lab *lab, struct lab_hub *hub, bool orderly);
  * stored. */
 void lab_send(struct lab *lab, const char *subject, const char *user, const char *prefix,
               unsigned count);
+/* The same with a ttl. */
+void lab_send_ttl(struct lab *lab, const char *subject, const char *user, const char *prefix,
+                  unsigned count, uint32_t ttl_s);
+/* Another config record for sin, with this retention and this cap of messages. */
+void lab_configure(struct lab *lab, uint32_t retention_s, uint32_t messages_max);
 /* Publishes bytes to a subject of a stream and waits until they are stored. */
 void lab_store(struct lab *lab, const char *subject, const void *bytes, size_t size);
 /* What an edge says to the owner of sin's shard 0. */
@@ -80,6 +86,7 @@ void lab_report(struct lab *lab, const char *user, const char *device, uint64_t 
 /* The next entry of that kind that was not looked at, waiting for it; fails the test after 10 s.
  * What is before it is passed over. */
 const struct lab_heard *lab_wait_for(struct lab *lab, uint8_t kind);
+const struct lab_heard *lab_wait_for_either(struct lab *lab, uint8_t kind, uint8_t other);
 /* Nothing of that kind comes within `ms`. */
 void lab_must_not_hear(struct lab *lab, uint8_t kind, int64_t ms);
 
