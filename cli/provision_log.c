@@ -115,7 +115,7 @@ static struct wire_config config_of(const struct catalogue *catalogue, const uin
     struct wire_config config = {
         .level = WIRE_LEVEL,
         .dedupe_window_s = catalogue->dedupe_window_h * 3600,
-        .retention_s = catalogue->retention_d * 86400,
+        .retention_s = catalogue_retention_s(catalogue),
         .mailbox_max_messages = catalogue->mailbox_max_messages > UINT32_MAX
                                     ? UINT32_MAX
                                     : (uint32_t)catalogue->mailbox_max_messages,

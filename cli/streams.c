@@ -50,7 +50,7 @@ static struct cli_stream log_of(const struct catalogue *catalogue,
     stream.shard = shard;
     stream.name = wire_log_stream(region->name, shard);
     stream.subjects = wire_log_subjects(region->name, shard);
-    stream.max_age_ns = cli_log_max_age_ns(catalogue->retention_d * 86400);
+    stream.max_age_ns = cli_log_max_age_ns(catalogue_retention_s(catalogue));
     stream.max_bytes = (int64_t)region->log_max_bytes;
     stream.deny_delete = true;
     stream.deny_purge = true;

@@ -80,6 +80,12 @@ int catalogue_region_index(const struct catalogue *catalogue, struct text name, 
     return -ENOENT;
 }
 
+uint32_t catalogue_retention_s(const struct catalogue *catalogue)
+{
+    return catalogue->retention_ms > 0 ? (uint32_t)(catalogue->retention_ms / 1000)
+                                       : catalogue->retention_d * 86400;
+}
+
 const struct catalogue_region *catalogue_region(const struct catalogue *catalogue, struct text name)
 {
     size_t index = 0;

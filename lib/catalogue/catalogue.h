@@ -90,6 +90,7 @@ struct catalogue {
     char primary[TEXT_REGION_MAX + 1]; /* the region that holds the directory's origin */
     uint32_t dedupe_window_h;
     uint32_t retention_d;
+    int64_t retention_ms; /* 0: as retention_d says; see catalogue_retention_s() */
     uint32_t devices_max;
     uint64_t mailbox_max_messages;
     uint64_t mailbox_max_bytes;
@@ -111,6 +112,8 @@ MUST_USE struct catalogue *catalogue_load_text(struct text yaml, const char *pat
                                                struct error_text *reterr_why);
 void catalogue_free(struct catalogue *catalogue); /* NULL is fine */
 
+/* How long a message waits for its devices. */
+uint32_t catalogue_retention_s(const struct catalogue *catalogue);
 /* Borrowed from the catalogue; NULL when there is none of that name. Names of processes are unique
  * over all regions; `ret_region`, where given, tells whose it is. */
 const struct catalogue_region *catalogue_region(const struct catalogue *catalogue,

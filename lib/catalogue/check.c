@@ -157,6 +157,15 @@ static int check_primary(const struct catalogue *catalogue, const char *path,
     return 0;
 }
 
+static int check_retention(const struct catalogue *catalogue, const char *path,
+                           struct error_text *reterr_why)
+{
+    if (catalogue->retention_ms % 1000 == 0)
+        return 0;
+    return error_text_set(reterr_why, -EINVAL,
+                          "%s: 'retention' must be whole seconds, or 0 for 'retention_d'", path);
+}
+
 int catalogue_check(const struct catalogue *catalogue, const char *path,
                     struct error_text *reterr_why)
 {
@@ -171,5 +180,7 @@ int catalogue_check(const struct catalogue *catalogue, const char *path,
         err = check_unique(catalogue, path, "address", add_addresses, reterr_why);
     for (size_t i = 0; i < catalogue->pin_count && err == 0; i++)
         err = check_pin(catalogue, &catalogue->pins[i], path, reterr_why);
+    if (err == 0)
+        err = check_retention(catalogue, path, reterr_why);
     return err == 0 ? check_primary(catalogue, path, reterr_why) : err;
 }

@@ -122,6 +122,9 @@ const struct setting catalogue_table[] = {
                 "Hours in which a message sent again is recognised."),
     SETTING_U32(struct catalogue, retention_d, "retention_d", 7, 1, 365,
                 "Days a message waits for its devices."),
+    SETTING_DURATION(struct catalogue, retention_ms, "retention", 0, 0, 365ull * 86400 * 1000,
+                     "The same as a duration of whole seconds (36h), which then counts; 0: as "
+                     "retention_d says."),
     SETTING_U32(struct catalogue, devices_max, "devices_max", CATALOGUE_DEVICES_MAX, 1,
                 CATALOGUE_DEVICES_MAX, "Devices of one user."),
     SETTING_U64(struct catalogue, mailbox_max_messages, "mailbox_max_messages", 100000, 1,

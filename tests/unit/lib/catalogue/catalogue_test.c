@@ -49,7 +49,9 @@ static void loads_regions_and_their_defaults(void **state)
     assert_string_equal(why.text, "");
     assert_non_null(catalogue);
     assert_int_equal(catalogue->dedupe_window_h, 96);
-    assert_int_equal(catalogue->retention_d, 7);
+    assert_int_equal(catalogue_retention_s(catalogue), 7 * 86400);
+    catalogue->retention_ms = 36 * 3600 * 1000;
+    assert_int_equal(catalogue_retention_s(catalogue), 36 * 3600);
     assert_int_equal(catalogue->devices_max, 32);
     assert_int_equal(catalogue->unknown_recipients, CATALOGUE_REJECT);
     assert_int_equal(catalogue->region_count, 2);
@@ -172,6 +174,8 @@ static void errors_name_the_line(void **state)
          "r.yaml:3: 'regions[0].shards' is 0, must be 1 to 64"},
         {"latitude: 1", "latitude: 1, shards: 65",
          "r.yaml:3: 'regions[0].shards' is 65, must be 1 to 64"},
+        {"primary: dub", "primary: dub\nretention: 1500ms",
+         "r.yaml: 'retention' must be whole seconds, or 0 for 'retention_d'"},
         {"primary: dub", "primary: dub\ndevices_max: 33",
          "r.yaml:2: 'devices_max' is 33, must be 1 to 32"},
         {"name: sin,", "name: Sin,",
