@@ -140,3 +140,15 @@ bool text_is_process_name(struct text from)
 {
     return is_name(from, TEXT_PROCESS_MAX);
 }
+
+bool text_is_word(struct text from)
+{
+    if (from.size == 0 || from.size > TEXT_WORD_MAX)
+        return false;
+    for (size_t i = 0; i < from.size; i++) {
+        char c = from.data[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'))
+            return false;
+    }
+    return true;
+}

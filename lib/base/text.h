@@ -35,6 +35,8 @@ bool text_is_message_id(struct text from);
 bool text_is_device_id(struct text from);
 bool text_is_region_name(struct text from);
 bool text_is_process_name(struct text from);
+/* A word that people and programs read, as "log_regressed": [a-z0-9_], 1 to 32 bytes. */
+bool text_is_word(struct text from);
 
 enum {
     TEXT_USER_MAX = 128,
@@ -42,4 +44,5 @@ enum {
     TEXT_DEVICE_MAX = 64,
     TEXT_REGION_MAX = 16,
     TEXT_PROCESS_MAX = 32,
+    TEXT_WORD_MAX = 32,
 };

@@ -254,6 +254,16 @@ struct wire_name wire_hub_beat_subject(const char *region, unsigned shard)
     return name_of("beat.hub.%s.%u", region_of(region), shard);
 }
 
+struct wire_name wire_member_beat_subject(const char *region, unsigned shard, const char *hub)
+{
+    return name_of("beat.hub.%s.%u.%s", region_of(region), shard, process_of(hub));
+}
+
+struct wire_name wire_member_beats_of(const char *region, unsigned shard)
+{
+    return name_of("beat.hub.%s.%u.*", region_of(region), shard);
+}
+
 struct wire_name wire_edge_beat_subject(const char *region, const char *edge)
 {
     return name_of("beat.edge.%s.%s", region_of(region), process_of(edge));

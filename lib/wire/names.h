@@ -74,6 +74,10 @@ struct wire_name wire_hub_subjects(const char *region, unsigned shard); /* hub.d
 struct wire_name wire_edge_subject(const char *region, const char *edge);
 struct wire_name wire_hub_beat_subject(const char *region, unsigned shard);
 #define WIRE_HUB_BEATS "beat.hub.*.*"
+/* beat.hub.dub.3.dub-h1: of each hub, the owner or not */
+struct wire_name wire_member_beat_subject(const char *region, unsigned shard, const char *hub);
+struct wire_name wire_member_beats_of(const char *region, unsigned shard); /* beat.hub.dub.3.* */
+#define WIRE_MEMBER_BEATS "beat.hub.*.*.*"
 struct wire_name wire_edge_beat_subject(const char *region, const char *edge);
 #define WIRE_EDGE_BEATS "beat.edge.*.*"
 #define WIRE_DIRECTORY_CHANGED "dir.changed"

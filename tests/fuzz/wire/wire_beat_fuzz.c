@@ -1,6 +1,7 @@
 /* Beats, entries of the directory and names: what is decoded is encoded again and must give the
  * same bytes, since every format has one way to say a thing. */
 #include "wire/beat.h"
+#include "wire/member.h"
 #include "wire/names.h"
 
 #include <stdlib.h>
@@ -52,6 +53,20 @@ static void try_edge(const uint8_t *data, size_t size)
     require_same(&out, data, size);
 }
 
+static void try_member(const uint8_t *data, size_t size)
+{
+    static struct wire_alarm alarms[WIRE_MEMBER_ALARMS_MAX];
+    struct wire_member_beat beat;
+    if (wire_member_beat_read(data, size, &beat) != 0)
+        return;
+    for (size_t i = 0; i < beat.alarm_count; i++)
+        require(wire_alarm_next(&beat.alarms, &alarms[i]));
+    require(wire_done(&beat.alarms));
+    struct buffer out = {0};
+    require(wire_member_beat_write(&out, &beat, alarms, beat.alarm_count) == 0);
+    require_same(&out, data, size);
+}
+
 static void try_directory_entry(const uint8_t *data, size_t size)
 {
     struct wire_directory_entry entry;
@@ -83,6 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     try_hub(data, size);
     try_edge(data, size);
+    try_member(data, size);
     try_directory_entry(data, size);
     try_names((struct text){.data = (const char *)data, .size = size});
     return 0;

@@ -68,6 +68,12 @@ static void names_are_plain(void **state)
     assert_false(text_is_region_name(TEXT("Sin")));
     assert_true(text_is_region_name(TEXT("abcdefghijklmnop")));
     assert_false(text_is_region_name(TEXT("abcdefghijklmnopq")));
+    assert_true(text_is_word(TEXT("log_regressed")));
+    assert_true(text_is_word(TEXT("abcdefghijklmnopqrstuvwxyz_01234")));
+    assert_false(text_is_word(TEXT("abcdefghijklmnopqrstuvwxyz_012345")));
+    assert_false(text_is_word(TEXT("")));
+    assert_false(text_is_word(TEXT("Log")));
+    assert_false(text_is_word(TEXT("log-hole")));
     assert_false(text_is_message_id(TEXT("a b")));
     assert_true(text_is_message_id(TEXT("~!x")));
 }

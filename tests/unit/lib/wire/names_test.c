@@ -104,6 +104,9 @@ static void pins_the_core_subjects(void **state)
     assert_name(wire_edge_subject("dub", "dub-2"), "edge.dub.dub-2");
     assert_name(wire_hub_beat_subject("dub", 3), "beat.hub.dub.3");
     assert_string_equal(WIRE_HUB_BEATS, "beat.hub.*.*");
+    assert_name(wire_member_beat_subject("dub", 3, "dub-h1"), "beat.hub.dub.3.dub-h1");
+    assert_name(wire_member_beats_of("dub", 3), "beat.hub.dub.3.*");
+    assert_string_equal(WIRE_MEMBER_BEATS, "beat.hub.*.*.*");
     assert_name(wire_edge_beat_subject("dub", "dub-2"), "beat.edge.dub.dub-2");
     assert_string_equal(WIRE_EDGE_BEATS, "beat.edge.*.*");
     assert_string_equal(WIRE_DIRECTORY_CHANGED, "dir.changed");
