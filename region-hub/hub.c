@@ -6,6 +6,7 @@
 #include "log/log.h"
 #include "region-hub/hub_health.h"
 #include "region-hub/hub_shard.h"
+#include "region-hub/hub_status.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,6 +48,19 @@ static bool is_ready(void *context, struct buffer *out)
         buffer_printf(out, "\n");
     }
     return ready;
+}
+
+static void write_status(void *context, struct buffer *out)
+{
+    const struct hub *hub = context;
+    buffer_printf(out, "{\"hub\":\"%s\",\"region\":\"%s\",\"level\":%u,\"shards\":[",
+                  hub->settings->name, hub->settings->region, hub->settings->level_max);
+    for (size_t i = 0; i < hub->shard_count; i++) {
+        buffer_printf(out, i > 0 ? "," : "");
+        hub_status_write_shard(out, (unsigned)i, hub_shard_status(hub->shards[i]),
+                               hub_shard_alarms(hub->shards[i]), clock_monotonic_ms());
+    }
+    buffer_printf(out, "]}\n");
 }
 
 static int lock_data(struct hub *hub, struct error_text *reterr_why)
@@ -94,7 +108,8 @@ static int start_health(struct hub *hub, struct error_text *reterr_why)
         address = self->health;
     hub->health = hub_health_start(
         hub->loop,
-        &(struct hub_health_settings){.address = address, .context = hub, .is_ready = is_ready},
+        &(struct hub_health_settings){
+            .address = address, .context = hub, .is_ready = is_ready, .write_status = write_status},
         reterr_why);
     return hub->health == NULL ? -EINVAL : 0;
 }

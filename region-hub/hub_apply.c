@@ -58,6 +58,7 @@ struct hub_apply {
     uint64_t saved_rows;
     uint64_t saved_position;
     int64_t saved_ms;
+    struct hub_holes holes;
     struct log_limit passed_limit;
 };
 
@@ -205,6 +206,11 @@ static void start_with_view(struct hub_apply *apply)
     check_log(apply);
 }
 
+static const char *view_trouble(int error)
+{
+    return error == -ENOSPC ? "view_disk_full" : "view_failed";
+}
+
 /* Opens what is on disk, for the first time or after it failed. */
 static void on_reopen(struct loop_later *later)
 {
@@ -224,7 +230,7 @@ static void on_reopen(struct loop_later *later)
         err = hub_marker_open(apply->settings.marker_path, &apply->marker);
     apply->failed = err;
     if (err != 0) {
-        apply->trouble = "view_failed";
+        apply->trouble = view_trouble(err);
         log_error("cannot open the view; trying again",
                   LOG_STRING("view", apply->settings.view_path), LOG_ERRNO(err));
         loop_timer_set(apply->settings.loop, &apply->reopen_timer, REOPEN_MS);
@@ -244,7 +250,7 @@ void hub_apply_view_failed(struct hub_apply *apply, int error)
     if (apply->failed != 0 || apply->stopped != NULL)
         return;
     apply->failed = error;
-    apply->trouble = "view_failed";
+    apply->trouble = view_trouble(error);
     log_error("the view failed", LOG_STRING("view", apply->settings.view_path), LOG_ERRNO(error));
     apply->settings.on_fell_behind(apply->settings.context);
     if (error == -EILSEQ)
@@ -336,6 +342,9 @@ static void on_passed(void *context, const struct mailbox_input *input, enum mai
                       const char *reason)
 {
     struct hub_apply *apply = context;
+    if (why == MAILBOX_LANE_HOLE)
+        hub_holes_found(&apply->holes, input->source, input->position,
+                        loop_now_ms(apply->settings.loop));
     if (why != MAILBOX_QUARANTINED)
         return;
     log_limited(&apply->passed_limit, LOG_LEVEL_ERROR, "a batch is quarantined",
@@ -346,6 +355,13 @@ static void on_passed(void *context, const struct mailbox_input *input, enum mai
                   : view_quarantine(apply->view, input->position, reason, input->data, input->size);
     if (err != 0)
         hub_apply_view_failed(apply, err);
+}
+
+static void on_lane_moved(void *context, struct text source, uint64_t sequence)
+{
+    struct hub_apply *apply = context;
+    (void)sequence;
+    hub_holes_closed(&apply->holes, source);
 }
 
 /* --- reading --- */
@@ -652,6 +668,7 @@ struct hub_apply *hub_apply_new(const struct hub_apply_settings *settings)
         .device_dropped = on_device_dropped,
         .owned = on_owned,
         .checkpoint = on_checkpoint,
+        .lane_moved = on_lane_moved,
         .passed = on_passed,
         .misrouted = on_misrouted,
     };
@@ -732,6 +749,11 @@ const char *hub_apply_trouble(const struct hub_apply *apply)
 bool hub_apply_is_stopped(const struct hub_apply *apply)
 {
     return apply->stopped != NULL;
+}
+
+const struct hub_holes *hub_apply_holes(const struct hub_apply *apply)
+{
+    return &apply->holes;
 }
 
 void hub_apply_ring(struct hub_apply *apply, uint64_t position)

@@ -12,6 +12,7 @@
 #include "bus/bus_stream.h"
 #include "loop/loop.h"
 #include "mailbox/mailbox.h"
+#include "region-hub/hub_holes.h"
 #include "store/view.h"
 
 struct hub_apply; /* opaque, see hub_apply.c */
@@ -63,6 +64,8 @@ int64_t hub_apply_lag_ms(struct hub_apply *apply);
 /* Why nothing is applied, in a word ("log_regressed"), or NULL when all is well. */
 const char *hub_apply_trouble(const struct hub_apply *apply);
 bool hub_apply_is_stopped(const struct hub_apply *apply);
+/* Lanes whose batches are passed over behind one that is missing. */
+const struct hub_holes *hub_apply_holes(const struct hub_apply *apply);
 
 /* The doorbell. */
 void hub_apply_ring(struct hub_apply *apply, uint64_t position);

@@ -76,7 +76,7 @@ static struct wire_hub_beat beat_of(const struct hub_beats *beats)
         .head = hub_apply_head(beats->settings.apply),
         .shard = (uint16_t)place->shard,
         .shards = state.shards, /* of the log's genesis: what is true, whatever catalogues say */
-        .level = WIRE_LEVEL,
+        .level = (uint8_t)place->settings->level_max,
         .log_permille = beats->log_permille,
         .lag_ms = (uint32_t)hub_apply_lag_ms(beats->settings.apply),
     };
@@ -203,6 +203,11 @@ void hub_beats_begin(struct hub_beats *beats, const struct hub_forwarder *forwar
     on_beat(&beats->beat);
     if (beats_for_directory(beats->settings.place))
         on_directory_beat(&beats->directory_beat);
+}
+
+uint16_t hub_beats_log_permille(const struct hub_beats *beats)
+{
+    return beats->log_permille;
 }
 
 struct hub_beats *hub_beats_new(const struct hub_beats_settings *settings)

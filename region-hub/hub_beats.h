@@ -31,5 +31,7 @@ void hub_beats_serve(struct hub_beats *beats, uint64_t generation);
 /* Beats at once, then every beat_ms. `forwarder` may be NULL; borrowed until the generation is
  * 0. */
 void hub_beats_begin(struct hub_beats *beats, const struct hub_forwarder *forwarder);
+/* Of the log's max_bytes in use, when it was asked last. */
+uint16_t hub_beats_log_permille(const struct hub_beats *beats);
 /* Writes the tick and asks how full the log is, each when it is due. Often, while it serves. */
 void hub_beats_keep(struct hub_beats *beats);

@@ -74,19 +74,24 @@ static void answer(struct peer *peer)
 {
     struct buffer body = {0};
     const char *status = "404 Not Found";
+    const char *type = "text/plain";
     if (asks_for(peer, "/healthz")) {
         status = "200 OK";
         buffer_printf(&body, "ok\n");
     } else if (asks_for(peer, "/readyz")) {
         bool ready = peer->health->settings.is_ready(peer->health->settings.context, &body);
         status = ready ? "200 OK" : "503 Service Unavailable";
+    } else if (asks_for(peer, "/status")) {
+        status = "200 OK";
+        type = "application/json";
+        peer->health->settings.write_status(peer->health->settings.context, &body);
     } else {
-        buffer_printf(&body, "/healthz or /readyz\n");
+        buffer_printf(&body, "/healthz, /readyz or /status\n");
     }
     buffer_printf(&peer->answer,
-                  "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
+                  "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
                   "Cache-Control: no-store\r\nConnection: close\r\n\r\n",
-                  status, body.size);
+                  status, type, body.size);
     buffer_append(&peer->answer, body.data, body.size);
     if (peer->answer.failed || body.failed)
         close_peer(peer);

@@ -1,5 +1,6 @@
-/* Answers /healthz (the process is up) and /readyz (it does its work) on one address: a tiny
- * responder for load balancers and people, one request a connection. On the caller's loop. */
+/* Answers /healthz (the process is up), /readyz (it does its work) and /status (all there is to
+ * say, in JSON) on one address: a tiny responder for load balancers and people, one request a
+ * connection. On the caller's loop. */
 #pragma once
 
 #include "base/buffer.h"
@@ -15,6 +16,8 @@ struct hub_health_settings {
     void *context;
     /* Appends lines of text that say why; true: ready. */
     bool (*is_ready)(void *context, struct buffer *out);
+    /* Appends a JSON object. */
+    void (*write_status)(void *context, struct buffer *out);
 };
 /* NULL with the reason. */
 MUST_USE struct hub_health *hub_health_start(struct loop *loop,

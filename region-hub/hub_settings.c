@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "base/macros.h"
 #include "catalogue/catalogue.h"
+#include "wire/record.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -105,6 +106,11 @@ const struct setting hub_settings_table[] = {
                      "First pause after a checkpoint could not be stored; it doubles."),
     SETTING_DURATION(HUB, checkpoint_retry_max_ms, "checkpoint.retry_max", 300000, 10, 3600000,
                      "Longest pause."),
+
+    SETTING_U32(HUB, level_max, "levels.max", WIRE_LEVEL, 1, WIRE_LEVEL,
+                "The highest level of records this hub may know: less holds an upgrade back."),
+    SETTING_DURATION(HUB, lane_hole_ms, "alarms.lane_hole", 30000, 50, 3600000,
+                     "A lane that is passed over behind a hole for that long raises an alarm."),
     SETTINGS_END,
 };
 

@@ -58,6 +58,9 @@ struct hub_settings {
     int64_t checkpoint_interval_ms;
     int64_t checkpoint_retry_min_ms;
     int64_t checkpoint_retry_max_ms;
+
+    uint32_t level_max; /* of records, 1 to WIRE_LEVEL */
+    int64_t lane_hole_ms;
 };
 
 extern const struct setting hub_settings_table[];

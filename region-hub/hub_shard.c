@@ -6,18 +6,21 @@
 #include "log/log.h"
 #include "loop/loop.h"
 #include "region-hub/hub_acks.h"
+#include "region-hub/hub_alarms.h"
 #include "region-hub/hub_apply.h"
 #include "region-hub/hub_beats.h"
 #include "region-hub/hub_checkpoint.h"
 #include "region-hub/hub_claims.h"
 #include "region-hub/hub_delivery.h"
 #include "region-hub/hub_forwarder.h"
+#include "region-hub/hub_members.h"
 #include "region-hub/hub_ownership.h"
 #include "region-hub/hub_presence.h"
 #include "region-hub/hub_service.h"
 #include "region-hub/hub_trim.h"
 #include "region-hub/hub_writer.h"
 #include "wire/beat.h"
+#include "wire/member.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -30,6 +33,7 @@
 enum {
     HOUSEKEEPING_MS = 50,
     CHALLENGE_AGAIN_MS = 5000,
+    MISROUTED_MS = 600000, /* that long after the last one the alarm is over */
     DEAF_MS =
         500, /* many times the housekeeping: the process was paused, or the thread kept busy */
     PATH_SIZE = 768,
@@ -57,6 +61,10 @@ struct hub_shard {
     struct hub_service *service;
     struct hub_writer *writer;
     struct hub_beats *beats;
+    struct hub_members *members;
+    struct hub_alarms alarms;
+    uint64_t misrouted; /* since it was quiet for MISROUTED_MS */
+    int64_t misrouted_ms;
     struct hub_writer **passers; /* to the region's other shards, made when needed */
     struct hub_ownership ownership;
     struct hub_trim trim;
@@ -91,6 +99,7 @@ struct hub_shard {
     _Atomic uint64_t position;
     _Atomic uint64_t generation_now;
     _Atomic uint64_t attached;
+    _Atomic uint8_t log_level;
 };
 
 static int64_t now_of(const struct hub_shard *shard)
@@ -115,6 +124,54 @@ static void tell_status(struct hub_shard *shard)
     atomic_store(&shard->position, hub_apply_position(shard->apply));
     atomic_store(&shard->generation_now, shard->ownership.generation);
     atomic_store(&shard->attached, hub_presence_attached(shard->presence));
+    const struct mailbox *mailbox = hub_apply_mailbox(shard->apply);
+    if (mailbox != NULL && mailbox_state(mailbox).position > 0)
+        atomic_store(&shard->log_level, mailbox_state(mailbox).config.level);
+}
+
+static void judge_alarms(struct hub_shard *shard)
+{
+    const struct mailbox *mailbox = hub_apply_mailbox(shard->apply);
+    const struct view *view = hub_apply_view(shard->apply);
+    const char *trouble = hub_apply_trouble(shard->apply);
+    bool stopped = hub_apply_is_stopped(shard->apply);
+    if (now_of(shard) - shard->misrouted_ms >= MISROUTED_MS)
+        shard->misrouted = 0;
+    struct hub_alarm_facts facts = {
+        .stopped = stopped ? trouble : NULL,
+        .trouble = stopped ? NULL : trouble,
+        .position = hub_apply_position(shard->apply),
+        .quarantined = view == NULL ? 0 : view_quarantined(view),
+        .quarantine_position = view == NULL ? 0 : view_quarantined_last(view),
+        .misrouted = shard->misrouted,
+    };
+    facts.lane_holes = hub_holes_long(hub_apply_holes(shard->apply), shard->settings->lane_hole_ms,
+                                      &facts.lane_hole_position);
+    if (mailbox != NULL) {
+        struct mailbox_state state = mailbox_state(mailbox);
+        facts.notices_dropped = state.notices_dropped;
+        if (state.checkpoint_position != 0)
+            facts.checkpoint_age_ms = state.time_ms - state.checkpoint_ms;
+    }
+    hub_alarms_judge(&shard->alarms, &facts, now_of(shard));
+}
+
+static void fill_member_beat(void *context, struct wire_member_beat *beat)
+{
+    struct hub_shard *shard = context;
+    bool stopped = hub_apply_is_stopped(shard->apply);
+    const char *reason = atomic_load(&shard->reason);
+    beat->flags = (uint8_t)((shard->generation != 0 ? WIRE_MEMBER_SERVES : 0) |
+                            (atomic_load(&shard->ready) ? WIRE_MEMBER_READY : 0) |
+                            (stopped ? WIRE_MEMBER_STOPPED : 0));
+    beat->trouble = text_of(reason);
+    if (shard->generation != 0)
+        beat->log_permille = hub_beats_log_permille(shard->beats);
+}
+
+const struct hub_alarms *hub_shard_alarms(const struct hub_shard *shard)
+{
+    return &shard->alarms;
 }
 
 struct hub_shard_status hub_shard_status(const struct hub_shard *shard)
@@ -129,6 +186,7 @@ struct hub_shard_status hub_shard_status(const struct hub_shard *shard)
         .position = atomic_load(&shard->position),
         .generation = atomic_load(&shard->generation_now),
         .attached = atomic_load(&shard->attached),
+        .log_level = atomic_load(&shard->log_level),
     };
 }
 
@@ -334,6 +392,8 @@ static void on_misrouted(void *context, struct text user, const struct wire_mess
 {
     struct hub_shard *shard = context;
     unsigned to = hash_shard(user, shard->place.region->shards);
+    shard->misrouted++;
+    shard->misrouted_ms = now_of(shard);
     log_limited(&shard->passed_on_limit, LOG_LEVEL_WARNING,
                 "a message came to the wrong shard and is passed on",
                 LOG_U64("shard", shard->place.shard), LOG_U64("to", to));
@@ -476,11 +536,13 @@ static void on_housekeeping(struct loop_timer *timer)
             on_write_acks(&shard->write_acks);
             hub_beats_keep(shard->beats);
             keep_checkpoints(shard);
+            hub_members_keep(shard->members);
         }
         if (shard->generation != 0 && shard->forwarder != NULL)
             hub_forwarder_tick(shard->forwarder);
         hub_trim_turn(&shard->trim, shard->apply, shard->settings->trim_turn_ms);
     }
+    judge_alarms(shard);
     tell_status(shard);
 }
 
@@ -679,8 +741,18 @@ static bool build_service(struct hub_shard *shard)
         .presence = shard->presence,
         .writer = shard->writer,
     });
+    shard->members = hub_members_new(&(struct hub_members_settings){
+        .place = &shard->place,
+        .loop = shard->loop,
+        .bus = shard->bus,
+        .apply = shard->apply,
+        .writer = shard->writer,
+        .alarms = &shard->alarms,
+        .context = shard,
+        .fill = fill_member_beat,
+    });
     return shard->delivery != NULL && shard->service != NULL && shard->writer != NULL &&
-           shard->passers != NULL && shard->beats != NULL;
+           shard->passers != NULL && shard->beats != NULL && shard->members != NULL;
 }
 
 static bool build(struct hub_shard *shard)
@@ -713,6 +785,7 @@ static void take_down(struct hub_shard *shard)
     loop_timer_stop(shard->loop, &shard->leave_timer);
     for (unsigned i = 0; shard->passers != NULL && i < shard->place.region->shards; i++)
         hub_writer_free(shard->passers[i]);
+    hub_members_free(shard->members);
     hub_beats_free(shard->beats);
     hub_writer_free(shard->writer);
     hub_service_free(shard->service);
@@ -790,6 +863,8 @@ struct hub_shard *hub_shard_start(const struct hub_shard_place *place,
     }
     shard->place = *place;
     shard->settings = place->settings;
+    shard->alarms.region = place->region->name;
+    shard->alarms.shard = place->shard;
     atomic_store(&shard->reason, "starting");
     set_callbacks(shard);
     int err = name_things(shard);

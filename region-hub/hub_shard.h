@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+struct hub_alarms;
 struct hub_shard; /* opaque, see hub_shard.c */
 
 struct hub_shard_place { /* all borrowed for the shard's life */
@@ -40,5 +41,8 @@ struct hub_shard_status { /* a moment ago; from any thread */
     uint64_t position;
     uint64_t generation;
     uint64_t attached;
+    uint8_t log_level; /* of the last config record; 0: none */
 };
 struct hub_shard_status hub_shard_status(const struct hub_shard *shard);
+/* What is wrong with it; borrowed, for any thread. */
+const struct hub_alarms *hub_shard_alarms(const struct hub_shard *shard);

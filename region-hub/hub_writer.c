@@ -256,6 +256,17 @@ int hub_writer_checkpoint(struct hub_writer *writer, const struct wire_checkpoin
     return 0;
 }
 
+int hub_writer_config(struct hub_writer *writer, const struct wire_config *config)
+{
+    struct batch *batch = batch_for(writer, sizeof *config + 16, writer->settings.queue_max_bytes);
+    if (batch == NULL)
+        return -ENOBUFS;
+    size_t before = batch->bytes.size;
+    wire_config_write(&batch->records, config);
+    appended(writer, batch, before);
+    return 0;
+}
+
 int hub_writer_message(struct hub_writer *writer, const struct wire_message *message,
                        struct text recipient)
 {

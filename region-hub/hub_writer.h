@@ -35,6 +35,7 @@ MUST_USE int hub_writer_ack(struct hub_writer *writer, const struct wire_ack *ac
 MUST_USE int hub_writer_tick(struct hub_writer *writer, const struct wire_tick *tick);
 MUST_USE int hub_writer_checkpoint(struct hub_writer *writer,
                                    const struct wire_checkpoint *checkpoint);
+MUST_USE int hub_writer_config(struct hub_writer *writer, const struct wire_config *config);
 MUST_USE int hub_writer_message(struct hub_writer *writer, const struct wire_message *message,
                                 struct text recipient);
 /* The same, also when the queue is full: ownership must not wait for acks. */

@@ -121,6 +121,11 @@ uint64_t view_quarantined(const struct view *view)
     return view->quarantined;
 }
 
+uint64_t view_quarantined_last(const struct view *view)
+{
+    return view->quarantined_last;
+}
+
 void view_bind_u64(sqlite3_stmt *query, int at, uint64_t value)
 {
     (void)sqlite3_bind_int64(query, at, (sqlite3_int64)value);

@@ -58,6 +58,7 @@ MUST_USE int view_quarantine(struct view *view, uint64_t position, const char *r
 MUST_USE int view_commit(struct view *view, uint64_t position);
 uint64_t view_position(const struct view *view);    /* the highest committed; 0 in a new file */
 uint64_t view_quarantined(const struct view *view); /* rows kept */
+uint64_t view_quarantined_last(const struct view *view); /* the highest position; 0: none */
 
 /* The mailbox's state, stored with its position and checked by a checksum when loaded. */
 MUST_USE int view_save_state(struct view *view, uint64_t position, const void *bytes, size_t size);

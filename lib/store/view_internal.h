@@ -35,7 +35,8 @@ struct view {
     bool in_transaction;
     uint64_t position;    /* of the last commit */
     uint64_t quarantined; /* rows kept, with those of the open transaction */
-    uint64_t *walked;     /* view_read(): the rows on the way back */
+    uint64_t quarantined_last;
+    uint64_t *walked; /* view_read(): the rows on the way back */
     size_t walked_capacity;
 };
 

@@ -68,7 +68,7 @@ static const char *const query_texts[VIEW_QUERIES] = {
         "INSERT OR REPLACE INTO quarantine(position, reason, bytes) VALUES (?,?,?)",
     [VIEW_QUARANTINE_CUT] = "DELETE FROM quarantine WHERE position IN"
                             " (SELECT position FROM quarantine ORDER BY position LIMIT ?)",
-    [VIEW_QUARANTINE_COUNT] = "SELECT count(*) FROM quarantine",
+    [VIEW_QUARANTINE_COUNT] = "SELECT count(*), max(position) FROM quarantine",
 };
 
 static int refuse(struct view *view, int error, const char *path, struct error_text *reterr_why)

@@ -122,6 +122,7 @@ int view_count_quarantined(struct view *view, uint64_t *ret_count)
     if (found <= 0)
         return found < 0 ? found : -EIO;
     *ret_count = view_column_u64(view->queries[VIEW_QUARANTINE_COUNT], 0);
+    view->quarantined_last = view_column_u64(view->queries[VIEW_QUARANTINE_COUNT], 1);
     view_end(view, VIEW_QUARANTINE_COUNT);
     return 0;
 }

@@ -27,6 +27,12 @@ static bool is_ready(void *context, struct buffer *out)
     return world->ready;
 }
 
+static void write_status(void *context, struct buffer *out)
+{
+    (void)context;
+    buffer_printf(out, "{\"shards\":[]}");
+}
+
 static void find_port(struct world *world)
 {
     socklen_t size = sizeof world->at;
@@ -47,10 +53,12 @@ static int set_up(void **state)
     find_port(world);
     snprintf(address, sizeof address, "127.0.0.1:%u", ntohs(world->at.sin_port));
     world->loop = loop_new();
-    world->health = hub_health_start(
-        world->loop,
-        &(struct hub_health_settings){.address = address, .context = world, .is_ready = is_ready},
-        &why);
+    world->health = hub_health_start(world->loop,
+                                     &(struct hub_health_settings){.address = address,
+                                                                   .context = world,
+                                                                   .is_ready = is_ready,
+                                                                   .write_status = write_status},
+                                     &why);
     if (world->health == NULL)
         fail_msg("%s", why.text);
     *state = world;
@@ -90,6 +98,15 @@ static void ask(struct world *world, const char *request, char *answer, size_t s
     answer[got] = '\0';
     assert_int_equal(recv(fd, answer + got, 1, MSG_DONTWAIT), 0);
     close(fd);
+}
+
+static void tells_its_status_as_json(void **state)
+{
+    char answer[512];
+    ask(*state, "GET /status HTTP/1.1\r\nHost: x\r\n\r\n", answer, sizeof answer);
+    assert_non_null(strstr(answer, "HTTP/1.1 200 OK\r\n"));
+    assert_non_null(strstr(answer, "Content-Type: application/json\r\n"));
+    assert_non_null(strstr(answer, "\r\n\r\n{\"shards\":[]}"));
 }
 
 static void answers_that_it_is_up_and_whether_it_is_ready(void **state)
@@ -151,6 +168,7 @@ static void closes_who_sends_too_much(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH_WORLD(tells_its_status_as_json),
         WITH_WORLD(answers_that_it_is_up_and_whether_it_is_ready),
         WITH_WORLD(serves_connections_up_to_the_bound_and_the_next_when_one_ends),
         WITH_WORLD(closes_who_sends_too_much),
