@@ -68,6 +68,14 @@ static void on_hub_beat(void *context, const struct bus_message *message)
         shard->attached += count.attached;
 }
 
+static void on_member_beat(void *context, const struct bus_message *message)
+{
+    struct cli_beats *beats = context;
+    const struct catalogue_region *region = region_of(beats->catalogue, message->subject);
+    if (region != NULL)
+        cli_members_hear(&beats->members, region, message->data, message->size);
+}
+
 static void on_edge_beat(void *context, const struct bus_message *message)
 {
     struct cli_beats *beats = context;
@@ -93,15 +101,15 @@ static bool heard_all(const struct cli_beats *beats)
         if (!beats->edges[i].heard)
             return false;
     }
-    return true;
+    return !beats->with_members || cli_members_heard_all(&beats->members);
 }
 
 int cli_beats_listen(struct cli_beats *beats, struct cli_link *link,
-                     const struct catalogue *catalogue, int64_t listen_ms)
+                     const struct catalogue *catalogue, bool with_members, int64_t listen_ms)
 {
     int64_t until_ms = clock_monotonic_ms() + listen_ms;
 
-    *beats = (struct cli_beats){.catalogue = catalogue};
+    *beats = (struct cli_beats){.catalogue = catalogue, .with_members = with_members};
     for (size_t i = 0; i < catalogue->region_count; i++) {
         beats->shard_count += catalogue->regions[i].shards;
         beats->edge_count += catalogue->regions[i].edge_count;
@@ -111,13 +119,19 @@ int cli_beats_listen(struct cli_beats *beats, struct cli_link *link,
     beats->edges = calloc(beats->edge_count, sizeof *beats->edges);
     struct bus_subscription *hubs = bus_subscribe(link->bus, WIRE_HUB_BEATS, on_hub_beat, beats);
     struct bus_subscription *edges = bus_subscribe(link->bus, WIRE_EDGE_BEATS, on_edge_beat, beats);
+    struct bus_subscription *members = NULL;
     bool good = beats->shards != NULL && beats->edges != NULL && hubs != NULL && edges != NULL;
+    if (good && with_members) {
+        members = bus_subscribe(link->bus, WIRE_MEMBER_BEATS, on_member_beat, beats);
+        good = members != NULL && cli_members_init(&beats->members, catalogue) == 0;
+    }
 
     for (int64_t left = listen_ms; good && left > 0 && !heard_all(beats);
          left = until_ms - clock_monotonic_ms())
         loop_turn(link->loop, (int)left);
     bus_unsubscribe(hubs);
     bus_unsubscribe(edges);
+    bus_unsubscribe(members);
     return good ? 0 : -ENOMEM;
 }
 
@@ -125,6 +139,7 @@ void cli_beats_done(struct cli_beats *beats)
 {
     free(beats->shards);
     free(beats->edges);
+    cli_members_done(&beats->members);
     *beats = (struct cli_beats){0};
 }
 
@@ -137,17 +152,18 @@ const struct cli_shard_beat *cli_beats_shard(const struct cli_beats *beats,
 
 static void print_shards(const struct cli_beats *beats, bool *all)
 {
-    printf("%-8s %5s  %-16s %10s %10s %10s %8s %8s\n", "region", "shard", "owner", "generation",
-           "applied", "stored", "lag ms", "devices");
+    printf("%-8s %5s  %-16s %10s %10s %10s %8s %8s %5s %8s\n", "region", "shard", "owner",
+           "generation", "applied", "stored", "lag ms", "log full", "level", "devices");
     for (size_t r = 0; r < beats->catalogue->region_count; r++) {
         const struct catalogue_region *region = &beats->catalogue->regions[r];
         for (unsigned s = 0; s < region->shards; s++) {
             const struct cli_shard_beat *beat = cli_beats_shard(beats, region, s);
             if (beat->heard)
                 printf("%-8s %5u  %-16s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %8" PRIu32
-                       " %8" PRIu32 "\n",
+                       " %6u.%u%% %5u %8" PRIu32 "\n",
                        region->name, s, beat->hub, beat->generation, beat->applied, beat->head,
-                       beat->lag_ms, beat->attached);
+                       beat->lag_ms, beat->log_permille / 10u, beat->log_permille % 10u,
+                       cli_members_log_level(&beats->members, region, s), beat->attached);
             else
                 printf("%-8s %5u  no owner is heard\n", region->name, s);
             *all = *all && beat->heard;
@@ -190,11 +206,17 @@ int cli_beats_print(const struct catalogue *catalogue, struct error_text *reterr
     int err = cli_link_open_any(&link, catalogue, reterr_why);
 
     if (err == 0)
-        err = cli_beats_listen(&beats, &link, catalogue, LISTEN_MS);
+        err = cli_beats_listen(&beats, &link, catalogue, true, LISTEN_MS);
     if (err == 0) {
         print_shards(&beats, &all);
         print_edges(&beats, &all);
-        if (!all)
+        printf("\n");
+        struct cli_members_judged judged = cli_members_print(&beats.members, stdout);
+        if (judged.silent + judged.errors + judged.warnings == 0)
+            printf("no alarms\n");
+        if (judged.errors > 0)
+            err = error_text_set(reterr_why, -EAGAIN, "%zu alarms are errors", judged.errors);
+        else if (!all || judged.silent > 0)
             err = error_text_set(reterr_why, -EAGAIN, "not everything is heard");
     }
     cli_beats_done(&beats);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/link.h"
+#include "cli/members.h"
 #include "wire/beat.h"
 
 struct cli_shard_beat {
@@ -26,19 +27,23 @@ struct cli_beats {
     size_t shard_count;
     struct cli_edge_beat *edges;
     size_t edge_count;
+    bool with_members;
+    struct cli_members members;
 };
 
-/* Listens until every shard and edge was heard, at most `listen_ms`. -ENOMEM, -ETIMEDOUT (no NATS
+/* Listens until every shard and edge (and, with members, every hub about every shard) was heard, at
+ * most `listen_ms`. -ENOMEM, -ETIMEDOUT (no NATS
  * server answers). Free with cli_beats_done(), also after a failure. */
 MUST_USE int cli_beats_listen(struct cli_beats *beats, struct cli_link *link,
-                              const struct catalogue *catalogue, int64_t listen_ms);
+                              const struct catalogue *catalogue, bool with_members,
+                              int64_t listen_ms);
 void cli_beats_done(struct cli_beats *beats);
 /* NULL when there is no such shard; the latest beat otherwise, heard or not. */
 const struct cli_shard_beat *cli_beats_shard(const struct cli_beats *beats,
                                              const struct catalogue_region *region, unsigned shard);
 
-/* Connects to the first region that answers, listens, prints a line for each shard and edge.
- * -EAGAIN when one of them is silent. */
+/* Connects to the first region that answers, listens, prints a line for each shard and edge and for
+ * what is wrong. -EAGAIN when one of them is silent, or an alarm is an error. */
 MUST_USE int cli_beats_print(const struct catalogue *catalogue, struct error_text *reterr_why);
 /* Opens a link to the first region that answers. */
 MUST_USE int cli_link_open_any(struct cli_link *link, const struct catalogue *catalogue,

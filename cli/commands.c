@@ -89,7 +89,11 @@ const struct cli_command cli_commands[] = {
      .run = cli_where},
     {.name = "status",
      .operands = "",
-     .summary = "Tells who owns which shard and how far it is, by what hubs and edges say.",
+     .summary = "Tells who owns which shard, how far it is, and what is wrong.",
+     .help =
+         "By what hubs and edges say within 2.5 seconds, seen from the first region that answers.\n"
+         "Each alarm names the section of docs/operations.md that says what to do. Exit code 1\n"
+         "when something is not heard, or an alarm is an error.",
      .options = {OPTION_CATALOGUE},
      .run = cli_status},
     {.name = "directory get",

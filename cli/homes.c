@@ -102,7 +102,7 @@ static int tell_owner(struct homes *homes, const struct catalogue_region *region
                       struct error_text *reterr_why)
 {
     struct cli_beats beats = {0};
-    int err = cli_beats_listen(&beats, &homes->link, homes->catalogue, LISTEN_MS);
+    int err = cli_beats_listen(&beats, &homes->link, homes->catalogue, false, LISTEN_MS);
 
     if (err < 0) {
         error_text_set(reterr_why, err, "%s", strerror(-err));
