@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "log/log.h"
 #include "region-hub/hub_lane.h"
+#include "region-hub/hub_outbox_watch.h"
 #include "region-hub/hub_stream.h"
 #include "wire/batch.h"
 #include "wire/frame.h"
@@ -18,6 +19,7 @@ enum {
     READ_BATCH = 256,
     READ_BYTES = 1 << 20,
     TRIM_EARLY_PERMILLE = 250,
+    DOUBT_MS = 200, /* until an outbox that looks too short is asked again */
     TAG_SHIFT = 48, /* the lane's place, from 1, in a PubAck's number */
 };
 
@@ -28,6 +30,7 @@ struct outbox {
     struct bus_request info;
     int64_t info_ms; /* when it was asked last */
     uint16_t permille;
+    struct hub_outbox_watch watch;
 };
 
 struct lane {
@@ -35,6 +38,7 @@ struct lane {
     struct outbox *outbox;
     unsigned shard; /* of the home */
     struct hub_lane lane;
+    bool regressed; /* the outbox of this incarnation ends before what was applied of it */
     struct wire_name from;
     struct wire_name to;
     struct bus_subscription *doorbell;
@@ -73,10 +77,25 @@ static int64_t now_of(const struct hub_forwarder *forwarder)
 
 static void follow(struct lane *lane);
 
+static void ask_failed(struct lane *lane);
+
+static bool is_same_outbox(const struct lane *lane)
+{
+    return memcmp(lane->outbox_incarnation, lane->lane.outbox, sizeof lane->lane.outbox) == 0;
+}
+
 static void both_there(struct lane *lane)
 {
     if (!lane->has_genesis || !lane->has_answer)
         return;
+    if (lane->regressed && is_same_outbox(lane)) {
+        ask_failed(lane); /* until it has a new incarnation: meridian provision --renew-outbox */
+        return;
+    }
+    if (lane->regressed)
+        log_info("an outbox was begun anew: it is forwarded again",
+                 LOG_STRING("from", lane->from.text));
+    lane->regressed = false;
     hub_lane_answered(&lane->lane, lane->outbox_incarnation, lane->home_incarnation,
                       lane->home_sequence, now_of(lane->forwarder));
     follow(lane);
@@ -265,10 +284,56 @@ static void trim_when_due(struct lane *lane)
         least_ms /= 10;
     if (lane->lane.applied <= lane->trimmed || age_ms < least_ms || lane->purge.bus != NULL)
         return;
+    if (lane->regressed || !hub_outbox_may_trim(&lane->outbox->watch, lane->lane.applied))
+        return; /* what is stored there may be new */
     lane->trimmed_ms = now_of(lane->forwarder);
     if (hub_stream_purge(settings->bus, &lane->purge, lane->outbox->stream.text, lane->from.text,
                          lane->lane.applied + 1, API_TIMEOUT_MS) == 0)
         lane->trimmed = lane->lane.applied;
+}
+
+/* What is known to have been stored in the outbox as it was. */
+static uint64_t highest(const struct outbox *outbox)
+{
+    const struct hub_forwarder *forwarder = outbox->forwarder;
+    uint64_t high = 0;
+    for (size_t i = 0; i < forwarder->lane_count; i++) {
+        const struct lane *lane = &forwarder->lanes[i];
+        if (lane->outbox == outbox && !lane->regressed && lane->lane.last > high)
+            high = lane->lane.last;
+    }
+    return high;
+}
+
+static void halt_regressed(struct outbox *outbox, uint64_t last)
+{
+    struct hub_forwarder *forwarder = outbox->forwarder;
+    for (size_t i = 0; i < forwarder->lane_count; i++) {
+        struct lane *lane = &forwarder->lanes[i];
+        if (lane->outbox != outbox || lane->regressed || lane->lane.last <= last)
+            continue;
+        log_error("an outbox ends before what was forwarded of it: it was put back to an older "
+                  "state, and is not forwarded",
+                  LOG_STRING("from", lane->from.text), LOG_U64("last", last),
+                  LOG_U64("forwarded", lane->lane.last));
+        lane->regressed = true;
+        hub_lane_halt(&lane->lane, now_of(forwarder));
+        follow(lane);
+    }
+}
+
+static void judge_info(struct outbox *outbox, uint64_t last)
+{
+    switch (hub_outbox_told(&outbox->watch, last)) {
+    case HUB_OUTBOX_GOOD:
+        break;
+    case HUB_OUTBOX_DOUBTED:
+        outbox->info_ms += DOUBT_MS - outbox->forwarder->settings.settings->stream_info_ms;
+        break;
+    case HUB_OUTBOX_REGRESSED:
+        halt_regressed(outbox, last);
+        break;
+    }
 }
 
 static bool on_info(struct bus_request *request, enum bus_outcome outcome,
@@ -279,6 +344,9 @@ static bool on_info(struct bus_request *request, enum bus_outcome outcome,
     if (outcome == BUS_ANSWER &&
         hub_stream_info_read((struct text){(const char *)message->data, message->size}, &info) == 0)
         outbox->permille = hub_stream_permille(&info);
+    else
+        return false;
+    judge_info(outbox, info.last);
     return false;
 }
 
@@ -289,11 +357,35 @@ static void ask_info_when_due(struct outbox *outbox)
     if (outbox->info.bus != NULL || now_ms - outbox->info_ms < settings->settings->stream_info_ms)
         return;
     outbox->info_ms = now_ms;
+    hub_outbox_asked(&outbox->watch, highest(outbox));
     if (hub_stream_info(settings->bus, &outbox->info, outbox->stream.text, API_TIMEOUT_MS) != 0)
         return; /* not now: the last figure stands */
 }
 
+static bool is_regressed(const struct hub_forwarder *forwarder, const struct outbox *outbox)
+{
+    for (size_t i = 0; i < forwarder->lane_count; i++)
+        if (forwarder->lanes[i].outbox == outbox && forwarder->lanes[i].regressed)
+            return true;
+    return false;
+}
+
 /* --- from outside --- */
+
+uint64_t hub_forwarder_regressed(const struct hub_forwarder *forwarder)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < forwarder->outbox_count; i++)
+        count += is_regressed(forwarder, &forwarder->outboxes[i]);
+    return count;
+}
+
+void hub_forwarder_connected(struct hub_forwarder *forwarder)
+{
+    for (size_t i = 0; i < forwarder->outbox_count; i++)
+        forwarder->outboxes[i].info_ms =
+            now_of(forwarder) - forwarder->settings.settings->stream_info_ms;
+}
 
 void hub_forwarder_tick(struct hub_forwarder *forwarder)
 {
@@ -361,7 +453,7 @@ size_t hub_forwarder_outboxes(const struct hub_forwarder *forwarder, int64_t wal
         }
         ret_outboxes[i] = (struct wire_outbox){
             .destination = text_of(outbox->to->name),
-            .permille = outbox->permille,
+            .permille = is_regressed(forwarder, outbox) ? 1000 : outbox->permille,
             .oldest_s = oldest_ms == 0 || oldest_ms > wall_ms
                             ? 0
                             : (uint32_t)((wall_ms - oldest_ms) / 1000),

@@ -32,6 +32,11 @@ void hub_forwarder_heard(struct hub_forwarder *forwarder, struct text region,
 bool hub_forwarder_puback(struct hub_forwarder *forwarder, uint64_t number,
                           const struct bus_puback *ack);
 void hub_forwarder_tick(struct hub_forwarder *forwarder);
+/* The bus is connected again: what it was connected to may have been put back to an older state. */
+void hub_forwarder_connected(struct hub_forwarder *forwarder);
+/* Outboxes that end before what was forwarded of them: nothing of them is forwarded, and edges are
+ * told that they are full, until they have a new incarnation. */
+uint64_t hub_forwarder_regressed(const struct hub_forwarder *forwarder);
 /* For the beat. Returns how many; at most `max`. The texts live as long as the catalogue. */
 size_t hub_forwarder_outboxes(const struct hub_forwarder *forwarder, int64_t wall_ms,
                               struct wire_outbox *ret_outboxes, size_t max);

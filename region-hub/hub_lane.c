@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum event { ANSWERED, ASK_FAILED, HEARD, STORED, REFUSED, STALLED, PAUSE_OVER, EVENTS };
+enum event { ANSWERED, ASK_FAILED, HEARD, STORED, REFUSED, STALLED, PAUSE_OVER, HALTED, EVENTS };
 
 /* Row: where the lane is. Column: what happened. Cell: where it goes. */
 static const enum hub_lane_state table[HUB_LANE_STATES][EVENTS] = {
@@ -14,12 +14,12 @@ static const enum hub_lane_state table[HUB_LANE_STATES][EVENTS] = {
 #define BACK  HUB_LANE_BACKOFF
 #define PROBE HUB_LANE_PROBING
 #define OPEN  HUB_LANE_OPEN
-    /*                      ANSWERED  ASK_FAILED  HEARD  STORED  REFUSED  STALLED  PAUSE_OVER */
-    [HUB_LANE_ASKING]    = {PROBE,    UNR,        ASK,   ASK,    ASK,     ASK,     ASK},
-    [HUB_LANE_UNREACHED] = {UNR,      UNR,        ASK,   UNR,    UNR,     UNR,     ASK},
-    [HUB_LANE_BACKOFF]   = {BACK,     BACK,       BACK,  BACK,   BACK,    BACK,    ASK},
-    [HUB_LANE_PROBING]   = {PROBE,    PROBE,      PROBE, OPEN,   BACK,    BACK,    PROBE},
-    [HUB_LANE_OPEN]      = {OPEN,     OPEN,       OPEN,  OPEN,   BACK,    ASK,     OPEN},
+    /*                      ANSWERED ASK_FAILED HEARD  STORED REFUSED STALLED PAUSE_OVER HALTED */
+    [HUB_LANE_ASKING]    = {PROBE,   UNR,       ASK,   ASK,   ASK,    ASK,    ASK,       UNR},
+    [HUB_LANE_UNREACHED] = {UNR,     UNR,       ASK,   UNR,   UNR,    UNR,    ASK,       UNR},
+    [HUB_LANE_BACKOFF]   = {BACK,    BACK,      BACK,  BACK,  BACK,   BACK,   ASK,       UNR},
+    [HUB_LANE_PROBING]   = {PROBE,   PROBE,     PROBE, OPEN,  BACK,   BACK,   PROBE,     UNR},
+    [HUB_LANE_OPEN]      = {OPEN,    OPEN,      OPEN,  OPEN,  BACK,   ASK,    OPEN,      UNR},
 #undef ASK
 #undef UNR
 #undef BACK
@@ -226,6 +226,11 @@ void hub_lane_answered(struct hub_lane *lane, const uint8_t outbox[16],
 void hub_lane_ask_failed(struct hub_lane *lane, int64_t now_ms)
 {
     move(lane, ASK_FAILED, now_ms);
+}
+
+void hub_lane_halt(struct hub_lane *lane, int64_t now_ms)
+{
+    move(lane, HALTED, now_ms);
 }
 
 static bool stalled(const struct hub_lane *lane, int64_t now_ms)

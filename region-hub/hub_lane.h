@@ -88,6 +88,8 @@ void hub_lane_heard(struct hub_lane *lane, uint64_t home_position, const uint8_t
 void hub_lane_answered(struct hub_lane *lane, const uint8_t outbox[16],
                        const uint8_t incarnation[16], uint64_t sequence, int64_t now_ms);
 void hub_lane_ask_failed(struct hub_lane *lane, int64_t now_ms);
+/* The outbox is not the one that the lane was reading: nothing is taken until an answer. */
+void hub_lane_halt(struct hub_lane *lane, int64_t now_ms);
 void hub_lane_tick(struct hub_lane *lane, int64_t now_ms);
 /* When the oldest batch not applied was stored, as far as is known; 0: there is none. */
 int64_t hub_lane_oldest_ms(const struct hub_lane *lane);

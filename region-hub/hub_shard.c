@@ -144,6 +144,8 @@ static void judge_alarms(struct hub_shard *shard)
         .quarantined = view == NULL ? 0 : view_quarantined(view),
         .quarantine_position = view == NULL ? 0 : view_quarantined_last(view),
         .misrouted = shard->misrouted,
+        .outboxes_regressed =
+            shard->forwarder == NULL ? 0 : hub_forwarder_regressed(shard->forwarder),
     };
     facts.lane_holes = hub_holes_long(hub_apply_holes(shard->apply), shard->settings->lane_hole_ms,
                                       &facts.lane_hole_position);
@@ -484,6 +486,8 @@ static void on_state(void *context, bool connected)
         hub_ownership_deaf(&shard->ownership, now_of(shard));
         hub_apply_connected(shard->apply);
         hub_writer_connected(shard->writer);
+        if (shard->forwarder != NULL)
+            hub_forwarder_connected(shard->forwarder);
     }
     tell_status(shard);
 }
