@@ -117,7 +117,11 @@ const struct cli_command cli_commands[] = {
              "field and left alone, and so is everything else then. When retention or limits of\n"
              "the catalogue have changed, each log gets a new config record.",
      .options = {OPTION_CATALOGUE,
-                 {"check", NULL, "Only tells what is missing; exit code 1 when something is."}},
+                 {"check", NULL, "Only tells what is missing; exit code 1 when something is."},
+                 {"level", "NUMBER",
+                  "The level of logs that are begun now: that of the oldest hub (the newest)."},
+                 {"renew-outbox", "STREAM",
+                  "Gives an outbox that was restored from a backup a new incarnation."}},
      .run = cli_provision},
     {.name = "help",
      .operands = "[COMMAND]",

@@ -22,6 +22,8 @@ struct provision {
     struct cli_plan plan;
     struct cli_found *found; /* one for each stream of the plan */
     bool check;              /* only look */
+    uint8_t level;           /* of logs that are begun now */
+    const char *renew;       /* the name of an outbox: only that; NULL: none */
     size_t made;
     size_t drifted; /* streams */
     size_t records;
@@ -268,8 +270,10 @@ static const struct cli_found *key_keeper(const struct provision *provision,
 
 static int begin_all(struct provision *provision, struct error_text *reterr_why)
 {
-    struct cli_beginner beginner = {
-        .js = &provision->js, .catalogue = provision->catalogue, .check = provision->check};
+    struct cli_beginner beginner = {.js = &provision->js,
+                                    .catalogue = provision->catalogue,
+                                    .level = provision->level,
+                                    .check = provision->check};
     int err = 0;
 
     for (size_t i = 0; i < provision->plan.count && err == 0; i++) {
@@ -285,6 +289,37 @@ static int begin_all(struct provision *provision, struct error_text *reterr_why)
         }
     }
     provision->records = beginner.records;
+    return err;
+}
+
+static int renew(struct provision *provision, struct error_text *reterr_why)
+{
+    struct cli_beginner beginner = {.js = &provision->js, .catalogue = provision->catalogue};
+
+    for (size_t i = 0; i < provision->plan.count; i++) {
+        const struct cli_stream *stream = &provision->plan.streams[i];
+        struct cli_found *found = &provision->found[i];
+        if (strcmp(stream->name.text, provision->renew) != 0)
+            continue;
+        if (stream->kind != CLI_STREAM_OUTBOX || !found->there)
+            break;
+        int err = cli_renew_outbox(&beginner, stream, found, reterr_why);
+        if (err == 0)
+            printf("%s has a new incarnation: all that is in it is forwarded again\n",
+                   stream->name.text);
+        return err;
+    }
+    return error_text_set(reterr_why, -ENOENT, "there is no outbox %s", provision->renew);
+}
+
+static int make_all(struct provision *provision, struct error_text *reterr_why)
+{
+    int err = check_room(provision, reterr_why);
+
+    if (err == 0)
+        err = make_missing(provision, reterr_why);
+    if (err == 0)
+        err = begin_all(provision, reterr_why);
     return err;
 }
 
@@ -304,19 +339,18 @@ static int run(struct provision *provision, struct error_text *reterr_why)
         error_text_set(reterr_why, err, "out of memory");
     if (err == 0)
         err = look_at_all(provision, reterr_why);
-    if (err == 0)
-        err = check_room(provision, reterr_why);
-    if (err == 0)
-        err = make_missing(provision, reterr_why);
-    if (err == 0)
-        err = begin_all(provision, reterr_why);
-    return err;
+    if (err < 0)
+        return err;
+    return provision->renew != NULL ? renew(provision, reterr_why)
+                                    : make_all(provision, reterr_why);
 }
 
 static int conclude(const struct provision *provision)
 {
     size_t streams = provision->plan.count;
 
+    if (provision->renew != NULL)
+        return CLI_OK;
     if (provision->made == 0 && provision->records == 0) {
         printf("all %zu streams are as they should be\n", streams);
         return CLI_OK;
@@ -334,9 +368,18 @@ static int conclude(const struct provision *provision)
 int cli_provision(const struct cli_arguments *arguments)
 {
     struct error_text why = {0};
+    uint64_t level = WIRE_LEVEL;
+    const char *asked = cli_value(arguments, "level");
+    if (asked != NULL && (text_to_u64(text_of(asked), WIRE_LEVEL, &level) < 0 || level == 0)) {
+        fprintf(stderr, "meridian provision: --level is 1 to %d\n", WIRE_LEVEL);
+        return CLI_USAGE;
+    }
     const char *path = cli_value_or(arguments, "catalogue", "config/regions.yaml");
     struct catalogue *catalogue = catalogue_load_file(path, &why);
-    struct provision provision = {.catalogue = catalogue, .check = cli_flag(arguments, "check")};
+    struct provision provision = {.catalogue = catalogue,
+                                  .check = cli_flag(arguments, "check"),
+                                  .level = (uint8_t)level,
+                                  .renew = cli_value(arguments, "renew-outbox")};
     int code = CLI_FAILED;
 
     provision.js = (struct cli_jetstream){.link = &provision.link, .patience_ms = PATIENCE_MS};

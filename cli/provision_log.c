@@ -110,10 +110,11 @@ static int write_genesis(struct cli_beginner *beginner, const char *subject,
     return err;
 }
 
-static struct wire_config config_of(const struct catalogue *catalogue, const uint8_t key[16])
+static struct wire_config config_of(const struct catalogue *catalogue, const uint8_t key[16],
+                                    uint8_t level)
 {
     struct wire_config config = {
-        .level = WIRE_LEVEL,
+        .level = level,
         .dedupe_window_s = catalogue->dedupe_window_h * 3600,
         .retention_s = catalogue_retention_s(catalogue),
         .mailbox_max_messages = catalogue->mailbox_max_messages > UINT32_MAX
@@ -212,8 +213,14 @@ int cli_begin_log(struct cli_beginner *beginner, const struct cli_stream *stream
 {
     struct wire_name subject = wire_log_from_hubs(stream->region->name, stream->shard);
     struct wire_genesis wanted = genesis_of(stream, &found->notes);
-    struct wire_config config = config_of(beginner->catalogue, dedupe_key);
+    uint8_t level = beginner->level;
     int err = 0;
+
+    /* Only owners raise the level of a log that there is: see docs/operations.md. */
+    if (found->notes.config[0] != '\0' && cli_config_level(found->notes.config, &level) < 0)
+        return error_text_set(reterr_why, -EINVAL, "the metadata of %s names no level",
+                              stream->name.text);
+    struct wire_config config = config_of(beginner->catalogue, dedupe_key, level);
 
     if (found->last == 0)
         beginner->records++;
@@ -246,5 +253,27 @@ int cli_begin_outbox(struct cli_beginner *beginner, const struct cli_stream *str
             err = 0;
     }
     buffer_free(&bytes);
+    return err;
+}
+
+int cli_renew_outbox(struct cli_beginner *beginner, const struct cli_stream *stream,
+                     struct cli_found *found, struct error_text *reterr_why)
+{
+    struct wire_name subject = wire_outbox_genesis(stream->region->name, stream->destination->name);
+    struct buffer bytes = {0};
+    struct wire_batch_writer writer;
+    uint64_t position;
+
+    hash_random(found->notes.incarnation, sizeof found->notes.incarnation);
+    struct wire_genesis genesis = genesis_of(stream, &found->notes);
+    wire_batch_begin(&writer, &bytes);
+    wire_genesis_write(&writer, &genesis);
+    int err = end_batch(&writer, reterr_why);
+    if (err == 0) /* the last one of its subject counts */
+        err = cli_js_publish(beginner->js, subject.text, -1, buffer_text(&bytes), &position,
+                             reterr_why);
+    buffer_free(&bytes);
+    if (err == 0)
+        err = update_notes(beginner, stream, &found->notes, reterr_why);
     return err;
 }

@@ -15,6 +15,7 @@ struct cli_found {
 struct cli_beginner {
     struct cli_jetstream *js;
     const struct catalogue *catalogue;
+    uint8_t level;  /* of logs that are begun now; that of others stays */
     bool check;     /* count, but write nothing */
     size_t records; /* written, or to be written */
 };
@@ -29,6 +30,11 @@ MUST_USE int cli_begin_log(struct cli_beginner *beginner, const struct cli_strea
                            struct error_text *reterr_why);
 MUST_USE int cli_begin_outbox(struct cli_beginner *beginner, const struct cli_stream *stream,
                               const struct cli_found *found, struct error_text *reterr_why);
+
+/* Gives an outbox another incarnation: what is in it is forwarded again, from its beginning, and
+ * the home drops what it had. */
+MUST_USE int cli_renew_outbox(struct cli_beginner *beginner, const struct cli_stream *stream,
+                              struct cli_found *found, struct error_text *reterr_why);
 
 /* Compares a genesis with what the stream should have begun with. -EINVAL with the reason. Pure. */
 MUST_USE int cli_genesis_check(const struct wire_genesis *genesis,

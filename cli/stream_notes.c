@@ -107,16 +107,33 @@ void cli_config_describe(const struct wire_config *config, char ret_text[CLI_CON
              config->mailbox_max_messages, config->mailbox_max_bytes, config->devices_max);
 }
 
-int cli_config_retention(const char *text, uint32_t *ret_retention_s)
+/* The number behind "<key>=". */
+static int read_number(const char *text, const char *key, uint64_t max, uint64_t *ret_number)
 {
-    const char *at = strstr(text, "retention_s=");
-    uint64_t seconds;
+    const char *at = strstr(text, key);
 
     if (at == NULL)
         return -EBADMSG;
-    at += strlen("retention_s=");
+    at += strlen(key);
     struct text digits = {at, strspn(at, "0123456789")};
-    if (text_to_u64(digits, UINT32_MAX, &seconds) < 0)
+    return text_to_u64(digits, max, ret_number) < 0 ? -EBADMSG : 0;
+}
+
+int cli_config_level(const char *text, uint8_t *ret_level)
+{
+    uint64_t level;
+
+    if (read_number(text, "level=", UINT8_MAX, &level) < 0)
+        return -EBADMSG;
+    *ret_level = (uint8_t)level;
+    return 0;
+}
+
+int cli_config_retention(const char *text, uint32_t *ret_retention_s)
+{
+    uint64_t seconds;
+
+    if (read_number(text, "retention_s=", UINT32_MAX, &seconds) < 0)
         return -EBADMSG;
     *ret_retention_s = (uint32_t)seconds;
     return 0;

@@ -26,4 +26,5 @@ MUST_USE int cli_notes_read(struct text config, struct cli_notes *ret_notes);
 /* A config record in words, without its key: "level=1 retention_s=604800 ...". */
 void cli_config_describe(const struct wire_config *config, char ret_text[CLI_CONFIG_TEXT_MAX]);
 /* The retention that such a text names. -EBADMSG. */
+MUST_USE int cli_config_level(const char *text, uint8_t *ret_level); /* the same of the level */
 MUST_USE int cli_config_retention(const char *text, uint32_t *ret_retention_s);

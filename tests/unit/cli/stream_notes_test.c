@@ -82,6 +82,11 @@ static void describes_a_config_so_that_its_retention_can_be_read(void **state)
     assert_non_null(strstr(text, "devices_max=65535"));
     assert_int_equal(cli_config_retention(text, &retention_s), 0);
     assert_int_equal(retention_s, UINT32_MAX);
+    uint8_t level = 0;
+    assert_int_equal(cli_config_level(text, &level), 0);
+    assert_int_equal(level, UINT8_MAX);
+    assert_int_equal(cli_config_level("level=256", &level), -EBADMSG);
+    assert_int_equal(cli_config_level("", &level), -EBADMSG);
     assert_int_equal(cli_config_retention("", &retention_s), -EBADMSG);
     assert_int_equal(cli_config_retention("retention_s=x", &retention_s), -EBADMSG);
 }
