@@ -403,15 +403,18 @@ static bool edge_make_bus_parts(struct edge *edge)
                                            .process = settings->name,
                                            .users_max = settings->directory_users_max,
                                            .waiting_max = settings->directory_waiting_max});
-    edge->home = edge_home_new(&(struct edge_home_settings){.catalogue = edge->catalogue,
-                                                            .region = edge->region,
-                                                            .edge = settings->name,
-                                                            .start = edge->start,
-                                                            .publish = on_home_publish,
-                                                            .wake = on_home_wake,
-                                                            .on_claimed = on_claimed,
-                                                            .on_orphans = on_orphans,
-                                                            .context = edge});
+    edge->home =
+        edge_home_new(&(struct edge_home_settings){.catalogue = edge->catalogue,
+                                                   .region = edge->region,
+                                                   .edge = settings->name,
+                                                   .start = edge->start,
+                                                   .reads_max = settings->reads_max,
+                                                   .reads_one_max = settings->reads_one_max,
+                                                   .publish = on_home_publish,
+                                                   .wake = on_home_wake,
+                                                   .on_claimed = on_claimed,
+                                                   .on_orphans = on_orphans,
+                                                   .context = edge});
     edge->outbound =
         edge_outbound_new(&(struct edge_outbound_settings){.loop = edge->loop,
                                                            .bus = edge->bus,

@@ -2,6 +2,7 @@
 
 #include "edge/edge_attaches.h"
 #include "edge/edge_compare.h"
+#include "edge/edge_reads.h"
 #include "log/log.h"
 #include "wire/names.h"
 
@@ -21,8 +22,8 @@ enum {
 };
 
 /* In the order in which they leave: an ack must not come after its detach. */
-enum verb { VERB_ACK, VERB_FETCH, VERB_DETACH, VERB_ATTACH, VERB_EPH, VERBS };
-static const char *const verb_names[VERBS] = {"ack", "fetch", "detach", "attach", "eph"};
+enum verb { VERB_ACK, VERB_READ, VERB_FETCH, VERB_DETACH, VERB_ATTACH, VERB_EPH, VERBS };
+static const char *const verb_names[VERBS] = {"ack", "read", "fetch", "detach", "attach", "eph"};
 
 struct outgoing { /* a frame that fills */
     struct buffer bytes;
@@ -61,6 +62,7 @@ struct edge_home {
     size_t here;                /* index of this region */
     struct outbox *outboxes;    /* [own shard][region] */
     struct edge_attaches attaches;
+    struct edge_reads reads;
     struct list work;
     struct list busy;
     uint64_t requests; /* the last number given */
@@ -80,6 +82,8 @@ struct edge_home *edge_home_new(const struct edge_home_settings *settings)
     list_init(&home->busy);
     hash_random(&home->requests, sizeof home->requests);
     home->requests >>= 1;
+    home->reads.count_max = settings->reads_max;
+    home->reads.each_max = settings->reads_one_max;
     home->here = (size_t)(settings->region - settings->catalogue->regions);
     home->places = calloc(home->numbers.count, sizeof *home->places);
     home->outboxes = calloc((size_t)settings->region->shards * settings->catalogue->region_count,
@@ -136,6 +140,11 @@ static struct text attach_device(const struct edge_attach *attach)
 static struct place *place_of(struct edge_home *home, const struct edge_attach *attach)
 {
     return &home->places[attach->place];
+}
+
+static bool attach_takes(const struct edge_attach *attach)
+{
+    return attach->state == EDGE_ATTACHED || attach->state == EDGE_ATTACHING_AGAIN;
 }
 
 static bool is_pending(const struct edge_attach *attach)
@@ -201,7 +210,8 @@ static struct outgoing *place_frame(struct edge_home *home, struct place *place,
 static void place_write(struct edge_home *home, struct place *place, enum verb verb,
                         const struct wire_entry *entry)
 {
-    size_t size = 64 + 2 * TEXT_USER_MAX; /* the most that an entry without a body takes */
+    /* The most that an entry without a body takes. */
+    size_t size = 64 + 2 * TEXT_USER_MAX + TEXT_DEVICE_MAX;
     struct outgoing *outgoing = place_frame(home, place, verb, size);
     if (outgoing != NULL)
         wire_entry_write(&outgoing->writer, entry);
@@ -259,6 +269,21 @@ static void write_detach(struct edge_home *home, struct place *place, struct tex
     struct wire_entry entry = {.kind = WIRE_DETACH,
                                .detach = {.user = user, .device = device, .attach = attach}};
     place_write(home, place, VERB_DETACH, &entry);
+}
+
+static void attach_write_read(void *context, struct edge_attach *attach,
+                              const struct edge_read *read)
+{
+    struct edge_home *home = context;
+    struct wire_entry entry = {.kind = WIRE_READ_UP_TO,
+                               .read_up_to = {.user = attach_user(attach),
+                                              .device = attach_device(attach),
+                                              .attach = attach->attach,
+                                              .of = edge_read_of(read),
+                                              .epoch = read->epoch,
+                                              .seq = read->seq}};
+    if (attach->attach != 0)
+        place_write(home, place_of(home, attach), VERB_READ, &entry);
 }
 
 /* Work: what waits for an answer. */
@@ -327,6 +352,7 @@ int edge_home_attach(struct edge_home *home, struct edge_attach *attach, size_t 
 /* Forgets it here, without a word to the owner. */
 static void attach_drop(struct edge_home *home, struct edge_attach *attach)
 {
+    edge_reads_drop(&home->reads, attach, NULL, NULL);
     attach->hole = attach->unconfirmed = false;
     attach_set_state(home, attach, EDGE_DETACHED);
     edge_attaches_remove(&home->attaches, attach);
@@ -341,6 +367,7 @@ void edge_home_detach(struct edge_home *home, struct edge_attach *attach)
     struct place *place = place_of(home, attach);
     if (list_linked(&attach->dirty))
         attach_write_report(home, attach);
+    edge_reads_drop(&home->reads, attach, attach_write_read, home);
     if (attach->attach != 0)
         write_detach(home, place, attach_user(attach), attach_device(attach), attach->attach);
     attach_drop(home, attach);
@@ -382,6 +409,18 @@ int edge_home_ack(struct edge_home *home, struct edge_attach *attach, uint32_t e
     return 0;
 }
 
+int edge_home_read(struct edge_home *home, struct edge_attach *attach, struct text of,
+                   uint32_t epoch, uint64_t seq)
+{
+    const struct edge_read *read;
+    if (!attach_takes(attach) || epoch != attach->epoch || seq == 0 || seq >= attach->next)
+        return -EINVAL;
+    int err = edge_reads_add(&home->reads, attach, of, epoch, seq, home->now_ms, &read);
+    if (err == 0 && read != NULL)
+        attach_write_read(home, attach, read);
+    return err;
+}
+
 void edge_home_ephemeral(struct edge_home *home, size_t region, uint32_t shard,
                          const struct wire_message *message,
                          const struct wire_recipient *recipients, size_t recipient_count)
@@ -394,11 +433,6 @@ void edge_home_ephemeral(struct edge_home *home, size_t region, uint32_t shard,
 }
 
 /* Entries that come. */
-
-static bool attach_takes(const struct edge_attach *attach)
-{
-    return attach->state == EDGE_ATTACHED || attach->state == EDGE_ATTACHING_AGAIN;
-}
 
 static void attach_found_hole(struct edge_home *home, struct edge_attach *attach)
 {
@@ -576,6 +610,13 @@ static void on_entry_unattached(struct edge_home *home, const struct wire_unatta
         attach_again(home, attach);
 }
 
+static void on_entry_read_noted(struct edge_home *home, const struct wire_read_noted *noted)
+{
+    for (struct edge_attach *attach = edge_attaches_first(&home->attaches, noted->user);
+         attach != NULL; attach = edge_attaches_next(attach))
+        edge_reads_noted(&home->reads, attach, noted->of, noted->epoch, noted->seq);
+}
+
 static void on_entry(struct edge_home *home, struct place *place, const struct wire_entry *entry)
 {
     switch (entry->kind) {
@@ -596,6 +637,9 @@ static void on_entry(struct edge_home *home, struct place *place, const struct w
         break;
     case WIRE_UNATTACHED:
         on_entry_unattached(home, &entry->unattached);
+        break;
+    case WIRE_READ_NOTED:
+        on_entry_read_noted(home, &entry->read_noted);
         break;
     case WIRE_CLAIMED:
         home->settings.on_claimed(home->settings.context, &entry->claimed);
@@ -821,6 +865,7 @@ void edge_home_tick(struct edge_home *home, int64_t now_ms)
         place_tick(home, &home->places[i]);
     /* A callback may detach the attach it is for, no other. */
     list_each(node, &home->work) attach_tick(home, container_of(node, struct edge_attach, work));
+    edge_reads_tick(&home->reads, now_ms, attach_write_read, home);
 }
 
 enum edge_route edge_home_route(const struct edge_home *home, size_t region, uint32_t shard,

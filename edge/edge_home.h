@@ -75,7 +75,9 @@ struct edge_home_settings {
     const struct catalogue *catalogue;
     const struct catalogue_region *region;
     const char *edge;
-    uint64_t start; /* random for each start of the process */
+    uint64_t start;       /* random for each start of the process */
+    size_t reads_max;     /* receipts that are not in a log yet... */
+    size_t reads_one_max; /* ...and of one device */
     /* Negative when it could not leave; nothing is kept back. */
     int (*publish)(void *context, const char *subject, const void *data, size_t size);
     /* edge_home_flush() is wanted at the end of this turn (delay 0), or that much later. */
@@ -98,6 +100,10 @@ void edge_home_detach(struct edge_home *home, struct edge_attach *attach);
 /* The device has acknowledged up to `seq`. -EINVAL when that was never written: nothing changed. */
 MUST_USE int edge_home_ack(struct edge_home *home, struct edge_attach *attach, uint32_t epoch,
                            uint64_t seq);
+/* The user of the device has read all of `of` up to `seq`. It is told until it is in the log, or
+ * until the device leaves. -EINVAL as above; -ENOBUFS when too many wait; -ENOMEM. */
+MUST_USE int edge_home_read(struct edge_home *home, struct edge_attach *attach, struct text of,
+                            uint32_t epoch, uint64_t seq);
 /* An ephemeral message for users of one shard; it may be lost. */
 void edge_home_ephemeral(struct edge_home *home, size_t region, uint32_t shard,
                          const struct wire_message *message,

@@ -4,6 +4,7 @@
 #include "edge/edge_url.h"
 #include "edge/edge_ws.h"
 #include "log/log.h"
+#include "wire/record.h"
 #include "json/json.h"
 
 #include <assert.h>
@@ -276,7 +277,7 @@ static const char *read_who(struct upgrading *upgrading, struct text user, struc
     struct text value;
     struct edge_upgrade *upgrade = &upgrading->upgrade;
     if (user.size > 0) {
-        if (!text_is_user_id(user) || user.size > sizeof upgrading->user)
+        if (!wire_is_person(user) || user.size > sizeof upgrading->user)
             return "the user id is not 1 to 128 bytes of UTF-8 without controls";
         memcpy(upgrading->user, user.data, user.size);
         upgrade->user = (struct text){.data = upgrading->user, .size = user.size};
@@ -376,7 +377,7 @@ static int on_api(struct edge_http *http, h2o_req_t *req, struct text user, stru
         return refuse_now(req, 503, "busy", "too many requests wait for an answer");
     if (post && req->entity.len > http->settings.edge->message_max)
         return refuse_now(req, 413, "too_large", "the body is larger than this edge takes");
-    if (!post && !text_is_user_id(user))
+    if (!post && !wire_is_person(user))
         return refuse_now(req, 400, "bad_request",
                           "the user id is not 1 to 128 bytes of UTF-8 without controls");
     struct edge_request *request = request_new(http, req);

@@ -24,7 +24,7 @@ static const char *read_sender(struct json_value value, struct edge_plain_object
         return NULL;
     if (value.type != JSON_STRING ||
         json_string_read(value, ret->sender_room, sizeof ret->sender_room, &ret->sender) != 0 ||
-        !text_is_user_id(ret->sender))
+        !wire_is_person(ret->sender))
         return "sender_id is no user id: 1 to 128 bytes of UTF-8 without controls";
     return NULL;
 }
@@ -45,7 +45,7 @@ const char *edge_plain_read(struct text text, bool with_message, struct edge_pla
     if (recipient.type != JSON_STRING ||
         json_string_read(recipient, ret->recipient_room, sizeof ret->recipient_room,
                          &ret->recipient) != 0 ||
-        !text_is_user_id(ret->recipient))
+        !wire_is_person(ret->recipient))
         return "recipient_id is no user id: 1 to 128 bytes of UTF-8 without controls";
     if (!with_message) /* other members are the client's own affair */
         return NULL;

@@ -1,5 +1,6 @@
 #include "edge/edge_v1.h"
 
+#include "edge/edge_receipt.h"
 #include "edge/edge_url.h"
 #include "json/json.h"
 
@@ -9,7 +10,8 @@
 
 /* The members of all kinds, picked in one pass. */
 struct frame {
-    struct json_value t, user, device, cursor, start, id, to, body, message_class, ttl, want;
+    struct json_value t, user, device, cursor, start, id, to, body, message_class, ttl, want, kind,
+        from;
 };
 
 /* Writing. */
@@ -32,13 +34,18 @@ static void member_cursor(struct buffer *out, const char *key, uint32_t epoch, u
     buffer_printf(out, ",\"%s\":\"%" PRIu32 ":%" PRIu64 "\"", key, epoch, seq);
 }
 
-static void end(struct edge_session *session, struct buffer *out)
+static void write_whole(struct edge_session *session, const struct buffer *out)
 {
-    buffer_append_text(out, TEXT("}"));
     if (out->failed) /* it must not miss a frame in silence */
         edge_session_close(session, EDGE_CLOSE_RECONNECT, "memory is short");
     else
         edge_session_write(session, buffer_text(out));
+}
+
+static void end(struct edge_session *session, struct buffer *out)
+{
+    buffer_append_text(out, TEXT("}"));
+    write_whole(session, out);
 }
 
 static void write_error(struct edge_session *session, const char *code, const char *message)
@@ -117,7 +124,7 @@ static void v1_on_resync(struct edge_session *session)
     end(session, out);
 }
 
-static void v1_on_deliver(struct edge_session *session, const struct wire_deliver *deliver)
+static void write_message(struct edge_session *session, const struct wire_deliver *deliver)
 {
     static const char digits[] = "0123456789abcdef";
     char trace[2 * sizeof deliver->trace];
@@ -136,6 +143,17 @@ static void v1_on_deliver(struct edge_session *session, const struct wire_delive
     buffer_append(out, trace, sizeof trace);
     buffer_append_text(out, TEXT("\""));
     end(session, out);
+}
+
+static void v1_on_deliver(struct edge_session *session, const struct wire_deliver *deliver)
+{
+    if ((deliver->flags & WIRE_FLAG_NOTICE) == 0) {
+        write_message(session, deliver);
+        return;
+    }
+    struct buffer *out = edge_session_scratch(session);
+    edge_receipt_write(out, deliver);
+    write_whole(session, out);
 }
 
 static void v1_on_confirmed(struct edge_session *session)
@@ -211,7 +229,7 @@ static const char *read_hello(struct edge_session *session, const struct frame *
         return "user is no user id";
     if (ret_hello->user.size == 0)
         ret_hello->user = known;
-    if (!text_is_user_id(ret_hello->user))
+    if (!wire_is_person(ret_hello->user))
         return "user is no user id: 1 to 128 bytes of UTF-8 without controls";
     if (known.size > 0 && !text_equal(known, ret_hello->user))
         return "user is another one than in the path";
@@ -270,7 +288,7 @@ static void add_recipient(struct edge_session *session, struct send *send, struc
     struct text name;
     bool read = value.type == JSON_STRING &&
                 json_string_read(value, send->recipient_rooms[at], TEXT_USER_MAX, &name) == 0;
-    if (read && text_is_user_id(name)) {
+    if (read && wire_is_person(name)) {
         send->recipients[at] = name;
         send->letter.recipient_count++;
         return;
@@ -395,6 +413,33 @@ static void on_ack(struct edge_session *session, const struct frame *frame)
         v1_on_confirmed(session);
 }
 
+/* {"t":"receipt","kind":"read","from":"alice","cursor":"1:57"} */
+static void on_receipt(struct edge_session *session, const struct frame *frame)
+{
+    char room[TEXT_USER_MAX];
+    struct text of;
+    uint32_t epoch;
+    uint64_t seq;
+    if (!text_equal(frame->kind.raw, TEXT("\"read\""))) {
+        write_error(session, "bad_request", "a receipt of a client is of the kind \"read\"");
+        return;
+    }
+    if (frame->from.type != JSON_STRING || read_string(frame->from, room, sizeof room, &of) != 0 ||
+        !wire_is_person(of)) {
+        write_error(session, "bad_request", "receipt needs a user id, from whom the messages are");
+        return;
+    }
+    if (read_cursor(frame->cursor, &epoch, &seq) != 0) {
+        write_error(session, "bad_request", "receipt needs a cursor, \"epoch:seq\"");
+        return;
+    }
+    int err = edge_home_read(edge_session_shared(session)->home, &session->attach, of, epoch, seq);
+    if (err == -EINVAL)
+        write_error(session, "bad_cursor", "nothing was delivered with this cursor");
+    else if (err != 0)
+        write_error(session, "busy", "too many receipts wait: say it again later");
+}
+
 static void on_bye(struct edge_session *session, const struct frame *frame)
 {
     (void)frame;
@@ -411,10 +456,8 @@ static const struct kind {
     const char *name;
     void (*on_frame)(struct edge_session *session, const struct frame *frame);
 } kinds[] = {
-    {"\"send\"", on_send},
-    {"\"ack\"", on_ack},
-    {"\"bye\"", on_bye},
-    {"\"hello\"", on_again},
+    {"\"send\"", on_send}, {"\"ack\"", on_ack},     {"\"receipt\"", on_receipt},
+    {"\"bye\"", on_bye},   {"\"hello\"", on_again},
 };
 
 static void v1_on_frame(struct edge_session *session, const struct frame *frame)
@@ -435,7 +478,8 @@ static void v1_on_text(struct edge_session *session, struct text text)
         {"t", &frame.t},           {"user", &frame.user},   {"device", &frame.device},
         {"cursor", &frame.cursor}, {"start", &frame.start}, {"id", &frame.id},
         {"to", &frame.to},         {"body", &frame.body},   {"class", &frame.message_class},
-        {"ttl", &frame.ttl},       {"want", &frame.want},
+        {"ttl", &frame.ttl},       {"want", &frame.want},   {"kind", &frame.kind},
+        {"from", &frame.from},
     };
     int err = json_object_pick(text, picks, COUNT_OF(picks));
     bool hello = err == 0 && text_equal(frame.t.raw, TEXT("\"hello\""));

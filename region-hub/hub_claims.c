@@ -2,6 +2,7 @@
 
 #include "log/log.h"
 #include "wire/names.h"
+#include "wire/record.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -217,7 +218,7 @@ void hub_claims_ask(struct hub_claims *claims, const struct hub_edge *edge,
 {
     if (is_pending(claims, edge, asked->request))
         return;
-    if (!text_is_user_id(asked->user) ||
+    if (!wire_is_person(asked->user) ||
         !text_equal(asked->home, text_of(claims->settings.region))) {
         refuse(claims, edge, asked, WIRE_REFUSED);
         return;

@@ -197,7 +197,7 @@ static void on_attach(struct hub_service *service, struct hub_edge *edge,
                       const struct wire_attach *asked)
 {
     const struct hub_service_settings *settings = &service->settings;
-    if (!text_is_user_id(asked->user) || !text_is_device_id(asked->device)) {
+    if (!wire_is_person(asked->user) || !text_is_device_id(asked->device)) {
         answer_attach(service, edge, asked, WIRE_REFUSED);
         return;
     }

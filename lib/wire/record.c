@@ -8,6 +8,11 @@
 
 enum { WANTS_KNOWN = WIRE_WANT_STORED | WIRE_WANT_DELIVERED | WIRE_WANT_READ };
 enum { FLAGS_KNOWN = WIRE_FLAG_PLAIN | WIRE_FLAG_NOTICE };
+
+bool wire_is_person(struct text user)
+{
+    return text_is_user_id(user) && !text_equal(user, TEXT(WIRE_NOTICE_SENDER));
+}
 enum { STREAM_LOG = 0, STREAM_OUTBOX = 1 };
 
 static bool is_device_or_empty(struct text text)

@@ -34,6 +34,8 @@ enum { WIRE_WANT_STORED = 1, WIRE_WANT_DELIVERED = 2, WIRE_WANT_READ = 4 };
 enum { WIRE_FLAG_PLAIN = 1, WIRE_FLAG_NOTICE = 2 };
 /* Who sends notices. No user may be called so: edges refuse it as a user, sender or recipient. */
 #define WIRE_NOTICE_SENDER "$meridian"
+/* A user id that somebody may have. */
+bool wire_is_person(struct text user);
 
 struct wire_recipient {
     uint8_t kind;

@@ -78,6 +78,8 @@ static void refuses_bad_objects(void **state)
         {"\"hi\"", "object"},
         {"[]", "object"},
         {"{}", "recipient_id"},
+        {"{\"recipient_id\":\"$meridian\",\"message\":1}", "recipient_id"},
+        {"{\"recipient_id\":\"b\",\"message\":1,\"sender_id\":\"$meridian\"}", "sender_id"},
         {"{\"recipient_id\":\"bob\",\"message\":1", "object"},
         {"{\"recipient_id\":\"bob\",\"message\":1}x", "object"},
         {"{\"recipient_id\":\"bob\",\"recipient_id\":\"eve\",\"message\":1}", "once"},
