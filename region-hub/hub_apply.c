@@ -319,6 +319,12 @@ static void on_device_dropped(void *context, struct text user, struct text devic
     apply->settings.on_dropped(apply->settings.context, user, device);
 }
 
+static void on_read(void *context, const struct wire_read *read)
+{
+    const struct hub_apply *apply = context;
+    apply->settings.on_read(apply->settings.context, read);
+}
+
 static void on_owned(void *context, uint64_t generation, struct text hub, uint64_t start)
 {
     struct hub_apply *apply = context;
@@ -666,6 +672,7 @@ struct hub_apply *hub_apply_new(const struct hub_apply_settings *settings)
         .appended = on_appended,
         .acked = on_acked,
         .device_dropped = on_device_dropped,
+        .read = on_read,
         .owned = on_owned,
         .checkpoint = on_checkpoint,
         .lane_moved = on_lane_moved,

@@ -36,6 +36,7 @@ struct hub_apply_settings {
     void (*on_acked)(void *context, struct text user, struct text device, uint32_t epoch,
                      uint64_t seq);
     void (*on_dropped)(void *context, struct text user, struct text device); /* a stale device */
+    void (*on_read)(void *context, const struct wire_read *read);
     void (*on_misrouted)(void *context, struct text user, const struct wire_message *message);
     void (*on_owned)(void *context, uint64_t generation, struct text hub, uint64_t start);
     /* The mailboxes are to be saved as they are: a checkpoint. */

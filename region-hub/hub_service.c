@@ -310,6 +310,18 @@ static void on_fetch(struct hub_service *service, const struct hub_edge *edge,
     hub_delivery_pump(settings->delivery, attachment);
 }
 
+static void on_read_up_to(struct hub_service *service, const struct hub_edge *edge,
+                          const struct wire_read_up_to *read)
+{
+    const struct hub_service_settings *settings = &service->settings;
+    const struct hub_attachment *attachment =
+        hub_presence_match(settings->presence, edge, read->user, read->device, read->attach);
+    if (attachment == NULL)
+        tell_unattached(service, edge, read->user, read->device, read->attach);
+    else
+        hub_reads_ask(settings->reads, service->generation, attachment, read);
+}
+
 static void on_detach(struct hub_service *service, const struct hub_edge *edge,
                       const struct wire_detach *detach)
 {
@@ -374,6 +386,9 @@ static void on_entry(struct hub_service *service, struct hub_edge *edge,
         break;
     case WIRE_FETCH:
         on_fetch(service, edge, &entry->fetch);
+        break;
+    case WIRE_READ_UP_TO:
+        on_read_up_to(service, edge, &entry->read_up_to);
         break;
     case WIRE_EPHEMERAL_SEND:
         on_ephemeral(service, &entry->ephemeral);

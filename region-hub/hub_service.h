@@ -1,5 +1,5 @@
-/* Answers what edges ask of an owner: attach, detach, report, fetch, ephemeral messages, claims;
- * and what forwarders ask about their lanes. It answers nothing unless it serves. One shard
+/* Answers what edges ask of an owner: attach, detach, report, read, fetch, ephemeral messages,
+ * claims; and what forwarders ask about their lanes. It answers nothing unless it serves. One shard
  * thread. */
 #pragma once
 
@@ -9,6 +9,7 @@
 #include "region-hub/hub_claims.h"
 #include "region-hub/hub_delivery.h"
 #include "region-hub/hub_presence.h"
+#include "region-hub/hub_reads.h"
 
 struct hub_service; /* opaque, see hub_service.c */
 
@@ -24,6 +25,7 @@ struct hub_service_settings { /* all borrowed */
     struct hub_delivery *delivery;
     struct hub_acks *acks;
     struct hub_claims *claims;
+    const struct hub_reads *reads;
 };
 MUST_USE struct hub_service *hub_service_new(const struct hub_service_settings *settings);
 void hub_service_free(struct hub_service *service); /* NULL is fine */

@@ -89,6 +89,13 @@ const struct setting hub_settings_table[] = {
     SETTING_DURATION(HUB, stream_info_ms, "lanes.stream_info", 2000, 50, 600000,
                      "How full logs and outboxes are is asked that often."),
 
+    SETTING_U32(HUB, notice_window, "notices.window", 256, 1, 65536,
+                "Notices to senders that are on their way, of one shard; the others wait."),
+    SETTING_U32(HUB, notice_homes_max, "notices.homes_max", 20000, 16, 10000000,
+                "Senders whose home is remembered, of one shard."),
+    SETTING_DURATION(HUB, noticed_ms, "notices.noticed", 1000, 10, 60000,
+                     "Up to where notices are stored is written to the log at most that often."),
+
     SETTING_U32(HUB, save_rows, "view.save_rows", 50000, 1, 100000000,
                 "The state of the mailboxes is saved after that many rows."),
     SETTING_DURATION(HUB, save_ms, "view.save", 300000, 100, 86400000,

@@ -50,6 +50,10 @@ struct hub_settings {
     int64_t trim_ms;
     int64_t stream_info_ms;
 
+    uint32_t notice_window;
+    uint32_t notice_homes_max;
+    int64_t noticed_ms;
+
     uint32_t save_rows;
     int64_t save_ms;
     int64_t log_check_ms;

@@ -14,8 +14,10 @@
 #include "region-hub/hub_delivery.h"
 #include "region-hub/hub_forwarder.h"
 #include "region-hub/hub_members.h"
+#include "region-hub/hub_notices.h"
 #include "region-hub/hub_ownership.h"
 #include "region-hub/hub_presence.h"
+#include "region-hub/hub_reads.h"
 #include "region-hub/hub_service.h"
 #include "region-hub/hub_trim.h"
 #include "region-hub/hub_writer.h"
@@ -66,12 +68,14 @@ struct hub_shard {
     uint64_t misrouted; /* since it was quiet for MISROUTED_MS */
     int64_t misrouted_ms;
     struct hub_writer **passers; /* to the region's other shards, made when needed */
+    struct hub_reads reads;
     struct hub_ownership ownership;
     struct hub_trim trim;
 
     /* While it serves. */
     uint64_t generation; /* 0: it does not */
     struct hub_forwarder *forwarder;
+    struct hub_notices *notices;
     struct bus_subscription *requests;
     struct bus_subscription *edge_beats;
 
@@ -207,6 +211,24 @@ static void on_edge_beat(void *context, const struct bus_message *message)
     hub_service_edge_beat(shard->service, message);
 }
 
+static struct hub_notices *make_notices(struct hub_shard *shard)
+{
+    uint64_t number;
+    hash_random(&number, sizeof number);
+    return hub_notices_new(&(struct hub_notices_settings){
+        .loop = shard->loop,
+        .bus = shard->bus,
+        .settings = shard->settings,
+        .catalogue = shard->place.catalogue,
+        .region = shard->place.region,
+        .apply = shard->apply,
+        .writer = shard->writer,
+        .process = shard->process,
+        .generation = shard->generation,
+        .first_number = number >> 17, /* below the numbers of lanes */
+    });
+}
+
 /* At the end of the turn in which the own record was applied. */
 static void on_begin_service(struct loop_later *later)
 {
@@ -228,7 +250,9 @@ static void on_begin_service(struct loop_later *later)
         .process = shard->process,
         .first_number = number,
     });
-    if (shard->requests == NULL || shard->edge_beats == NULL || shard->forwarder == NULL)
+    shard->notices = make_notices(shard);
+    if (shard->requests == NULL || shard->edge_beats == NULL || shard->forwarder == NULL ||
+        shard->notices == NULL)
         log_error("memory is short: this shard is owned and not served",
                   LOG_U64("shard", shard->place.shard));
     hub_beats_begin(shard->beats, shard->forwarder); /* edges attach when they hear it */
@@ -238,9 +262,11 @@ static void on_end_service(struct loop_later *later)
 {
     struct hub_shard *shard = container_of(later, struct hub_shard, end_service);
     hub_forwarder_free(shard->forwarder);
+    hub_notices_free(shard->notices);
     bus_unsubscribe(shard->requests);
     bus_unsubscribe(shard->edge_beats);
     shard->forwarder = NULL;
+    shard->notices = NULL;
     shard->requests = shard->edge_beats = NULL;
     hub_claims_reset(shard->claims);
     hub_acks_reset(shard->acks);
@@ -338,6 +364,12 @@ static void on_acked(void *context, struct text user, struct text device, uint32
     hub_service_acked(shard->service, user, device, epoch, seq);
 }
 
+static void on_read(void *context, const struct wire_read *read)
+{
+    struct hub_shard *shard = context;
+    hub_reads_applied(&shard->reads, read);
+}
+
 static void on_owned(void *context, uint64_t generation, struct text hub, uint64_t start)
 {
     struct hub_shard *shard = context;
@@ -356,6 +388,8 @@ static void on_applied(void *context, bool caught_up)
     if (caught_up)
         hub_ownership_caught_up(&shard->ownership, now_of(shard));
     follow(shard, hub_ownership_tick(&shard->ownership, now_of(shard)));
+    if (shard->notices != NULL)
+        hub_notices_wake(shard->notices);
 }
 
 static void on_fell_behind(void *context)
@@ -427,6 +461,8 @@ static void on_puback(void *context, const struct bus_message *message)
         return;
     if (shard->forwarder != NULL && hub_forwarder_puback(shard->forwarder, number, &ack))
         return;
+    if (shard->notices != NULL && hub_notices_puback(shard->notices, number, &ack))
+        return;
     if (hub_writer_is_waiting_for(shard->writer, number)) {
         if (ack.position > 0)
             hub_apply_ring(shard->apply, ack.position);
@@ -488,6 +524,8 @@ static void on_state(void *context, bool connected)
         hub_writer_connected(shard->writer);
         if (shard->forwarder != NULL)
             hub_forwarder_connected(shard->forwarder);
+        if (shard->notices != NULL)
+            hub_notices_connected(shard->notices);
     }
     tell_status(shard);
 }
@@ -545,6 +583,8 @@ static void on_housekeeping(struct loop_timer *timer)
         if (shard->generation != 0 && shard->forwarder != NULL)
             hub_forwarder_tick(shard->forwarder);
         hub_trim_turn(&shard->trim, shard->apply, shard->settings->trim_turn_ms);
+        if (shard->generation != 0 && shard->notices != NULL)
+            hub_notices_tick(shard->notices);
     }
     judge_alarms(shard);
     tell_status(shard);
@@ -657,6 +697,7 @@ static bool build_apply(struct hub_shard *shard)
         .on_row = on_row,
         .on_acked = on_acked,
         .on_dropped = on_dropped,
+        .on_read = on_read,
         .on_misrouted = on_misrouted,
         .on_owned = on_owned,
         .on_checkpoint = on_checkpoint,
@@ -734,8 +775,13 @@ static bool build_service(struct hub_shard *shard)
         .delivery = shard->delivery,
         .acks = shard->acks,
         .claims = shard->claims,
+        .reads = &shard->reads,
     });
     shard->writer = make_writer(shard, shard->place.shard);
+    shard->reads = (struct hub_reads){.apply = shard->apply,
+                                      .presence = shard->presence,
+                                      .delivery = shard->delivery,
+                                      .writer = shard->writer};
     shard->passers = calloc(shard->place.region->shards, sizeof(struct hub_writer *));
     shard->beats = hub_beats_new(&(struct hub_beats_settings){
         .place = &shard->place,

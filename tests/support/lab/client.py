@@ -16,7 +16,7 @@ class SendFailed(Exception):
 
 class Client:
     """One device of one user. It connects to the edges given in turn, resumes with its cursor, and
-    keeps what it got in `messages`.
+    keeps what it got in `messages`, and notices in `receipts`.
 
     on_message(frame) is called for each message.
     auto_ack: acknowledge what came, at most every 50 ms.
@@ -26,7 +26,7 @@ class Client:
         self.cluster, self.user, self.device = cluster, user, device
         self.edges = [edges] if isinstance(edges, str) else list(edges)
         self.auto_ack, self.start = auto_ack, start
-        self.messages, self.frames = [], []
+        self.messages, self.receipts, self.frames = [], [], []
         self.cursor = None
         self.confirmed = None
         self.welcome = None
@@ -113,13 +113,13 @@ class Client:
     def _take(self, frame):
         self.frames.append(frame)
         kind = frame["t"]
-        if kind == "msg":
-            self.messages.append(frame)
+        if kind in ("msg", "receipt"):
+            (self.messages if kind == "msg" else self.receipts).append(frame)
             if "cursor" in frame:
                 self.cursor = frame["cursor"]
                 if self.auto_ack and self._ack_due is None:
                     self._ack_due = asyncio.get_running_loop().call_later(0.05, self._ack_now)
-            if self.on_message:
+            if self.on_message and kind == "msg":
                 self.on_message(frame)
         elif kind in ("accepted", "rejected"):
             key = (frame["id"], frame.get("to"))
@@ -149,6 +149,9 @@ class Client:
 
     async def ack(self, cursor):
         await self.send_frame({"t": "ack", "cursor": cursor})
+
+    async def has_read(self, sender, cursor):
+        await self.send_frame({"t": "receipt", "kind": "read", "from": sender, "cursor": cursor})
 
     async def send(self, to, body, message_id, timeout_s=10, **more):
         """Sends once; returns the `accepted`. Raises SendFailed for `rejected`, TimeoutError when
