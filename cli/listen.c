@@ -15,6 +15,7 @@ enum { TURN_MS = 500, CONFIRM_MS = 2000, CURSOR_ROOM = 64 };
 struct listening {
     struct meridian_client *client;
     uint64_t left; /* messages to wait for; 0: without end */
+    bool reads;    /* --read */
     bool done;
     int code;
     char last[CURSOR_ROOM];      /* cursor of the last message */
@@ -42,6 +43,54 @@ void cli_listen_line(const struct meridian_message *message, struct buffer *out)
     buffer_append_text(out, TEXT("}\n"));
 }
 
+void cli_listen_receipt(const struct meridian_receipt *receipt, struct buffer *out)
+{
+    buffer_append_text(out, TEXT("{\"cursor\":"));
+    json_write_string(out, text_of(receipt->cursor));
+    buffer_append_text(out, TEXT(",\"receipt\":"));
+    json_write_string(out, text_of(receipt->kind));
+    if (receipt->by[0] != '\0') {
+        buffer_append_text(out, TEXT(",\"by\":"));
+        json_write_string(out, text_of(receipt->by));
+    }
+    if (receipt->device[0] != '\0') {
+        buffer_append_text(out, TEXT(",\"device\":"));
+        json_write_string(out, text_of(receipt->device));
+    }
+    buffer_append_text(out, TEXT(",\"ids\":["));
+    for (size_t i = 0; i < receipt->id_count; i++) {
+        buffer_append_text(out, i == 0 ? TEXT("") : TEXT(","));
+        json_write_string(out, text_of(receipt->ids[i]));
+    }
+    buffer_printf(out, "],\"at\":%" PRId64 "}\n", receipt->at_ms);
+}
+
+/* Prints a line, and acknowledges what it was about when it was printed. */
+static bool print(struct listening *listening, const struct buffer *line, const char *cursor)
+{
+    if (line->failed || fwrite(line->data, 1, line->size, stdout) != line->size ||
+        fflush(stdout) != 0) { /* nobody reads any more: it stays unacknowledged */
+        listening->done = true;
+        listening->code = CLI_FAILED;
+        return false;
+    }
+    (void)meridian_client_ack(listening->client, cursor);
+    snprintf(listening->last, sizeof listening->last, "%s", cursor);
+    return true;
+}
+
+static void on_receipt(void *context, const struct meridian_receipt *receipt)
+{
+    struct listening *listening = context;
+    struct buffer line = {0};
+
+    if (listening->done)
+        return;
+    cli_listen_receipt(receipt, &line);
+    (void)print(listening, &line, receipt->cursor);
+    buffer_free(&line);
+}
+
 static void on_message(void *context, const struct meridian_message *message)
 {
     struct listening *listening = context;
@@ -50,13 +99,9 @@ static void on_message(void *context, const struct meridian_message *message)
     if (listening->done) /* only the confirmation is waited for; this one is for the next time */
         return;
     cli_listen_line(message, &line);
-    if (line.failed || fwrite(line.data, 1, line.size, stdout) != line.size ||
-        fflush(stdout) != 0) { /* nobody reads any more: it stays unacknowledged */
-        listening->done = true;
-        listening->code = CLI_FAILED;
-    } else {
-        (void)meridian_client_ack(listening->client, message->cursor);
-        snprintf(listening->last, sizeof listening->last, "%s", message->cursor);
+    if (print(listening, &line, message->cursor)) {
+        if (listening->reads && message->cursor[0] != '\0')
+            (void)meridian_client_has_read(listening->client, message->from, message->cursor);
         if (listening->left > 0 && --listening->left == 0)
             listening->done = true;
     }
@@ -128,7 +173,8 @@ static void run(struct listening *listening)
 static int listen_by(const struct cli_edges *edges, const struct cli_arguments *arguments,
                      uint64_t count)
 {
-    struct listening listening = {.left = count, .code = CLI_OK};
+    struct listening listening = {
+        .left = count, .reads = cli_flag(arguments, "read"), .code = CLI_OK};
     const struct meridian_options options = {
         .edges = edges->urls,
         .edge_count = edges->count,
@@ -138,6 +184,7 @@ static int listen_by(const struct cli_edges *edges, const struct cli_arguments *
         .acknowledges_itself = true,
         .on_welcome = on_welcome,
         .on_message = on_message,
+        .on_receipt = on_receipt,
         .on_acked = on_acked,
         .on_gap = on_gap,
         .on_resync = on_resync,

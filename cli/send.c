@@ -17,6 +17,7 @@ struct sending {
     struct meridian_client *client;
     const char *to;
     const char *id; /* NULL until it is known */
+    unsigned wants;
     char made_id[TEXT_MESSAGE_ID_MAX + 1];
     struct buffer body;
     int64_t until_ms;
@@ -84,7 +85,7 @@ static void make_body(const char *word, struct buffer *ret_body)
 static int send_now(struct sending *sending)
 {
     const char *id = NULL;
-    int err = meridian_client_send(sending->client, sending->to, sending->id,
+    int err = meridian_client_send(sending->client, sending->to, sending->id, sending->wants,
                                    (const char *)sending->body.data, sending->body.size, &id);
 
     sending->again_ms = 0;
@@ -126,11 +127,37 @@ static int explain(int err)
     return CLI_OK;
 }
 
+/* "stored,delivered,read", in any order. -EINVAL. */
+static int read_wants(const char *words, unsigned *ret_wants)
+{
+    static const struct {
+        struct text name;
+        unsigned want;
+    } rows[] = {{{"stored", 6}, MERIDIAN_WANT_STORED},
+                {{"delivered", 9}, MERIDIAN_WANT_DELIVERED},
+                {{"read", 4}, MERIDIAN_WANT_READ}};
+
+    *ret_wants = 0;
+    for (const char *word = words; word != NULL;) {
+        const char *comma = strchr(word, ',');
+        struct text name = {word, comma == NULL ? strlen(word) : (size_t)(comma - word)};
+        unsigned want = 0;
+        for (size_t i = 0; i < COUNT_OF(rows); i++)
+            want |= text_equal(name, rows[i].name) ? rows[i].want : 0;
+        if (want == 0)
+            return -EINVAL;
+        *ret_wants |= want;
+        word = comma == NULL ? NULL : comma + 1;
+    }
+    return 0;
+}
+
 static int send_by(const struct cli_edges *edges, const struct cli_arguments *arguments,
-                   int64_t timeout_ms)
+                   unsigned wants, int64_t timeout_ms)
 {
     struct sending sending = {.to = cli_value(arguments, "to"),
                               .id = cli_value(arguments, "id"),
+                              .wants = wants,
                               .until_ms = clock_monotonic_ms() + timeout_ms,
                               .code = -1};
     const struct meridian_options options = {
@@ -163,6 +190,7 @@ int cli_send(const struct cli_arguments *arguments)
     struct error_text why = {0};
     struct cli_edges edges = {0};
     uint64_t timeout_s = DEFAULT_S;
+    unsigned wants = 0;
     const char *timeout = cli_value(arguments, "timeout");
     int code = CLI_FAILED;
 
@@ -175,10 +203,17 @@ int cli_send(const struct cli_arguments *arguments)
         fprintf(stderr, "meridian send: '--timeout' is %s, must be 1 to 86400 seconds\n", timeout);
         return CLI_USAGE;
     }
+    if (read_wants(cli_value(arguments, "want"), &wants) < 0) {
+        fprintf(stderr,
+                "meridian send: '--want' is %s, must be of stored, delivered and read, "
+                "separated by commas\n",
+                cli_value(arguments, "want"));
+        return CLI_USAGE;
+    }
     if (cli_edges_choose(&edges, arguments, &why) < 0)
         fprintf(stderr, "meridian send: %s\n", why.text);
     else
-        code = send_by(&edges, arguments, (int64_t)timeout_s * 1000);
+        code = send_by(&edges, arguments, wants, (int64_t)timeout_s * 1000);
     cli_edges_done(&edges);
     return code;
 }

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "c/frames.h"
+#include "c/reads.h"
 #include "c/sends.h"
 #include "c/socket.h"
 #include "json/json.h"
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CURSOR_MAX = 32, PENDING_MAX = 1024, TURN_MAX_MS = 60000 };
+enum { CURSOR_MAX = 32, PENDING_MAX = 1024, TURN_MAX_MS = 60000, IDS_MAX = 256 };
 enum { RETRY_FIRST_MS = 50, RETRY_LAST_MS = 5000, RETRY_LATER_MS = 2000 };
 /* Close codes of the protocol. */
 enum {
@@ -45,6 +46,7 @@ struct meridian_client {
     char acked[CURSOR_MAX];  /* the last one acknowledged */
     struct meridian_socket *socket;
     struct meridian_sends sends;
+    struct meridian_reads reads;
     struct buffer strings; /* of the frame that is being handled */
     struct buffer body;
     struct buffer output;
@@ -66,6 +68,7 @@ static void lose(struct meridian_client *client, int64_t retry_ms, const char *w
     client->edge = (client->edge + 1) % client->options.edge_count;
     client->goaway_ms = 0;
     meridian_sends_disconnected(&client->sends);
+    meridian_reads_disconnected(&client->reads);
     if (client->options.on_lost != NULL)
         client->options.on_lost(client->options.context, why, retry_ms);
 }
@@ -129,6 +132,7 @@ static void on_writable(void *context)
     struct meridian_client *client = context;
     int64_t now_ms = clock_monotonic_ms();
     struct meridian_send *send;
+    struct meridian_read *read;
 
     buffer_clear(&client->output);
     if (client->says_hello) {
@@ -142,6 +146,10 @@ static void on_writable(void *context)
     } else if (client->acknowledges) {
         client->acknowledges = false;
         meridian_frame_ack(&client->output, client->acked);
+        write_frame(client);
+    } else if ((read = meridian_reads_next(&client->reads)) != NULL) {
+        read->said = true;
+        meridian_frame_read_up_to(&client->output, read->from, read->cursor);
         write_frame(client);
     } else if ((send = meridian_sends_next(&client->sends, now_ms)) != NULL) {
         buffer_append(&client->output, send->frame, send->size);
@@ -174,6 +182,16 @@ static void on_welcome(struct meridian_client *client, const struct meridian_fra
     meridian_socket_want_write(client->socket);
 }
 
+/* What has a cursor was seen, and given to the caller. */
+static void on_seen(struct meridian_client *client, const char *cursor)
+{
+    if (cursor[0] == '\0')
+        return;
+    keep_cursor(client->cursor, cursor);
+    if (!client->options.acknowledges_itself)
+        (void)meridian_client_ack(client, cursor);
+}
+
 static void on_msg(struct meridian_client *client, const struct meridian_frame *frame)
 {
     struct meridian_message message = {
@@ -191,11 +209,51 @@ static void on_msg(struct meridian_client *client, const struct meridian_frame *
     message.body_size = client->body.size - 1;
     if (client->options.on_message != NULL)
         client->options.on_message(client->options.context, &message);
-    if (frame->cursor[0] == '\0')
+    on_seen(client, frame->cursor);
+}
+
+/* Appends the ids, each with its terminator. Returns how many; those past IDS_MAX are not told. */
+static size_t read_ids(struct text ids, struct buffer *out)
+{
+    struct json_reader reader;
+    struct json_value id;
+    size_t count = 0;
+
+    if (json_array_open(&reader, ids) < 0)
+        return 0;
+    while (count < IDS_MAX && json_array_next(&reader, &id) == 1) {
+        if (id.type != JSON_STRING || json_string_decode(id, out) < 0)
+            continue;
+        buffer_append(out, "", 1);
+        count++;
+    }
+    return count;
+}
+
+static void on_receipt(struct meridian_client *client, const struct meridian_frame *frame)
+{
+    const char *ids[IDS_MAX];
+    struct meridian_receipt receipt = {.cursor = frame->cursor,
+                                       .kind = frame->receipt,
+                                       .by = frame->by,
+                                       .of_cursor = frame->of_cursor,
+                                       .device = frame->device,
+                                       .ids = ids,
+                                       .at_ms = frame->at_ms};
+
+    buffer_clear(&client->body);
+    receipt.id_count = read_ids(frame->ids, &client->body);
+    if (client->body.failed) {
+        meridian_socket_close(client->socket);
+        lose(client, RETRY_LATER_MS, "memory is short");
         return;
-    keep_cursor(client->cursor, frame->cursor);
-    if (!client->options.acknowledges_itself)
-        (void)meridian_client_ack(client, frame->cursor);
+    }
+    const char *next = (const char *)client->body.data;
+    for (size_t i = 0; i < receipt.id_count; i++, next += strlen(next) + 1)
+        ids[i] = next;
+    if (client->options.on_receipt != NULL)
+        client->options.on_receipt(client->options.context, &receipt);
+    on_seen(client, frame->cursor);
 }
 
 static void tell_result(struct meridian_client *client, struct meridian_send *send,
@@ -251,6 +309,9 @@ static void handle(struct meridian_client *client, const struct meridian_frame *
         break;
     case MERIDIAN_FRAME_MSG:
         on_msg(client, frame);
+        break;
+    case MERIDIAN_FRAME_RECEIPT:
+        on_receipt(client, frame);
         break;
     case MERIDIAN_FRAME_ACKED:
         if (options->on_acked != NULL)
@@ -353,7 +414,7 @@ size_t meridian_client_pending(const struct meridian_client *client)
 }
 
 int meridian_client_send(struct meridian_client *client, const char *to, const char *id,
-                         const char *body, size_t body_size, const char **ret_id)
+                         unsigned wants, const char *body, size_t body_size, const char **ret_id)
 {
     struct text value = {body, body_size};
     struct json_value parsed;
@@ -369,7 +430,7 @@ int meridian_client_send(struct meridian_client *client, const char *to, const c
         json_parse(value, &parsed) < 0)
         return -EINVAL;
     buffer_clear(&client->output);
-    meridian_frame_send(&client->output, id, to, parsed.raw);
+    meridian_frame_send(&client->output, id, to, wants, parsed.raw);
     if (client->output.failed)
         return -ENOMEM;
     int err = meridian_sends_add(&client->sends, text_of(id), buffer_text(&client->output),
@@ -392,6 +453,16 @@ int meridian_client_ack(struct meridian_client *client, const char *cursor)
     if (client->state == CLIENT_READY)
         meridian_socket_want_write(client->socket);
     return 0;
+}
+
+int meridian_client_has_read(struct meridian_client *client, const char *from, const char *cursor)
+{
+    if (!text_is_user_id(text_of(from)) || !meridian_is_cursor(cursor))
+        return -EINVAL;
+    int err = meridian_reads_set(&client->reads, from, cursor);
+    if (err == 0 && client->state == CLIENT_READY)
+        meridian_socket_want_write(client->socket);
+    return err;
 }
 
 static bool options_are_good(const struct meridian_options *options)
@@ -459,6 +530,7 @@ struct meridian_client *meridian_client_new(const struct meridian_options *optio
     if (client == NULL)
         return NULL;
     list_init(&client->sends.list);
+    meridian_reads_init(&client->reads);
     int err = init(client, options);
     if (err < 0) {
         meridian_client_free(client);
@@ -474,6 +546,7 @@ void meridian_client_free(struct meridian_client *client)
         return;
     meridian_socket_free(client->socket);
     meridian_sends_done(&client->sends);
+    meridian_reads_done(&client->reads);
     buffer_free(&client->strings);
     buffer_free(&client->body);
     buffer_free(&client->output);

@@ -17,8 +17,13 @@ enum {
     MEMBER_CODE,
     MEMBER_MESSAGE,
     MEMBER_REASON,
+    MEMBER_KIND,
+    MEMBER_BY,
+    MEMBER_OF_CURSOR,
+    MEMBER_DEVICE,
     MEMBER_STRINGS, /* those before are strings */
     MEMBER_BODY = MEMBER_STRINGS,
+    MEMBER_IDS,
     MEMBER_AT,
     MEMBER_RESUMED,
     MEMBER_RETRYABLE,
@@ -39,7 +44,12 @@ static const char *const member_names[MEMBERS] = {
     [MEMBER_CODE] = "code",
     [MEMBER_MESSAGE] = "message",
     [MEMBER_REASON] = "reason",
+    [MEMBER_KIND] = "kind",
+    [MEMBER_BY] = "by",
+    [MEMBER_OF_CURSOR] = "of_cursor",
+    [MEMBER_DEVICE] = "device",
     [MEMBER_BODY] = "body",
+    [MEMBER_IDS] = "ids",
     [MEMBER_AT] = "at",
     [MEMBER_RESUMED] = "resumed",
     [MEMBER_RETRYABLE] = "retryable",
@@ -56,6 +66,7 @@ static const struct {
     {"acked", MERIDIAN_FRAME_ACKED},       {"gap", MERIDIAN_FRAME_GAP},
     {"resync", MERIDIAN_FRAME_RESYNC},     {"state", MERIDIAN_FRAME_STATE},
     {"goaway", MERIDIAN_FRAME_GOAWAY},     {"error", MERIDIAN_FRAME_ERROR},
+    {"receipt", MERIDIAN_FRAME_RECEIPT},
 };
 
 /* Appends each string with its terminator, and notes where it begins: the buffer may still move.
@@ -123,6 +134,11 @@ int meridian_frame_read(struct text bytes, struct buffer *strings, struct meridi
         .code = base + at[MEMBER_CODE],
         .message = base + at[MEMBER_MESSAGE],
         .reason = base + at[MEMBER_REASON],
+        .receipt = base + at[MEMBER_KIND],
+        .by = base + at[MEMBER_BY],
+        .of_cursor = base + at[MEMBER_OF_CURSOR],
+        .device = base + at[MEMBER_DEVICE],
+        .ids = members[MEMBER_IDS].type == JSON_ARRAY ? members[MEMBER_IDS].raw : TEXT("[]"),
         .body = members[MEMBER_BODY].raw,
         .at_ms = at_ms,
         .retry_after_ms = number_of(members[MEMBER_RETRY_AFTER_MS]),
@@ -152,11 +168,29 @@ void meridian_frame_hello(struct buffer *out, const char *user, const char *devi
     buffer_append_text(out, TEXT("}"));
 }
 
-void meridian_frame_send(struct buffer *out, const char *id, const char *to, struct text body)
+static void write_wants(struct buffer *out, unsigned wants)
+{
+    static const char *const names[] = {"stored", "delivered", "read"}; /* bits 1, 2 and 4 */
+    const char *comma = "";
+
+    buffer_append_text(out, TEXT(",\"want\":["));
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if ((wants & (1U << i)) == 0)
+            continue;
+        buffer_printf(out, "%s\"%s\"", comma, names[i]);
+        comma = ",";
+    }
+    buffer_append_text(out, TEXT("]"));
+}
+
+void meridian_frame_send(struct buffer *out, const char *id, const char *to, unsigned wants,
+                         struct text body)
 {
     buffer_append_text(out, TEXT("{\"t\":\"send\""));
     write_member(out, "id", id);
     write_member(out, "to", to);
+    if (wants != 0)
+        write_wants(out, wants);
     buffer_append_text(out, TEXT(",\"body\":"));
     buffer_append_text(out, body);
     buffer_append_text(out, TEXT("}"));
@@ -165,6 +199,14 @@ void meridian_frame_send(struct buffer *out, const char *id, const char *to, str
 void meridian_frame_ack(struct buffer *out, const char *cursor)
 {
     buffer_append_text(out, TEXT("{\"t\":\"ack\""));
+    write_member(out, "cursor", cursor);
+    buffer_append_text(out, TEXT("}"));
+}
+
+void meridian_frame_read_up_to(struct buffer *out, const char *from, const char *cursor)
+{
+    buffer_append_text(out, TEXT("{\"t\":\"receipt\",\"kind\":\"read\""));
+    write_member(out, "from", from);
     write_member(out, "cursor", cursor);
     buffer_append_text(out, TEXT("}"));
 }

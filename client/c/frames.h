@@ -13,6 +13,7 @@ enum meridian_frame_kind {
     MERIDIAN_FRAME_ACCEPTED,
     MERIDIAN_FRAME_REJECTED,
     MERIDIAN_FRAME_MSG,
+    MERIDIAN_FRAME_RECEIPT,
     MERIDIAN_FRAME_ACKED,
     MERIDIAN_FRAME_GAP,
     MERIDIAN_FRAME_RESYNC,
@@ -25,6 +26,8 @@ enum meridian_frame_kind {
 struct meridian_frame {
     enum meridian_frame_kind kind;
     const char *region, *edge, *home, *cursor, *id, *from, *to, *code, *message, *reason;
+    const char *receipt, *by, *of_cursor, *device;
+    struct text ids;  /* a JSON array, borrowed from the frame's bytes */
     struct text body; /* borrowed from the frame's bytes */
     int64_t at_ms;
     uint64_t retry_after_ms;
@@ -40,8 +43,10 @@ int meridian_frame_read(struct text bytes, struct buffer *strings,
 /* All append one frame. `cursor` may be NULL. */
 void meridian_frame_hello(struct buffer *out, const char *user, const char *device,
                           const char *cursor, bool from_head);
-void meridian_frame_send(struct buffer *out, const char *id, const char *to, struct text body);
+void meridian_frame_send(struct buffer *out, const char *id, const char *to, unsigned wants,
+                         struct text body);
 void meridian_frame_ack(struct buffer *out, const char *cursor);
+void meridian_frame_read_up_to(struct buffer *out, const char *from, const char *cursor);
 
 /* "epoch:seq": the form only. */
 bool meridian_is_cursor(const char *cursor);

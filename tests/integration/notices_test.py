@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import json
 import time
 
 import pytest
@@ -303,3 +304,30 @@ def test_notices_to_a_region_that_is_cut_off_wait_and_arrive_after_the_heal():
             await close(alice, bob)
 
         run(scenario(), 120)
+
+
+def test_the_command_line_asks_for_receipts_prints_and_sends_them(cluster):
+    def meridian(*words):
+        done = cluster.meridian(*words, "--edge", cluster.url["sin-1"])
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    async def scenario():
+        alice = await Client(cluster, "cli-alice", "sin-1").open()
+        bob = await Client(cluster, "cli-bob", "sin-1", device="other").open()
+        send = ["send", "--from", alice.user, "--to", bob.user, "--id", "m1"]
+        await asyncio.to_thread(meridian, *send, "--want", "read,stored,delivered", "hello")
+        printed = await asyncio.to_thread(
+            meridian, "listen", "--user", bob.user, "--count", 1, "--read"
+        )
+        assert json.loads(printed)["body"] == "hello"
+        await alice.until(lambda c: ("read", bob.user) in told(c), 20, "read")
+        await bob.send(alice.user, "end", "b1")
+        printed = await asyncio.to_thread(meridian, "listen", "--user", alice.user, "--count", 1)
+        lines = [json.loads(line) for line in printed.splitlines()]
+        # Acks go to the log once a second, reading at once: so it may be told before.
+        assert sorted(line["receipt"] for line in lines[:-1]) == sorted(ALL)
+        assert all(line["by"] == bob.user and line["ids"] == ["m1"] for line in lines[:-1])
+        await close(alice, bob)
+
+    run(scenario())

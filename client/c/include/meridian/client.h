@@ -36,6 +36,20 @@ struct meridian_message {
     int64_t at_ms;    /* since 1970, by the clock of the log */
 };
 
+/* What became of messages that asked for it. */
+struct meridian_receipt {
+    const char *cursor;    /* its own place in the mailbox */
+    const char *kind;      /* "stored", "delivered", "read", "device_dropped", or one of later */
+    const char *by;        /* whose mailbox the messages are in; may be empty */
+    const char *of_cursor; /* in that mailbox: all of ours up to there; may be empty */
+    const char *device;    /* of "device_dropped": ours that was */
+    const char *const *ids;
+    size_t id_count;
+    int64_t at_ms;
+};
+
+enum { MERIDIAN_WANT_STORED = 1, MERIDIAN_WANT_DELIVERED = 2, MERIDIAN_WANT_READ = 4 };
+
 enum meridian_outcome {
     MERIDIAN_ACCEPTED, /* stored; it will reach the mailbox */
     MERIDIAN_REJECTED, /* never delivered */
@@ -59,7 +73,7 @@ struct meridian_options {
     const char *device;
     const char *cursor;       /* NULL: where this device was last; else "epoch:seq" */
     bool from_head;           /* a device never seen before gets only what comes from now on */
-    bool acknowledges_itself; /* else every message is acknowledged after on_message */
+    bool acknowledges_itself; /* else all is acknowledged after on_message and on_receipt */
     int64_t connect_ms;       /* a connection must be welcomed within; 0: 5 s */
     int64_t answer_ms;        /* a send is repeated when unanswered for; 0: 10 s */
     int64_t give_up_ms;       /* its outcome is called unknown after; 0: never */
@@ -68,6 +82,7 @@ struct meridian_options {
     /* Any of these may be NULL. */
     void (*on_welcome)(void *context, const struct meridian_welcome *welcome);
     void (*on_message)(void *context, const struct meridian_message *message);
+    void (*on_receipt)(void *context, const struct meridian_receipt *receipt);
     void (*on_result)(void *context, const struct meridian_result *result);
     void (*on_acked)(void *context, const char *cursor); /* confirmed up to here */
     void (*on_gap)(void *context, const char *from, const char *to, const char *reason);
@@ -94,9 +109,14 @@ bool meridian_client_is_connected(const struct meridian_client *client);
 size_t meridian_client_pending(const struct meridian_client *client);
 
 /* Sends a JSON value, also while not connected: it leaves as soon as it can. `id` NULL makes one;
- * `ret_id` (may be NULL) gets it, borrowed until its on_result. -EINVAL: not JSON, or a bad id or
- * recipient; -EEXIST: this id waits for its outcome already; -ENOBUFS: too many do; -ENOMEM. */
+ * `ret_id` (may be NULL) gets it, borrowed until its on_result. `wants`: MERIDIAN_WANT_..., 0 for
+ * none. -EINVAL: not JSON, or a bad id or recipient; -EEXIST: this id waits for its outcome
+ * already; -ENOBUFS: too many do; -ENOMEM. */
 int meridian_client_send(struct meridian_client *client, const char *to, const char *id,
-                         const char *body, size_t body_size, const char **ret_id);
+                         unsigned wants, const char *body, size_t body_size, const char **ret_id);
+/* The user has read all that `from` has sent, up to a cursor that this device was given. It is said
+ * again on the next connection, for the 64 senders it was said of last. -EINVAL; -ENOBUFS: too many
+ * are not said yet; -ENOMEM. */
+int meridian_client_has_read(struct meridian_client *client, const char *from, const char *cursor);
 /* Acknowledges all up to a cursor: the edge may forget them. -EINVAL. */
 int meridian_client_ack(struct meridian_client *client, const char *cursor);

@@ -84,6 +84,23 @@ static void what_is_no_frame_is_refused(void **state)
     assert_int_equal(read_frame("{\"t\":\"msg\",\"at\":1.5}"), -EBADMSG);
 }
 
+static void reads_a_receipt(void **state)
+{
+    (void)state;
+    assert_int_equal(read_frame("{\"t\":\"receipt\",\"cursor\":\"1:9\",\"kind\":\"delivered\","
+                                "\"by\":\"bob\",\"ids\":[\"m1\"],\"of_cursor\":\"1:60\",\"at\":5}"),
+                     0);
+    assert_int_equal(frame.kind, MERIDIAN_FRAME_RECEIPT);
+    assert_string_equal(frame.cursor, "1:9");
+    assert_string_equal(frame.receipt, "delivered");
+    assert_string_equal(frame.by, "bob");
+    assert_string_equal(frame.of_cursor, "1:60");
+    assert_true(text_equal(frame.ids, TEXT("[\"m1\"]")));
+    assert_int_equal(read_frame("{\"t\":\"receipt\",\"kind\":\"unknown\",\"ids\":7}"), 0);
+    assert_string_equal(frame.by, "");
+    assert_true(text_equal(frame.ids, TEXT("[]")));
+}
+
 static void assert_written(struct buffer *out, const char *expected)
 {
     buffer_append(out, "", 1);
@@ -100,7 +117,13 @@ static void writes_what_a_client_says(void **state)
     meridian_frame_hello(&out, "bob", "phone", "1:5", true);
     assert_written(&out, "{\"t\":\"hello\",\"user\":\"bob\",\"device\":\"phone\","
                          "\"cursor\":\"1:5\",\"start\":\"head\"}");
-    meridian_frame_send(&out, "m1", "bob", TEXT("[ 1 ]"));
+    meridian_frame_send(&out, "m1", "bob", 5, TEXT("1"));
+    assert_written(&out, "{\"t\":\"send\",\"id\":\"m1\",\"to\":\"bob\","
+                         "\"want\":[\"stored\",\"read\"],\"body\":1}");
+    meridian_frame_read_up_to(&out, "al\"ice", "1:5");
+    assert_written(&out, "{\"t\":\"receipt\",\"kind\":\"read\",\"from\":\"al\\\"ice\","
+                         "\"cursor\":\"1:5\"}");
+    meridian_frame_send(&out, "m1", "bob", 0, TEXT("[ 1 ]"));
     assert_written(&out, "{\"t\":\"send\",\"id\":\"m1\",\"to\":\"bob\",\"body\":[ 1 ]}");
     meridian_frame_ack(&out, "1:5");
     assert_written(&out, "{\"t\":\"ack\",\"cursor\":\"1:5\"}");
@@ -125,6 +148,7 @@ int main(void)
         cmocka_unit_test(reads_a_welcome),
         cmocka_unit_test(a_body_stays_as_it_was_written),
         cmocka_unit_test(reads_a_rejection),
+        cmocka_unit_test(reads_a_receipt),
         cmocka_unit_test(what_it_does_not_know_is_other),
         cmocka_unit_test(what_is_no_frame_is_refused),
         cmocka_unit_test(writes_what_a_client_says),
