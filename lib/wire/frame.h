@@ -12,7 +12,7 @@
 #include "wire/record.h"
 
 enum wire_entry_kind {
-    /* edge -> owner: hub.<r>.<s>.attach, .detach, .ack, .fetch, .eph, .claim, .lane */
+    /* edge -> owner: hub.<r>.<s>.attach, .detach, .ack, .read, .fetch, .eph, .claim, .lane */
     WIRE_ATTACH = 1,
     WIRE_DETACH = 2,
     WIRE_REPORT = 3,
