@@ -331,3 +331,56 @@ def test_the_command_line_asks_for_receipts_prints_and_sends_them(cluster):
         await close(alice, bob)
 
     run(scenario())
+
+
+def test_long_ranges_are_told_in_parts_and_reading_within_its_bounds(cluster):
+    async def scenario():
+        alice = await Client(cluster, "long-alice", "sin-1").open()
+        carol = await Client(cluster, "long-carol", "sin-1").open()
+        count = 1300
+        await carol.send("long-bob", 0, "c1", want=["read"])
+        for i in range(0, count, 100):
+            await asyncio.gather(
+                *[
+                    alice.send("long-bob", i, f"m{n}", want=["delivered", "read"])
+                    for n in range(i, min(i + 100, count))
+                ]
+            )
+        bob = await Client(cluster, "long-bob", "dub-1").open()
+        await bob.until_messages(count + 1, 60)
+        await alice.until(
+            lambda c: len(told(c).get(("delivered", bob.user), [])) >= count, 60, "delivered"
+        )
+        received = [frame["id"] for frame in bob.messages if frame["from"] == alice.user]
+        assert told(alice)["delivered", bob.user] == received
+        assert all(len(frame["ids"]) <= 256 for frame in alice.receipts)
+        before = len(alice.receipts)
+        # The oldest: carol's message is more than 1,024 back; then the newest 64 of alice's.
+        await bob.has_read(carol.user, bob.messages[-1]["cursor"])
+        await bob.has_read(alice.user, bob.messages[-1]["cursor"])
+        await alice.until(lambda c: len(c.receipts) > before, 20, "read")
+        await stays(alice)
+        assert told(alice)["read", bob.user] == received[-64:]
+        assert alice.receipts[-1]["of_cursor"] == bob.messages[-1]["cursor"]
+        assert not carol.receipts
+        assert_in_order(alice)
+        print(f"\n{count} messages: {before} receipts of delivery, 1 of reading with 64 ids")
+        await close(alice, bob, carol)
+
+    run(scenario())
+
+
+def test_a_user_is_told_of_a_device_that_was_dropped(cluster):
+    async def scenario():
+        home = await Client(cluster, "many", "sin-1", device="home").open()
+        for i in range(32):
+            device = await Client(cluster, "many", "sin-1", device=f"d{i}").open()
+            await device.close()
+        await home.send("many", 1, "m1")  # it is used: others are staler
+        await home.until(lambda c: c.receipts, 20, "a dropped device")
+        assert home.receipts[0]["kind"] == "device_dropped"
+        assert home.receipts[0]["device"] in [f"d{i}" for i in range(32)] + ["home"]
+        assert "ids" not in home.receipts[0] and "by" not in home.receipts[0]
+        await close(home)
+
+    run(scenario())
