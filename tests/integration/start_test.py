@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from lab import Client, Cluster, SendFailed
+from lab.bus import BusLink
 from lab.cluster import BUILD
 
 
@@ -42,7 +43,8 @@ def test_provisioning_twice_changes_nothing_and_drift_is_named():
         name = "LOG_sin_0"
         config = next(s["config"] for s in raw_streams(cluster) if s["config"]["name"] == name)
         config["max_bytes"] = config["max_bytes"] // 2
-        nats_request(cluster, f"$JS.API.STREAM.UPDATE.{name}", json.dumps(config))
+        with BusLink(cluster, "sin-n1") as link:
+            link.request(f"$JS.API.STREAM.UPDATE.{name}", json.dumps(config).encode())
         drift = cluster.provision("--check", check=False)
         assert drift.returncode != 0
         said = drift.stdout + drift.stderr
@@ -62,34 +64,6 @@ def streams(cluster):
         (s["name"], s["state"]["messages"], s["state"]["last_seq"], s["created"])
         for s in raw_streams(cluster)
     )
-
-
-def nats_request(cluster, subject, payload):
-    """One request over a bare socket: the NATS protocol is text."""
-    with cluster.in_region(
-        "sin-n1",
-        lambda: __import__("socket").create_connection(
-            (cluster._wan_host("sin", 0), 4222), timeout=5
-        ),
-    ) as link:
-        stream = link.makefile("rwb")
-        stream.readline()
-        data = payload.encode()
-        stream.write(
-            b'CONNECT {"verbose":false}\r\nSUB answer 1\r\n'
-            + f"PUB {subject} answer {len(data)}\r\n".encode()
-            + data
-            + b"\r\n"
-        )
-        stream.flush()
-        while True:
-            line = stream.readline()
-            if line.startswith(b"MSG"):
-                return json.loads(stream.read(int(line.split()[-1])))
-            if line.startswith(b"PING"):
-                stream.write(b"PONG\r\n")
-                stream.flush()
-            assert line and not line.startswith(b"-ERR"), line
 
 
 def change(text, old, new):

@@ -35,6 +35,8 @@ class Client:
         self.closed_code = None
         self.connected = asyncio.Event()
         self.reconnects = 0
+        self.outages = []  # seconds from each loss to the next connection
+        self.home_state = None  # as the last `welcome` or `state` said
         self._outcomes = {}
         self._run = None
         self._ack_due = None
@@ -78,20 +80,33 @@ class Client:
         await socket.send(json.dumps(hello))
         while True:
             frame = json.loads(await asyncio.wait_for(socket.recv(), 10))
+            if frame["t"] == "state":  # the welcome comes when the home is reached
+                break
             self.frames.append(frame)
             if frame["t"] == "welcome":
                 break
-        self.welcome, self.socket = frame, socket
+        self.socket = socket
+        self._note(frame)
         self.connected.set()
 
+    def _note(self, frame):
+        if frame["t"] == "welcome":
+            self.welcome, self.home_state = frame, "reachable"
+        elif frame["t"] == "state":
+            self.home_state = frame["home"]
+
     async def _stay(self):
-        turn = 0
+        turn, lost = 0, None
         while True:
             try:
                 await self._connect(self.edges[turn % len(self.edges)])
+                if lost is not None:
+                    self.outages.append(time.monotonic() - lost)
+                lost = None
                 await self._read()
             except (OSError, asyncio.TimeoutError, websockets.WebSocketException):
                 await asyncio.sleep(0.1)
+            lost = lost or time.monotonic()
             self.connected.clear()
             self.reconnects += 1
             turn += 1
@@ -128,6 +143,7 @@ class Client:
                 waiting.set_result(frame)
         elif kind == "acked":
             self.confirmed = frame["cursor"]
+        self._note(frame)
         self._changed.set()
 
     def _ack_now(self):

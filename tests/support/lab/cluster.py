@@ -360,6 +360,33 @@ max_payload: 1MB{gateway}
             raise result["error"]
         return result["value"]
 
+    def bus_address(self, node):
+        """(host, port) where a NATS server takes clients."""
+        region, index = self.region_of[node], int(node.rsplit("n", 1)[1]) - 1
+        return self._wan_host(region, index), self._port(NATS_CLIENT, index)
+
+    def status(self, hub):
+        """What a hub says of its shards: a dict of text for each."""
+        _, _, body = self.http(hub, "/readyz", timeout_s=3)
+        return [
+            dict(word.partition("=")[::2] for word in line.split())
+            for line in body.decode().splitlines()
+        ]
+
+    def owner(self, region, shard, timeout_s=20):
+        """The hub that serves the shard."""
+
+        def find():
+            for name in self.hub_names(region):
+                try:
+                    if self.hubs[name].alive() and self.status(name)[shard]["state"] == "serving":
+                        return name
+                except (OSError, IndexError, KeyError):
+                    pass
+            return None
+
+        return wait_for(find, timeout_s, f"somebody serves shard {shard} of {region}", 0.05)
+
     def open_socket(self, name):
         """A socket in the network of process `name`, connected to where it listens."""
         host, port = self.url[name].removeprefix("http://").rsplit(":", 1)
