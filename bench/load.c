@@ -11,7 +11,6 @@
 
 #include "base/clock.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -79,13 +78,6 @@ static double percentile_ms(struct samples *samples, double part)
     return samples->us[at < samples->count ? at : samples->count - 1] / 1000.0;
 }
 
-/* The text after `key` in a frame, or NULL. Frames end in '}', so the scan ends. */
-static const char *after(struct text frame, const char *key)
-{
-    const char *at = memmem(frame.data, frame.size, key, strlen(key));
-    return at == NULL ? NULL : at + strlen(key);
-}
-
 static void say(struct user *user, struct text text)
 {
     load_client_send(&user->client, text);
@@ -94,9 +86,9 @@ static void say(struct user *user, struct text text)
 
 static void on_message(struct user *user, struct text frame, int64_t now)
 {
-    const char *number = after(frame, "\"n\":");
-    const char *at = after(frame, "\"us\":");
-    const char *cursor = after(frame, "\"cursor\":\"");
+    const char *number = load_client_after(frame, "\"n\":");
+    const char *at = load_client_after(frame, "\"us\":");
+    const char *cursor = load_client_after(frame, "\"cursor\":\"");
     if (number == NULL || at == NULL || cursor == NULL)
         return;
     uint32_t n = (uint32_t)strtoul(number, NULL, 10);
@@ -125,7 +117,7 @@ static void acknowledge(struct user *user)
 
 static void on_answer(struct user *user, struct text frame, int64_t now, bool is_accepted)
 {
-    const char *id = after(frame, "\"id\":\"");
+    const char *id = load_client_after(frame, "\"id\":\"");
     if (id == NULL)
         return;
     const char *number = memchr(id, '-', frame.size - (size_t)(id - frame.data));
@@ -142,13 +134,13 @@ static void on_answer(struct user *user, struct text frame, int64_t now, bool is
 
 static void on_frame(struct user *user, struct text frame, int64_t now)
 {
-    if (after(frame, "\"t\":\"msg\"") != NULL)
+    if (load_client_after(frame, "\"t\":\"msg\"") != NULL)
         on_message(user, frame, now);
-    else if (after(frame, "\"t\":\"accepted\"") != NULL)
+    else if (load_client_after(frame, "\"t\":\"accepted\"") != NULL)
         on_answer(user, frame, now, true);
-    else if (after(frame, "\"t\":\"rejected\"") != NULL)
+    else if (load_client_after(frame, "\"t\":\"rejected\"") != NULL)
         on_answer(user, frame, now, false);
-    else if (after(frame, "\"t\":\"welcome\"") != NULL)
+    else if (load_client_after(frame, "\"t\":\"welcome\"") != NULL)
         user->welcomed = true;
 }
 
@@ -315,14 +307,10 @@ static void parse(int argc, char **argv)
         }
     }
     for (int i = optind; i < argc && options.to_count < COUNT_OF(options.to); i++) {
-        char *colon = strrchr(argv[i], ':');
-        struct sockaddr_in *to = &options.to[options.to_count++];
-        if (colon == NULL || (*colon = '\0', inet_pton(AF_INET, argv[i], &to->sin_addr) != 1)) {
+        if (load_client_address(argv[i], &options.to[options.to_count++]) != 0) {
             fprintf(stderr, "not HOST:PORT: %s\n", argv[i]);
             exit(2);
         }
-        to->sin_family = AF_INET;
-        to->sin_port = htons((uint16_t)atoi(colon + 1));
     }
     if (options.to_count == 0 || options.users < 2 || options.size > 60000) {
         fprintf(stderr,

@@ -1,7 +1,9 @@
 #include "load_client.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,8 +20,11 @@ int load_client_open(struct load_client *client, const struct sockaddr_in *to)
         return -errno;
     int one = 1;
     setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(client->fd, (const struct sockaddr *)to, sizeof *to) != 0 && errno != EINPROGRESS)
-        return -errno;
+    if (connect(client->fd, (const struct sockaddr *)to, sizeof *to) != 0 && errno != EINPROGRESS) {
+        int err = -errno;
+        close(client->fd);
+        return err;
+    }
     client->state = LOAD_CONNECTING;
     buffer_append(&client->out, handshake, sizeof handshake - 1);
     return 0;
@@ -151,4 +156,24 @@ void load_client_compact(struct load_client *client)
     taken = 0;
     if (client->in.size == 0)
         buffer_free(&client->in); /* an idle client holds nothing */
+}
+
+const char *load_client_after(struct text frame, const char *key)
+{
+    const char *at = memmem(frame.data, frame.size, key, strlen(key));
+    return at == NULL ? NULL : at + strlen(key);
+}
+
+int load_client_address(const char *text, struct sockaddr_in *ret_to)
+{
+    char host[64];
+    const char *colon = strrchr(text, ':');
+    size_t size = colon == NULL ? sizeof host : (size_t)(colon - text);
+    *ret_to = (struct sockaddr_in){.sin_family = AF_INET};
+    if (size >= sizeof host)
+        return -EINVAL;
+    memcpy(host, text, size);
+    host[size] = '\0';
+    ret_to->sin_port = htons((uint16_t)atoi(colon + 1));
+    return inet_pton(AF_INET, host, &ret_to->sin_addr) == 1 ? 0 : -EINVAL;
 }

@@ -29,3 +29,7 @@ MUST_USE int load_client_read(struct load_client *client);
 bool load_client_next(struct load_client *client, struct text *ret_text);
 /* Forgets what load_client_next() gave out. Call before the next read. */
 void load_client_compact(struct load_client *client);
+/* The text after `key` in a frame, or NULL. Frames end in '}', so a scan from there ends. */
+const char *load_client_after(struct text frame, const char *key);
+/* "HOST:PORT" of numbers. 0 or -EINVAL. */
+MUST_USE int load_client_address(const char *text, struct sockaddr_in *ret_to);
