@@ -27,6 +27,11 @@ enum view_query {
     VIEW_QUERIES,
 };
 
+/* Of the table `rows`, as view_read_row() expects them. */
+#define VIEW_ROW_COLUMNS                                                                           \
+    "row, previous_row, position, epoch, seq, at_ms, created_ms, ttl_s, flags, wants, crc, "       \
+    "trace, user, sender, device, id, body"
+
 enum view_mark { VIEW_MARK_POSITION = 1, VIEW_MARK_STATE = 2 }; /* rows of the table `marks` */
 
 struct view {
@@ -65,6 +70,8 @@ MUST_USE int view_mark_put(struct view *view, enum view_mark which,
 MUST_USE int view_mark_get(struct view *view, enum view_mark which,
                            struct view_mark_values *ret_values);
 MUST_USE int view_count_quarantined(struct view *view, uint64_t *ret_count);
+/* Fills `row` with what the query stands on, borrowed until it moves. -EILSEQ. */
+MUST_USE int view_read_row(sqlite3_stmt *query, struct view_row *row);
 /* Verifies the last row. */
 MUST_USE int view_check_last(struct view *view);
 

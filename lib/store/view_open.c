@@ -43,18 +43,14 @@ static const char settings[] = "PRAGMA synchronous = NORMAL;"
                                "PRAGMA cache_size = -16384;"           /* KiB */
                                "PRAGMA temp_store = MEMORY;";
 
-#define ROW_COLUMNS                                                                                \
-    "row, previous_row, position, epoch, seq, at_ms, created_ms, ttl_s, flags, wants, crc, "       \
-    "trace, user, sender, device, id, body"
-
 static const char *const query_texts[VIEW_QUERIES] = {
     [VIEW_BEGIN] = "BEGIN IMMEDIATE",
     [VIEW_BEGIN_READ] = "BEGIN",
     [VIEW_COMMIT] = "COMMIT",
     [VIEW_ROLLBACK] = "ROLLBACK",
-    [VIEW_ROW_PUT] = "INSERT OR REPLACE INTO rows(" ROW_COLUMNS ")"
+    [VIEW_ROW_PUT] = "INSERT OR REPLACE INTO rows(" VIEW_ROW_COLUMNS ")"
                      " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    [VIEW_ROW_GET] = "SELECT " ROW_COLUMNS " FROM rows WHERE row = ?",
+    [VIEW_ROW_GET] = "SELECT " VIEW_ROW_COLUMNS " FROM rows WHERE row = ?",
     [VIEW_ROW_LINK] = "SELECT previous_row, epoch, seq FROM rows WHERE row = ?",
     [VIEW_ROW_LAST] = "SELECT max(row) FROM rows",
     [VIEW_ROW_TRIM] = "DELETE FROM rows WHERE row < min(?1, (SELECT min(row) FROM rows) + ?2)",

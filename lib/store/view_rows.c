@@ -6,7 +6,7 @@
 #include <string.h>
 #include <zlib.h>
 
-enum column { /* as in ROW_COLUMNS; parameters count from 1 */
+enum column { /* as in VIEW_ROW_COLUMNS; parameters count from 1 */
               ROW,
               PREVIOUS_ROW,
               POSITION,
@@ -78,8 +78,7 @@ int view_append(struct view *view, const struct view_row *row)
     return view_run(view, VIEW_ROW_PUT);
 }
 
-/* Fills `row` with what the query stands on, borrowed until it moves. -EILSEQ. */
-static int read_row(sqlite3_stmt *query, struct view_row *row)
+int view_read_row(sqlite3_stmt *query, struct view_row *row)
 {
     *row = (struct view_row){
         .row = view_column_u64(query, ROW),
@@ -112,7 +111,7 @@ static int get_row(struct view *view, uint64_t row, struct view_row *ret_row)
     int found = view_step(view, VIEW_ROW_GET);
     if (found <= 0)
         return found;
-    int error = read_row(view->queries[VIEW_ROW_GET], ret_row);
+    int error = view_read_row(view->queries[VIEW_ROW_GET], ret_row);
     if (error == 0)
         return 1;
     view_end(view, VIEW_ROW_GET);

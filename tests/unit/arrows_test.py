@@ -67,7 +67,7 @@ OWNERS = {
 PURE = {"lib/json", "lib/wire", "lib/mailbox", "lib/directory"}
 NOT_PURE = re.compile(r"base/clock\.h|(?:time|unistd|fcntl|poll|pthread|threads)\.h|(?:sys|net.*)/")
 
-PACKAGES = ["libnats", "sqlite3", "libh2o-evloop", "libwebsockets", "yaml-0.1", "libmaxminddb", "cmocka"]
+PACKAGES = ["libnats", "sqlite3", "libpq", "libh2o-evloop", "libwebsockets", "yaml-0.1", "libmaxminddb", "cmocka"]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"(?P<ours>[^"]+)"|<(?P<theirs>[^>]+)>)', re.M)
 LIBRARY = re.compile(r"meridian_library\(\s*(\S+)([^)]*)\)")

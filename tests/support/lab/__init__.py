@@ -12,6 +12,7 @@ hope."""
 from .cluster import Cluster, LabError
 from .client import Client, SendFailed
 from .namespaces import Network
+from .postgres import Postgres
 from .record import Talk
 
-__all__ = ["Cluster", "Client", "LabError", "Network", "SendFailed", "Talk"]
+__all__ = ["Cluster", "Client", "LabError", "Network", "Postgres", "SendFailed", "Talk"]
