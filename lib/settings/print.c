@@ -65,8 +65,14 @@ static void print_row(struct printer *printer, const struct setting *row, const 
         return;
     }
     struct setting_value value = setting_read(row, from);
+    struct buffer masked = {0};
+    if (row->secret != SETTING_OPEN) {
+        setting_mask(row, value.text, &masked);
+        value.text = buffer_text(&masked);
+    }
     buffer_printf(printer->out, " ");
     setting_format(row, &value, printer->out);
+    buffer_free(&masked);
     buffer_printf(printer->out, "\n");
 }
 

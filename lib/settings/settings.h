@@ -46,6 +46,13 @@ enum setting_type {
     SETTING_TYPE_LIST,     /* pointer and count of structs, owned by the struct: settings_free() */
 };
 
+/* What is not shown: neither when the settings are printed nor in an error. */
+enum setting_secret {
+    SETTING_OPEN,
+    SETTING_SECRET_WHOLE,
+    SETTING_SECRET_IN_URL, /* the password of a URL, and its parameters when one names a password */
+};
+
 /* Made by the macros below. */
 struct setting {
     const char *key; /* with dots; NULL ends the table */
@@ -64,6 +71,7 @@ struct setting {
     enum setting_type type;
     bool has_line; /* ...when the item has one */
     bool required; /* see SETTING_REQUIRED */
+    enum setting_secret secret;
 };
 
 /* The offset of `member`, which must have exactly this type. */
@@ -111,6 +119,9 @@ struct setting {
 /* After the doc of any row: in an item of a list the key must be there. (At the top level a text
  * with a `min_size` of 1 and an empty default is as good: settings_check() names it.) */
 #define SETTING_REQUIRED .required = true
+/* After the doc of a TEXT: see enum setting_secret. */
+#define SETTING_SECRET .secret = SETTING_SECRET_WHOLE
+#define SETTING_SECRET_URL .secret = SETTING_SECRET_IN_URL
 #define SETTINGS_END {.key = NULL}
 /* clang-format on */
 
@@ -134,7 +145,7 @@ MUST_USE int settings_set(const struct setting *table, void *into, const char *a
 /* Every value within its bounds, whoever put it there. -EINVAL. Call it last. */
 MUST_USE int settings_check(const struct setting *table, const void *from,
                             struct error_text *reterr_why);
-/* The effective settings as YAML that loads again, the docs as comments. */
+/* The effective settings as YAML that loads again, the docs as comments; secrets stand as "***". */
 void settings_print(const struct setting *table, const void *from, struct buffer *out);
 
 /* For SETTING_TEXT_VALID. */

@@ -32,6 +32,8 @@ struct setting_value setting_initial(const struct setting *row);
 /* As it stands in a file: text in quotes, sizes and durations with the largest exact unit. */
 void setting_format(const struct setting *row, const struct setting_value *value,
                     struct buffer *out);
+/* A secret as it may be shown. */
+void setting_mask(const struct setting *row, struct text from, struct buffer *out);
 /* "must be 1 to 1000000" */
 void setting_rule(const struct setting *row, char rule[SETTING_RULE_SIZE]);
 

@@ -82,12 +82,42 @@ int setting_complain(struct setting_place place, struct error_text *reterr_why, 
     return error_text_set(reterr_why, -EINVAL, "%s:%zu: %s", place.path, place.line, words.text);
 }
 
+/* "scheme://user:***@host/name?***" */
+static void mask_url(struct text url, struct buffer *out)
+{
+    const char *end = url.data + url.size;
+    const char *start = memmem(url.data, url.size, "://", 3);
+    const char *names = start == NULL ? NULL : memchr(start, '?', (size_t)(end - start));
+    const char *shown_end = end;
+    if (names != NULL && memmem(names, (size_t)(end - names), "password", 8) != NULL)
+        shown_end = names + 1;
+    const char *at = url.data;
+    if (start != NULL) {
+        start += 3;
+        const char *host = memrchr(start, '@', (size_t)(shown_end - start));
+        const char *password = host == NULL ? NULL : memchr(start, ':', (size_t)(host - start));
+        if (password != NULL) {
+            buffer_printf(out, "%.*s:***", (int)(password - at), at);
+            at = host;
+        }
+    }
+    buffer_printf(out, "%.*s%s", (int)(shown_end - at), at, shown_end == end ? "" : "***");
+}
+
+void setting_mask(const struct setting *row, struct text from, struct buffer *out)
+{
+    if (row->secret == SETTING_SECRET_IN_URL)
+        mask_url(from, out);
+    else
+        buffer_printf(out, "%s", from.size == 0 ? "" : "***");
+}
+
 int setting_refuse(const struct setting *row, struct setting_place place, const char *name,
                    struct text value, struct error_text *reterr_why)
 {
     char rule[SETTING_RULE_SIZE];
     setting_rule(row, rule);
-    struct setting_shown shown = setting_show(value);
+    struct setting_shown shown = setting_show(row->secret == SETTING_OPEN ? value : TEXT("***"));
     return setting_complain(place, reterr_why, "'%s' is %s, %s", name,
                             value.size == 0 ? "empty" : shown.text, rule);
 }
