@@ -63,7 +63,7 @@ def test_a_hub_whose_disk_is_full_says_so_and_the_other_one_serves(cluster):
             sender, numbers, lambda: reason(cluster, full), f"{full} says that its disk is full"
         )
         said = time.monotonic()
-        assert reason(cluster, full) == "view_failed"
+        assert reason(cluster, full) == "view_disk_full"
         assert await asyncio.to_thread(cluster.owner, "sin", 0, 40) == other
         await reader.until(lambda c: len(c.messages) >= len(accepted), 40, "all delivered")
         hold("\na view's disk full: the other hub serves after", time.monotonic() - said, 5)
