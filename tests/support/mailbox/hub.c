@@ -61,6 +61,46 @@ static void on_lane_moved(void *context, struct text source, uint64_t sequence)
     lines.lane_moved(lines.context, source, sequence);
 }
 
+static struct mailbox_effects lines_of(struct test_hub *hub)
+{
+    return trace_effects(&hub->effects[mailbox_state(hub->mailbox).position]);
+}
+
+static void on_device_dropped(void *context, struct text user, struct text device)
+{
+    const struct mailbox_effects lines = lines_of(context);
+    lines.device_dropped(lines.context, user, device);
+}
+
+static void on_read(void *context, const struct wire_read *read)
+{
+    const struct mailbox_effects lines = lines_of(context);
+    lines.read(lines.context, read);
+}
+
+static void on_checkpoint(void *context, uint64_t position)
+{
+    const struct mailbox_effects lines = lines_of(context);
+    lines.checkpoint(lines.context, position);
+}
+
+/* What is to be saved at a checkpoint, as short as can be, and what waits to be told. */
+static void tell_checkpoint(struct test_hub *hub)
+{
+    static const uint8_t key[16] = "a checkpoint";
+    const struct mailbox_state now = mailbox_state(hub->mailbox);
+    struct buffer *lines = &hub->effects[now.position];
+    struct buffer bytes = {0};
+    assert_int_equal(mailbox_save(hub->mailbox, &bytes), 0);
+    const struct fingerprint print = hash_fingerprint(key, bytes.data, bytes.size);
+    buffer_printf(lines, "%zu bytes saved, ", bytes.size);
+    for (size_t i = 0; i < sizeof print.bytes; i++)
+        buffer_printf(lines, "%02x", print.bytes[i]);
+    buffer_printf(lines, ", rows expired: %" PRIu64 "\n", now.expired_rows);
+    trace_notices(hub->mailbox, lines);
+    buffer_free(&bytes);
+}
+
 /* Effects of a position that was applied before are compared with those of then. */
 static void apply_one(struct test_hub *hub)
 {
@@ -68,13 +108,18 @@ static void apply_one(struct test_hub *hub)
                                             .appended = on_appended,
                                             .passed = on_passed,
                                             .acked = on_acked,
-                                            .lane_moved = on_lane_moved};
+                                            .device_dropped = on_device_dropped,
+                                            .lane_moved = on_lane_moved,
+                                            .checkpoint = on_checkpoint,
+                                            .read = on_read};
     const size_t index = mailbox_state(hub->mailbox).position;
     const struct mailbox_input input = log_input(hub->log, index);
     struct buffer before = hub->effects[input.position];
     hub->effects[input.position] = (struct buffer){0};
     struct error_text why;
     assert_int_equal(mailbox_apply(hub->mailbox, &input, &effects, &why), 0);
+    if (mailbox_state(hub->mailbox).checkpoint_position == input.position)
+        tell_checkpoint(hub);
     if (hub->applied[input.position])
         assert_true(text_equal(buffer_text(&before), buffer_text(&hub->effects[input.position])));
     hub->applied[input.position] = true;

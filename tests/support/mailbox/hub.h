@@ -1,5 +1,6 @@
 /* A mailbox and its view together, as a hub keeps them, for tests: it applies a log, saves, crashes
- * and starts again, and tells what was effected at each position. */
+ * and starts again, and tells what was effected at each position; at a checkpoint also the hash of
+ * what is saved there, and the notices that wait. */
 #pragma once
 
 #include "tests/support/mailbox/world.h"
