@@ -12,7 +12,24 @@
 
 enum { STEPS_MAX = 200, RAW_MAX = 4096 };
 
-enum step { MESSAGES, ACK, OWN, TICK, CONFIG, GENESIS, RAW_BODY, RAW_BATCH, SAVE_AND_LOAD, STEPS };
+/* New ones come last, so that the corpus keeps its meaning. */
+enum step {
+    MESSAGES,
+    ACK,
+    OWN,
+    TICK,
+    CONFIG,
+    GENESIS,
+    RAW_BODY,
+    RAW_BATCH,
+    SAVE_AND_LOAD,
+    RICH_MESSAGES, /* with what they want, flags, and bodies of any size */
+    CONFIG_2,
+    CHECKPOINT,
+    NOTICED,
+    READ,
+    STEPS
+};
 
 struct run {
     struct mailbox *mailbox;
@@ -84,6 +101,20 @@ static void on_misrouted(void *context, struct text user, const struct wire_mess
     look_at(context, message->sender);
 }
 
+static void on_checkpoint(void *context, uint64_t position)
+{
+    struct run *run = context;
+    run->effects = run->effects * 31 + position;
+}
+
+static void on_read(void *context, const struct wire_read *read)
+{
+    struct run *run = context;
+    look_at(run, read->user);
+    look_at(run, read->of);
+    run->effects += read->seq;
+}
+
 static struct mailbox_effects effects_of(struct run *run)
 {
     return (struct mailbox_effects){.context = run,
@@ -92,7 +123,9 @@ static struct mailbox_effects effects_of(struct run *run)
                                     .acked = on_acked,
                                     .device_dropped = on_device_dropped,
                                     .passed = on_passed,
-                                    .misrouted = on_misrouted};
+                                    .misrouted = on_misrouted,
+                                    .checkpoint = on_checkpoint,
+                                    .read = on_read};
 }
 
 static void save(const struct mailbox *mailbox, struct buffer *bytes)
@@ -155,6 +188,26 @@ static void write_messages(struct run *run, struct wire_batch_writer *writer)
     }
 }
 
+static void write_rich_messages(struct run *run, struct wire_batch_writer *writer)
+{
+    static char body[WIRE_BODY_MAX];
+    for (size_t count = 1 + wire_read_u8(&run->in) % 4; count > 0; count--) {
+        char name[2];
+        const uint8_t kind = wire_read_u8(&run->in);
+        const uint16_t id = wire_read_u16(&run->in);
+        const char id_text[] = {'r', (char)('!' + id % 64), (char)('!' + id / 64 % 64)};
+        const size_t body_size = (size_t)wire_read_u8(&run->in) * 1024;
+        const struct wire_message message = {.sender = (kind & 8) != 0 ? TEXT(WIRE_NOTICE_SENDER)
+                                                                       : TEXT("ub"),
+                                             .flags = (kind & 16) != 0 ? WIRE_FLAG_NOTICE : 0,
+                                             .wants = kind & 7,
+                                             .id = {id_text, sizeof id_text},
+                                             .body = {body, body_size}};
+        const struct wire_recipient recipient = {WIRE_USER, name_of(kind >> 5, name)};
+        wire_message_write(writer, &message, &recipient, 1);
+    }
+}
+
 static uint64_t read_generation(struct run *run)
 {
     const uint8_t back = wire_read_u8(&run->in);
@@ -184,6 +237,32 @@ static void write_config(struct run *run, struct wire_batch_writer *writer)
     wire_config_write(writer, &config);
 }
 
+static void write_config_2(struct run *run, struct wire_batch_writer *writer)
+{
+    struct wire_config config = {.level = 2, .dedupe_window_s = 3600};
+    config.retention_s = wire_read_u8(&run->in);
+    config.mailbox_max_messages = wire_read_u16(&run->in);
+    config.mailbox_max_bytes = wire_read_u8(&run->in) * (uint64_t)65536;
+    config.devices_max = 3;
+    wire_config_write(writer, &config);
+}
+
+static void write_noticed(struct run *run, struct wire_batch_writer *writer)
+{
+    struct wire_noticed noticed = {.generation = read_generation(run)};
+    noticed.number = mailbox_state(run->mailbox).notices_first + wire_read_u8(&run->in) - 1;
+    wire_noticed_write(writer, &noticed);
+}
+
+static void write_read(struct run *run, struct wire_batch_writer *writer)
+{
+    char user[2];
+    struct wire_read read = {.generation = read_generation(run), .of = TEXT("ub"), .epoch = 1};
+    read.user = name_of(wire_read_u8(&run->in), user);
+    read.seq = wire_read_u8(&run->in);
+    wire_read_write(writer, &read);
+}
+
 static void write_genesis(struct run *run, struct wire_batch_writer *writer)
 {
     struct wire_genesis genesis = {.region = TEXT("dub"),
@@ -204,8 +283,29 @@ static void write_raw(struct run *run, struct buffer *out)
     (void)wire_read_part(&run->in, size);
 }
 
+/* False: it is none of these. */
+static bool write_step_of_level_2(struct run *run, enum step step, struct wire_batch_writer *writer)
+{
+    if (step == RICH_MESSAGES)
+        write_rich_messages(run, writer);
+    else if (step == CONFIG_2)
+        write_config_2(run, writer);
+    else if (step == CHECKPOINT)
+        wire_checkpoint_write(writer,
+                              &(struct wire_checkpoint){.generation = read_generation(run)});
+    else if (step == NOTICED)
+        write_noticed(run, writer);
+    else if (step == READ)
+        write_read(run, writer);
+    else
+        return false;
+    return true;
+}
+
 static void write_step(struct run *run, enum step step, struct wire_batch_writer *writer)
 {
+    if (write_step_of_level_2(run, step, writer))
+        return;
     const struct mailbox_state state = mailbox_state(run->mailbox);
     if (step == MESSAGES)
         write_messages(run, writer);
@@ -245,6 +345,21 @@ static void write_stamp(struct run *run, struct mailbox_input *input, uint8_t la
     wire_batch_stamp(run->out.data, &stamp);
 }
 
+/* All that wait, and none but these. */
+static void look_at_notices(struct run *run)
+{
+    const struct mailbox_state state = mailbox_state(run->mailbox);
+    struct mailbox_notice notice;
+    require(state.expired_rows <= state.rows && state.notices_first <= state.notices_last + 1);
+    for (uint64_t number = state.notices_first; number <= state.notices_last; number++) {
+        require(mailbox_notice(run->mailbox, number, &notice) && notice.from <= notice.to);
+        look_at(run, notice.user);
+        look_at(run, notice.other);
+    }
+    require(!mailbox_notice(run->mailbox, state.notices_first - 1, &notice));
+    require(!mailbox_notice(run->mailbox, state.notices_last + 1, &notice));
+}
+
 /* Both get it; both must say the same. */
 static void apply(struct run *run, const struct mailbox_input *input)
 {
@@ -258,6 +373,7 @@ static void apply(struct run *run, const struct mailbox_input *input)
     const uint64_t first = run->effects;
     run->effects = 0;
     require(mailbox_apply(run->twin, input, &effects, &why) == error && run->effects == first);
+    look_at_notices(run);
     save(run->mailbox, &after);
     require((error != 0) == text_equal(buffer_text(&before), buffer_text(&after)));
     buffer_free(&before);
