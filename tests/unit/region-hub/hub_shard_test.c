@@ -361,6 +361,65 @@ static void waits_for_a_log_that_is_not_there(void **state)
     lab_hub_stop(lab, hub, true);
 }
 
+/* Generations of 5 s, in a window that is long enough for a slow machine. */
+static void shorten_the_window(struct lab *lab)
+{
+    const struct wire_config config = {.level = WIRE_LEVEL,
+                                       .dedupe_window_s = 40,
+                                       .retention_s = 3600,
+                                       .mailbox_max_messages = 1000,
+                                       .mailbox_max_bytes = 1 << 20,
+                                       .devices_max = 4};
+    struct buffer bytes = {0};
+    struct wire_batch_writer writer;
+    wire_batch_begin(&writer, &bytes);
+    wire_config_write(&writer, &config);
+    assert_int_equal(wire_batch_end(&writer), 0);
+    lab_store(lab, "log.sin.0.h", bytes.data, bytes.size);
+    buffer_free(&bytes);
+}
+
+static bool has_segment(const struct lab_hub *hub, int id)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/sin-0.seen/%d", hub->settings.data, id);
+    return access(path, F_OK) == 0;
+}
+
+/* Time goes on with the owner's ticks. */
+static void knows_repeats_of_what_is_in_files(void **state)
+{
+    struct lab *lab = *state;
+    struct lab_hub *hub = &lab->hubs[0];
+    char path[600];
+    shorten_the_window(lab);
+    lab_hub_start(lab, hub, "sin-h1");
+    lab_send(lab, LOG, "bob", "a", 5);
+    LAB_WAIT(lab, has_segment(hub, 1));
+    lab_hub_stop(lab, hub, true);
+    lab_hub_start(lab, hub, "sin-h1");
+    LAB_WAIT(lab, hub_shard_status(hub->shard).ready);
+    assert_true(has_segment(hub, 1));
+    lab_send(lab, LOG, "bob", "a", 5);
+    lab_send(lab, LOG, "bob", "b", 1);
+    (void)lab_attach(lab, "bob", "phone", 0, WIRE_ATTACH_HAS_CURSOR, 0);
+    must_deliver(lab, 1, 5);
+    const struct lab_heard *heard = lab_wait_for(lab, WIRE_DELIVER);
+    assert_int_equal(heard->seq, 6);
+    assert_string_equal(heard->text, "\"b1\"");
+    lab_hub_stop(lab, hub, true);
+    snprintf(path, sizeof path, "%s/sin-0.seen/1", hub->settings.data);
+    assert_int_equal(truncate(path, 100), 0); /* all is made again from the log */
+    lab_hub_start(lab, hub, "sin-h1");
+    lab_send(lab, LOG, "bob", "a", 5);
+    lab_send(lab, LOG, "bob", "c", 1);
+    (void)lab_attach(lab, "bob", "phone", 0, WIRE_ATTACH_HAS_CURSOR, 0);
+    must_deliver(lab, 1, 7);
+    snprintf(path, sizeof path, "%s/sin-0.view.damaged", hub->settings.data);
+    assert_int_equal(access(path, F_OK), 0);
+    lab_hub_stop(lab, hub, true);
+}
+
 static int set_up(void **state)
 {
     *state = lab_new();
@@ -392,6 +451,7 @@ int main(void)
         WITH_LAB(stops_at_a_log_of_another_incarnation),
         WITH_LAB(stops_at_a_record_of_a_newer_program),
         WITH_LAB(waits_for_a_log_that_is_not_there),
+        WITH_LAB(knows_repeats_of_what_is_in_files),
     };
     return RUN_GROUP_WITH_SERVER(tests);
 }
