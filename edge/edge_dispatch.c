@@ -1,4 +1,4 @@
-#include "edge/edge_dispatch.h"
+#include "edge/edge_dispatch_internal.h"
 
 #include "base/clock.h"
 
@@ -7,49 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct edge_dispatch {
-    struct edge_dispatch_settings settings;
-    struct edge_route_limits limits;
-    uint8_t trace[16]; /* random, then a counter in the last eight */
-    uint64_t traces;
-    size_t waiting_bytes;
-    struct list waiting;
-};
-
-/* A part of a send whose outcome is not known. */
-struct pending {
-    struct list link;
-    struct edge_sender *sender; /* NULL when it has gone */
-};
-
 /* A record on its way: pending, and the names to tell. */
 struct sent {
     struct edge_ticket ticket;
-    struct pending pending;
+    struct edge_pending pending;
     bool listed;
     uint16_t count;
     uint8_t id_size;
     char bytes[]; /* the id; then of each recipient a size and its name */
-};
-
-/* A letter that waits for the directory, kept once for all its recipients that do. */
-struct kept {
-    size_t references;
-    size_t size;
-    struct edge_letter letter; /* its texts point into bytes */
-    uint8_t trace[16];
-    char bytes[];
-};
-
-/* A recipient whose home is asked for. */
-struct waiting {
-    struct homes_lookup lookup;
-    struct list of_dispatch;
-    struct pending pending;
-    struct edge_dispatch *dispatch;
-    struct kept *kept;
-    uint8_t name_size;
-    char name[];
 };
 
 struct edge_dispatch *edge_dispatch_new(const struct edge_dispatch_settings *settings)
@@ -64,6 +29,8 @@ struct edge_dispatch *edge_dispatch_new(const struct edge_dispatch_settings *set
         .lag_max_ms = settings->edge->lag_max_ms,
     };
     list_init(&dispatch->waiting);
+    list_init(&dispatch->gathering);
+    dispatch->gather_timer.on_due = edge_gather_on_timer;
     hash_random(dispatch->trace, sizeof dispatch->trace);
     return dispatch;
 }
@@ -79,11 +46,11 @@ void edge_sender_done(struct edge_sender *sender)
     if (!list_linked(&sender->pending))
         return; /* never begun */
     for (struct list *node; (node = list_pop(&sender->pending)) != NULL;)
-        container_of(node, struct pending, link)->sender = NULL;
+        container_of(node, struct edge_pending, link)->sender = NULL;
     sender->pending_count = 0;
 }
 
-static void pending_begin(struct pending *pending, struct edge_sender *sender)
+void edge_pending_begin(struct edge_pending *pending, struct edge_sender *sender)
 {
     pending->sender = sender;
     if (sender == NULL)
@@ -93,7 +60,7 @@ static void pending_begin(struct pending *pending, struct edge_sender *sender)
 }
 
 /* Returns who is to be told, or NULL. */
-static struct edge_sender *pending_end(struct pending *pending)
+struct edge_sender *edge_pending_end(struct edge_pending *pending)
 {
     struct edge_sender *sender = pending->sender;
     pending->sender = NULL;
@@ -104,8 +71,8 @@ static struct edge_sender *pending_end(struct pending *pending)
     return sender;
 }
 
-static void tell(struct edge_sender *sender, const struct edge_letter *letter, struct text to,
-                 enum edge_code code)
+void edge_dispatch_tell(struct edge_sender *sender, const struct edge_letter *letter,
+                        struct text to, enum edge_code code)
 {
     struct edge_outcome outcome = {
         .id = letter->id, .to = to, .listed = letter->listed, .code = code};
@@ -140,7 +107,7 @@ static struct sent *sent_new(const struct edge_letter *letter,
 void edge_dispatch_on_outcome(struct edge_ticket *ticket, enum edge_code code)
 {
     struct sent *sent = container_of(ticket, struct sent, ticket);
-    struct edge_sender *sender = pending_end(&sent->pending);
+    struct edge_sender *sender = edge_pending_end(&sent->pending);
     struct edge_outcome outcome = {
         .id = {.data = sent->bytes, .size = sent->id_size}, .listed = sent->listed, .code = code};
     const char *next = sent->bytes + sent->id_size;
@@ -156,7 +123,7 @@ void edge_dispatch_on_outcome(struct edge_ticket *ticket, enum edge_code code)
 void edge_dispatch_on_dropped(struct edge_ticket *ticket)
 {
     struct sent *sent = container_of(ticket, struct sent, ticket);
-    (void)pending_end(&sent->pending);
+    (void)edge_pending_end(&sent->pending);
     free(sent);
 }
 
@@ -221,120 +188,33 @@ static enum edge_code dispatch_record(struct edge_dispatch *dispatch, struct edg
         free(sent);
         return code_of_error(err);
     }
-    pending_begin(&sent->pending, sender);
+    edge_pending_begin(&sent->pending, sender);
     return EDGE_CODES;
 }
 
-static void dispatch_group(struct edge_dispatch *dispatch, struct edge_sender *sender,
-                           const struct edge_letter *letter, const uint8_t trace[16], size_t region,
-                           uint32_t shard, const struct wire_recipient *recipients, size_t count)
+void edge_dispatch_group(struct edge_dispatch *dispatch, struct edge_sender *sender,
+                         const struct edge_letter *letter, const uint8_t trace[16], size_t region,
+                         uint32_t shard, const struct wire_recipient *recipients, size_t count)
 {
     enum edge_code code =
         dispatch_record(dispatch, sender, letter, trace, region, shard, recipients, count);
     for (size_t i = 0; code != EDGE_CODES && i < count; i++)
-        tell(sender, letter, recipients[i].name, code);
-}
-
-/* Recipients whose home is asked for. */
-
-static size_t kept_size(const struct edge_letter *letter)
-{
-    return sizeof(struct kept) + letter->sender.size + letter->device.size + letter->id.size +
-           letter->body.size;
-}
-
-static struct text keep(char **next, struct text from)
-{
-    struct text kept = {.data = *next, .size = from.size};
-    if (from.size > 0)
-        memcpy(*next, from.data, from.size);
-    *next += from.size;
-    return kept;
-}
-
-static struct kept *kept_new(struct edge_dispatch *dispatch, const struct edge_letter *letter,
-                             const uint8_t trace[16])
-{
-    size_t size = kept_size(letter);
-    if (dispatch->waiting_bytes + size > dispatch->settings.edge->directory_waiting_bytes)
-        return NULL;
-    struct kept *kept = malloc(size);
-    if (kept == NULL)
-        return NULL;
-    char *next = kept->bytes;
-    kept->references = 0;
-    kept->size = size;
-    kept->letter = *letter;
-    kept->letter.sender = keep(&next, letter->sender);
-    kept->letter.device = keep(&next, letter->device);
-    kept->letter.id = keep(&next, letter->id);
-    kept->letter.body = keep(&next, letter->body);
-    kept->letter.recipients = NULL;
-    memcpy(kept->trace, trace, sizeof kept->trace);
-    dispatch->waiting_bytes += size;
-    return kept;
-}
-
-static void kept_drop(struct edge_dispatch *dispatch, struct kept *kept)
-{
-    if (--kept->references > 0)
-        return;
-    dispatch->waiting_bytes -= kept->size;
-    free(kept);
-}
-
-static void waiting_free(struct waiting *waiting)
-{
-    list_remove(&waiting->of_dispatch);
-    if (waiting->kept != NULL)
-        kept_drop(waiting->dispatch, waiting->kept);
-    free(waiting);
+        edge_dispatch_tell(sender, letter, recipients[i].name, code);
 }
 
 void edge_dispatch_free(struct edge_dispatch *dispatch)
 {
     if (dispatch == NULL)
         return;
+    loop_timer_stop(dispatch->settings.loop, &dispatch->gather_timer);
     list_each(node, &dispatch->waiting)
     {
-        struct waiting *waiting = container_of(node, struct waiting, of_dispatch);
+        struct edge_waiting *waiting = container_of(node, struct edge_waiting, of_dispatch);
         homes_cancel(&waiting->lookup);
-        (void)pending_end(&waiting->pending);
-        waiting_free(waiting);
+        (void)edge_pending_end(&waiting->pending);
+        edge_waiting_free(waiting);
     }
     free(dispatch);
-}
-
-static void on_home_found(struct homes_lookup *lookup, enum homes_found found, size_t region)
-{
-    struct waiting *waiting = container_of(lookup, struct waiting, lookup);
-    struct edge_dispatch *dispatch = waiting->dispatch;
-    struct edge_sender *sender = pending_end(&waiting->pending);
-    const struct edge_letter *letter = &waiting->kept->letter;
-    struct wire_recipient recipient = {.kind = WIRE_USER,
-                                       .name = {.data = waiting->name, .size = waiting->name_size}};
-    if (found == HOMES_FOUND) {
-        uint32_t shards = dispatch->settings.catalogue->regions[region].shards;
-        dispatch_group(dispatch, sender, letter, waiting->kept->trace, region,
-                       hash_shard(recipient.name, shards), &recipient, 1);
-    } else {
-        tell(sender, letter, recipient.name,
-             found == HOMES_UNSURE ? EDGE_DIRECTORY_UNSURE : EDGE_UNKNOWN_RECIPIENT);
-    }
-    waiting_free(waiting);
-}
-
-static struct waiting *waiting_new(struct edge_dispatch *dispatch, struct text name)
-{
-    struct waiting *waiting = calloc(1, sizeof *waiting + name.size);
-    if (waiting == NULL)
-        return NULL;
-    waiting->dispatch = dispatch;
-    waiting->lookup.on_found = on_home_found;
-    waiting->lookup.claim = dispatch->settings.catalogue->unknown_recipients == CATALOGUE_ADOPT;
-    waiting->name_size = (uint8_t)name.size;
-    memcpy(waiting->name, name.data, name.size);
-    return waiting;
 }
 
 /* A letter that is being dispatched. */
@@ -343,7 +223,7 @@ struct sending {
     struct edge_sender *sender;
     const struct edge_letter *letter;
     uint8_t trace[16];
-    struct kept *kept; /* once a recipient waits */
+    struct edge_kept *kept; /* once a recipient waits */
     size_t found;
     struct { /* recipients whose home is known */
         size_t region;
@@ -362,7 +242,7 @@ static void sending_found(struct sending *sending, struct text name, size_t regi
 }
 
 /* 0, or -EINPROGRESS when `waiting` waits from now on, or an error. */
-static int sending_wait(struct sending *sending, struct waiting *waiting, struct text name)
+static int sending_wait(struct sending *sending, struct edge_waiting *waiting, struct text name)
 {
     struct edge_dispatch *dispatch = sending->dispatch;
     enum homes_found found;
@@ -371,8 +251,8 @@ static int sending_wait(struct sending *sending, struct waiting *waiting, struct
     if (err == 0 && found == HOMES_FOUND)
         sending_found(sending, name, region);
     else if (err == 0)
-        tell(sending->sender, sending->letter, name,
-             found == HOMES_UNSURE ? EDGE_DIRECTORY_UNSURE : EDGE_UNKNOWN_RECIPIENT);
+        edge_dispatch_tell(sending->sender, sending->letter, name,
+                           found == HOMES_UNSURE ? EDGE_DIRECTORY_UNSURE : EDGE_UNKNOWN_RECIPIENT);
     return err;
 }
 
@@ -384,9 +264,9 @@ static void sending_find(struct sending *sending, struct text name)
         sending_found(sending, name, region);
         return;
     }
-    struct waiting *waiting = waiting_new(dispatch, name);
+    struct edge_waiting *waiting = edge_waiting_new(dispatch, name);
     if (waiting != NULL && sending->kept == NULL)
-        sending->kept = kept_new(dispatch, sending->letter, sending->trace);
+        sending->kept = edge_kept_new(dispatch, sending->letter, sending->trace);
     int err = -ENOBUFS;
     if (waiting != NULL && sending->kept != NULL) {
         sending->kept->references++;
@@ -394,19 +274,20 @@ static void sending_find(struct sending *sending, struct text name)
         err = sending_wait(sending, waiting, name);
     }
     if (err == -EINPROGRESS) {
+        sending->kept->asked++;
         list_push(&dispatch->waiting, &waiting->of_dispatch);
-        pending_begin(&waiting->pending, sending->sender);
+        edge_pending_begin(&waiting->pending, sending->sender);
         return;
     }
     if (waiting != NULL && waiting->kept != NULL) {
         bool last = waiting->kept->references == 1;
-        kept_drop(dispatch, waiting->kept);
+        edge_kept_drop(dispatch, waiting->kept);
         if (last)
             sending->kept = NULL;
     }
     free(waiting);
     if (err != 0)
-        tell(sending->sender, sending->letter, name, EDGE_BUSY);
+        edge_dispatch_tell(sending->sender, sending->letter, name, EDGE_BUSY);
 }
 
 /* One record for all recipients of the first one's shard; the others stay. */
@@ -425,8 +306,31 @@ static void sending_group(struct sending *sending)
             sending->homes[left++] = sending->homes[i];
     }
     sending->found = left;
-    dispatch_group(sending->dispatch, sending->sender, sending->letter, sending->trace, region,
-                   shard, recipients, count);
+    edge_dispatch_group(sending->dispatch, sending->sender, sending->letter, sending->trace, region,
+                        shard, recipients, count);
+}
+
+/* Some recipients of a list are asked for: those that are known wait for them. */
+static void sending_gather(struct sending *sending)
+{
+    struct edge_dispatch *dispatch = sending->dispatch;
+    size_t left = 0;
+    sending->kept->references++; /* what gathers may leave at once */
+    for (size_t i = 0; i < sending->found; i++) {
+        struct edge_waiting *waiting = edge_waiting_new(dispatch, sending->homes[i].name);
+        if (waiting == NULL) {
+            sending->homes[left++] = sending->homes[i]; /* it goes by itself */
+            continue;
+        }
+        sending->kept->references++;
+        waiting->kept = sending->kept;
+        list_push(&dispatch->waiting, &waiting->of_dispatch);
+        edge_pending_begin(&waiting->pending, sending->sender);
+        edge_gather(waiting, sending->homes[i].region);
+    }
+    sending->found = left;
+    edge_gather_look(dispatch, sending->kept);
+    edge_kept_drop(dispatch, sending->kept);
 }
 
 void edge_dispatch_send(struct edge_dispatch *dispatch, struct edge_sender *sender,
@@ -443,8 +347,11 @@ void edge_dispatch_send(struct edge_dispatch *dispatch, struct edge_sender *send
     dispatch->traces++;
     for (size_t i = 0; i < 8; i++)
         sending.trace[8 + i] ^= (uint8_t)(dispatch->traces >> (56 - 8 * i));
+    edge_gather_leave_before(dispatch, letter->sender, UINT64_MAX);
     for (size_t i = 0; i < letter->recipient_count; i++)
         sending_find(&sending, letter->recipients[i]);
+    if (sending.kept != NULL && letter->listed)
+        sending_gather(&sending);
     while (sending.found > 0)
         sending_group(&sending);
 }
