@@ -210,8 +210,10 @@ static struct outgoing *place_frame(struct edge_home *home, struct place *place,
 static void place_write(struct edge_home *home, struct place *place, enum verb verb,
                         const struct wire_entry *entry)
 {
-    /* The most that an entry without a body takes. */
+    /* More than any entry without a body takes; a frame must not grow past its bound. */
     size_t size = 64 + 2 * TEXT_USER_MAX + TEXT_DEVICE_MAX;
+    if (entry->kind == WIRE_ATTACH)
+        size += entry->attach.token.size;
     struct outgoing *outgoing = place_frame(home, place, verb, size);
     if (outgoing != NULL)
         wire_entry_write(&outgoing->writer, entry);

@@ -62,7 +62,7 @@ class Tap:
     """Sees what is published on a subject, at one node, from when it is made."""
 
     def __init__(self, cluster, node, subject):
-        host, port = cluster.client_address(node)
+        host, port = cluster.bus_address(node)
         self.link = cluster.in_region(
             node, lambda: socket.create_connection((host, port), timeout=10)
         )
