@@ -114,11 +114,6 @@ class Cluster:
             return f"127.0.{self.names.index(region) + 1}.1"
         return f"{self.block}.{self.names.index(region) * 10 + 1 + index}"
 
-    def client_address(self, node):
-        """(host, port) where clients of NATS connect to `node`."""
-        index = int(node.rsplit("n", 1)[1]) - 1
-        return self._wan_host(self.region_of[node], index), self._port(NATS_CLIENT, index)
-
     # Files
 
     def _write(self):
