@@ -177,6 +177,62 @@ static void acks_that_cannot_be_change_nothing(void **state)
     lab_hub_stop(lab, &lab->hubs[0], true);
 }
 
+/* A frame with one of each entry that an edge sends; the ephemeral one is left to other tests. */
+static void write_entries(struct buffer *bytes, uint64_t attach)
+{
+    const struct text bob = TEXT("bob");
+    const struct text phone = TEXT("phone");
+    const struct wire_frame head = {.region = TEXT("sin"), .from = TEXT("sin-1")};
+    const struct wire_entry entries[] = {
+        {.kind = WIRE_ATTACH, .attach = {.request = 9, .user = bob, .device = phone, .epoch = 1}},
+        {.kind = WIRE_REPORT, .report = {bob, phone, attach, 1, 3, 2}},
+        {.kind = WIRE_FETCH, .fetch = {bob, phone, attach, 1, 1}},
+        {.kind = WIRE_READ_UP_TO, .read_up_to = {bob, phone, attach, TEXT("alice"), 1, 1}},
+        {.kind = WIRE_LANE_ASK, .lane_ask = {TEXT("dub")}},
+        {.kind = WIRE_DETACH, .detach = {bob, phone, attach}},
+    };
+    struct wire_frame_writer frame;
+    wire_frame_begin(&frame, bytes, &head);
+    for (size_t i = 0; i < COUNT_OF(entries); i++)
+        wire_entry_write(&frame, &entries[i]);
+    assert_int_equal(wire_frame_end(&frame), 0);
+}
+
+/* What the hub answers is well-formed: the lab's edge asserts it. */
+static void frames_at_fault_trip_nothing(void **state)
+{
+    struct lab *lab = *state;
+    start_hub(lab);
+    lab_send(lab, LOG, "bob", "a", 5);
+    uint64_t attach = lab_attach(lab, "bob", "phone", 0, 0, 0);
+    struct buffer bytes = {0};
+    write_entries(&bytes, attach);
+    uint32_t random = 12345;
+    for (int round = 0; round < 4000; round++) {
+        uint8_t bad[512];
+        assert_true(bytes.size <= sizeof bad);
+        memcpy(bad, bytes.data, bytes.size);
+        for (int flips = 0; flips <= round % 3; flips++) {
+            random = random * 1664525 + 1013904223;
+            bad[(random >> 8) % bytes.size] ^= (uint8_t)(1u << (random >> 29));
+        }
+        assert_int_equal(bus_publish(lab->bus, "hub.sin.0.attach", "nobody.asks", bad, bytes.size),
+                         0);
+        if (round % 100 == 0) {
+            lab_turn(lab, 10);
+            lab->heard_count = lab->shown = 0;
+        }
+    }
+    buffer_free(&bytes);
+    lab_turn(lab, 100);
+    lab->heard_count = lab->shown = 0;
+    (void)lab_attach(lab, "eve", "phone", 0, 0, 0);
+    lab_send(lab, LOG, "eve", "b", 1);
+    while (strcmp(lab_wait_for(lab, WIRE_DELIVER)->user, "eve") != 0)
+        ;
+    lab_hub_stop(lab, &lab->hubs[0], true);
+}
+
 static int set_up(void **state)
 {
     *state = lab_new();
@@ -199,6 +255,7 @@ int main(void)
         WITH_LAB(a_resync_is_said_until_it_is_heard),
         WITH_LAB(what_was_written_is_not_acknowledged),
         WITH_LAB(acks_that_cannot_be_change_nothing),
+        WITH_LAB(frames_at_fault_trip_nothing),
     };
     return RUN_GROUP_WITH_SERVER(tests);
 }
