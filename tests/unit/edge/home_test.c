@@ -705,6 +705,60 @@ static void routes_are_as_the_last_beat_says(void **state)
                      EDGE_ROUTE_OPEN);
 }
 
+/* One of each entry that an owner sends. */
+static void write_entries(struct buffer *bytes)
+{
+    const struct text bob = TEXT("bob");
+    const struct text phone = TEXT("phone");
+    const struct wire_frame head = {.generation = GENERATION,
+                                    .shard = (uint16_t)it.shard,
+                                    .region = TEXT("local"),
+                                    .from = TEXT("local-hub-1")};
+    const struct wire_entry entries[] = {
+        {.kind = WIRE_ATTACHED,
+         .attached = {.request = it.request, .user = bob, .device = phone, .attach = 77}},
+        {.kind = WIRE_DELIVER,
+         .deliver = {.user = bob, .epoch = 1, .seq = 11, .sender = bob, .id = bob, .body = bob}},
+        {.kind = WIRE_GAP, .gap = {77, bob, 1, 12, 14, TEXT("ttl")}},
+        {.kind = WIRE_ACKED, .acked = {bob, phone, 77, 1, 12}},
+        {.kind = WIRE_CLAIMED, .claimed = {1, bob, WIRE_OK, TEXT("local"), 1}},
+        {.kind = WIRE_READ_NOTED, .read_noted = {bob, bob, 1, 1}},
+        {.kind = WIRE_UNATTACHED, .unattached = {bob, phone, 77}},
+        {.kind = WIRE_KICK, .kick = {bob, phone, 78, WIRE_KICK_DROPPED}},
+    };
+    struct wire_frame_writer frame;
+    wire_frame_begin(&frame, bytes, &head);
+    for (size_t i = 0; i < COUNT_OF(entries); i++)
+        wire_entry_write(&frame, &entries[i]);
+    assert_int_equal(wire_frame_end(&frame), 0);
+}
+
+/* What goes out in return is well-formed: on_publish() asserts it. */
+static void frames_at_fault_trip_nothing(void **state)
+{
+    uint32_t random = 4711;
+    for (int life = 0; life < 200; life++) {
+        struct buffer bytes = {0};
+        attach_bob();
+        write_entries(&bytes);
+        for (int round = 0; round < 50; round++) {
+            uint8_t bad[512];
+            assert_true(bytes.size <= sizeof bad);
+            memcpy(bad, bytes.data, bytes.size);
+            for (int flips = 0; flips <= round % 3; flips++) {
+                random = random * 1664525 + 1013904223;
+                bad[(random >> 8) % bytes.size] ^= (uint8_t)(1u << (random >> 29));
+            }
+            edge_home_frame(it.home, bad, bytes.size, it.now_ms);
+            pass(25);
+            edge_home_flush(it.home, it.now_ms);
+        }
+        buffer_free(&bytes);
+        (void)end(state);
+        (void)begin(state);
+    }
+}
+
 static void bad_frames_change_nothing(void **state)
 {
     (void)state;
@@ -842,6 +896,7 @@ int main(void)
         ROW(ephemeral_messages_go_to_the_owner),
         ROW(routes_are_as_the_last_beat_says),
         ROW(bad_frames_change_nothing),
+        ROW(frames_at_fault_trip_nothing),
         ROW(what_was_read_is_told_until_it_is_noted),
         ROW(a_later_read_waits_its_turn_and_takes_the_place_of_an_earlier_one),
         ROW(what_was_never_delivered_cannot_be_read),
