@@ -226,6 +226,8 @@ static void on_reopen(struct loop_later *later)
             log_error("cannot put the view aside", LOG_STRING("view", apply->settings.view_path));
     }
     int err = open_view(apply);
+    if (err == 0)
+        mailbox_limit_level(apply->mailbox, apply->settings.level_max);
     if (err == 0 && apply->marker == NULL)
         err = hub_marker_open(apply->settings.marker_path, &apply->marker);
     apply->failed = err;

@@ -692,6 +692,7 @@ static bool build_apply(struct hub_shard *shard)
         .save_rows = settings->save_rows,
         .save_ms = settings->save_ms,
         .log_check_ms = settings->log_check_ms,
+        .level_max = (uint8_t)settings->level_max,
         .context = shard,
         .on_opened = on_opened,
         .on_row = on_row,
