@@ -17,6 +17,7 @@ enum {
     CONFIRM_AGAIN_MS = 3000,   /* an ack without its confirmation is reported again */
     REPORT_APART_MS = 20,      /* two frames of reports to one shard */
     SILENT_MS = 3000,          /* an owner without beats is unreachable */
+    LOWER_BELIEVED_MS = 10000, /* an owner of a lower generation that is all that is heard */
     BEAT_IS_NEWS_MS = 5000,    /* what older beats said of fullness is not believed */
     KEPT_CAPACITY_MAX = 32768, /* of a frame's buffer, between two frames */
 };
@@ -43,6 +44,7 @@ struct place {
     uint32_t pending;            /* not answered */
     struct edge_compare compare; /* answered attaches, and what the owner says of them */
     uint8_t incarnation[16];     /* of the log, by the last beat */
+    int64_t lower_ms;            /* since when only a lower generation beats; 0: not so */
     struct list dirty;
     int64_t report_ms;         /* the last frame of reports */
     struct list busy;          /* has something to send */
@@ -759,6 +761,31 @@ static bool place_log_is_same(struct edge_home *home, struct place *place,
     return true;
 }
 
+/* False: the beat is of an owner that was deposed. Who goes on for long while nobody else is heard
+ * was not: then the log was put back to an older state, and its generations with it. */
+static bool place_owner_counts(struct edge_home *home, struct place *place,
+                               const struct wire_hub_beat *beat)
+{
+    if (beat->generation >= place->generation) {
+        place->lower_ms = 0;
+        return true;
+    }
+    if (home->now_ms - place->beat_ms < SILENT_MS) {
+        place->lower_ms = 0;
+        return false;
+    }
+    if (place->lower_ms == 0)
+        place->lower_ms = home->now_ms;
+    if (home->now_ms - place->lower_ms < LOWER_BELIEVED_MS)
+        return false;
+    log_warning("only an owner of a lower generation is heard: its log was put back, and it is "
+                "believed from now on",
+                LOG_TEXT("hub", beat->hub), LOG_U64("shard", beat->shard));
+    place->lower_ms = 0;
+    place->generation = 0;
+    return true;
+}
+
 void edge_home_beat(struct edge_home *home, struct text region, const struct wire_hub_beat *beat,
                     int64_t now_ms)
 {
@@ -766,7 +793,7 @@ void edge_home_beat(struct edge_home *home, struct text region, const struct wir
     struct place *place =
         home_shards_agree(home, region, beat) ? place_named(home, region, beat->shard) : NULL;
     if (place == NULL || !place_log_is_same(home, place, beat) ||
-        beat->generation < place->generation)
+        !place_owner_counts(home, place, beat))
         return;
     bool was_silent = place->silent;
     bool same = beat->generation == place->generation;

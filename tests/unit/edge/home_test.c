@@ -617,6 +617,26 @@ static void a_log_begun_anew_is_believed_when_the_old_owner_is_silent(void **sta
     expect_sent("attach 77 at 1:10\n");
 }
 
+static void a_lower_generation_is_believed_when_it_is_all_that_is_heard_for_long(void **state)
+{
+    (void)state;
+    attach_bob();
+    beat_as(GENERATION, 1);
+    for (int ms = 0; ms < 20000; ms += 500) { /* a deposed owner, beside the one that counts */
+        it.now_ms += 500;
+        beat_as(GENERATION, 1);
+        beat_as(GENERATION - 1, 0);
+    }
+    for (int ms = 0; ms < 2500 + 10000; ms += 500) { /* silent from 3 s on */
+        it.now_ms += 500;
+        beat_as(GENERATION - 1, 0);
+    }
+    expect_sent("");
+    it.now_ms += 500;
+    beat_as(GENERATION - 1, 0);
+    expect_sent("attach 77 at 1:10\n");
+}
+
 static void a_region_of_another_number_of_shards_is_sent_nothing(void **state)
 {
     (void)state;
@@ -891,6 +911,7 @@ int main(void)
         ROW(a_count_that_differs_twice_attaches_again),
         ROW(a_set_that_differs_with_equal_counts_is_found_and_cured),
         ROW(a_log_begun_anew_is_believed_when_the_old_owner_is_silent),
+        ROW(a_lower_generation_is_believed_when_it_is_all_that_is_heard_for_long),
         ROW(a_region_of_another_number_of_shards_is_sent_nothing),
         ROW(a_silent_home_is_told_and_attached_to_when_it_speaks),
         ROW(ephemeral_messages_go_to_the_owner),
