@@ -239,8 +239,9 @@ static void on_entry(void *context, const struct bus_entry *entry)
     uint64_t number;
     uint64_t previous;
     struct wire_batch batch;
-    if (wire_batch_read_header(entry->data, entry->size, &batch) == -EBADMSG) {
-        /* Nobody's batch: no home would ever apply it, and a stamp would only hide that. */
+    if (wire_batch_read_header(entry->data, entry->size, &batch) != 0) {
+        /* Nobody's batch: no home would ever apply it, and a stamp would only hide that. Or of a
+         * version that no edge may write yet: it would stop the home. */
         log_limited(&lane->limit, LOG_LEVEL_ERROR, "an outbox holds what is no batch",
                     LOG_STRING("outbox", lane->outbox->stream.text),
                     LOG_U64("position", entry->position));

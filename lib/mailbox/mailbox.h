@@ -7,7 +7,9 @@
  *  2. Log time T = max(T, min(the stream's timestamp, T + 60 s)); the genesis sets it.
  *  3. A batch applies whole or not at all. A damaged or malformed one is quarantined and passed
  *     over; a kind, level or version that is not known stops the shard (-EPROTO).
- *  4. Edges and lanes write messages only; hubs write all other kinds, and notices.
+ *  4. Edges and lanes write messages only, of the level of the log; whatever else they write is
+ *     quarantined, known or not. Hubs write all other kinds, and notices. A config raises the
+ *     level and never lowers it.
  *  5. A lane's batch applies only when its stamp's `previous` is what was applied last of it. A
  *     damaged body, a malformed record or a forbidden kind moves the lane on; a damaged header not.
  *  6. `own` applies only when it expects the current generation; its position is the new one.

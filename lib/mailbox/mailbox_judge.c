@@ -24,15 +24,37 @@ static bool is_within_limit(const struct mailbox *mailbox, const struct wire_rec
            (record->kind != WIRE_CONFIG || record->config.level <= mailbox->level_max);
 }
 
+/* What edges, and so lanes, may never write, also where this program does not know what it is: a
+ * breached edge must not be able to stop a shard. All of the level of the log is known here, or the
+ * shard had stopped at the config that raised it; and a new value of a field has a new level. NULL:
+ * it may be. */
+static const char *find_trespass(const struct mailbox *mailbox, enum wire_writer writer,
+                                 const struct wire_record *record, int error)
+{
+    if (writer == WIRE_BY_HUB || (error != 0 && error != -EPROTO))
+        return NULL;
+    if (record->kind != WIRE_MESSAGE)
+        return "a kind that only hubs may write";
+    if (record->level > mailbox->config.level)
+        return "a message of a level that the log does not have";
+    return error == -EPROTO ? "a message with a value that its level does not have" : NULL;
+}
+
 /* Decodes all records into mailbox->records. -EBADMSG: malformed; -EPROTO: a kind, level or value
- * this program does not know, in a batch that is well-formed else. */
-static int decode(struct mailbox *mailbox, const struct wire_batch *batch,
-                  struct wire_record *ret_unknown)
+ * this program does not know, in a batch that is well-formed else and that its writer may write. */
+static int decode(struct mailbox *mailbox, const struct wire_batch *batch, enum wire_writer writer,
+                  struct wire_record *ret_unknown, const char **ret_trespass)
 {
     struct wire_cursor body = batch->body;
     bool known = true;
+    *ret_trespass = NULL;
     for (size_t i = 0; i < batch->count; i++) {
         int error = wire_record_next(&body, &mailbox->records[i]);
+        const char *trespass = find_trespass(mailbox, writer, &mailbox->records[i], error);
+        if (trespass != NULL) {
+            *ret_trespass = trespass;
+            continue;
+        }
         if (error == 0 && !is_within_limit(mailbox, &mailbox->records[i]))
             error = -EPROTO;
         if (error == -EPROTO && known) {
@@ -44,7 +66,7 @@ static int decode(struct mailbox *mailbox, const struct wire_batch *batch,
     }
     if (!wire_done(&body))
         return -EBADMSG;
-    return known ? 0 : -EPROTO;
+    return known || *ret_trespass != NULL ? 0 : -EPROTO;
 }
 
 /* Notices are what the service itself says: edges, which speak for users, must not be able to write
@@ -65,8 +87,6 @@ static const char *find_fault(const struct mailbox *mailbox, enum wire_writer wr
         const struct wire_record *record = &mailbox->records[i];
         if (record->kind == WIRE_MESSAGE && record->message.message_class == WIRE_EPHEMERAL)
             return "an ephemeral message in the log";
-        if (record->kind != WIRE_MESSAGE && writer != WIRE_BY_HUB)
-            return "a kind that only hubs may write";
         if (record->kind == WIRE_MESSAGE && mailbox_at_level_2(mailbox)) {
             const char *forgery = find_forgery(writer, &record->message);
             if (forgery != NULL)
@@ -164,7 +184,8 @@ static int judge_body(struct mailbox *mailbox, const struct mailbox_input *input
                       struct error_text *reterr_why)
 {
     struct wire_record unknown = {0};
-    int error = decode(mailbox, batch, &unknown);
+    const char *fault;
+    int error = decode(mailbox, batch, input->writer, &unknown, &fault);
     if (error == -EPROTO)
         return error_text_set(reterr_why, -EPROTO,
                               "position %" PRIu64
@@ -173,7 +194,8 @@ static int judge_body(struct mailbox *mailbox, const struct mailbox_input *input
                               input->position, unknown.kind, unknown.level, mailbox->level_max);
     if (error != 0)
         return pass(verdict, MAILBOX_QUARANTINED, "malformed record");
-    const char *fault = find_fault(mailbox, input->writer, batch->count);
+    if (fault == NULL)
+        fault = find_fault(mailbox, input->writer, batch->count);
     if (fault != NULL)
         return pass(verdict, MAILBOX_QUARANTINED, fault);
     verdict->count = batch->count;
@@ -185,6 +207,8 @@ static int judge_batch(struct mailbox *mailbox, const struct mailbox_input *inpu
 {
     struct wire_batch batch;
     int error = wire_batch_read(input->data, input->size, &batch);
+    if (error == -EPROTO && input->writer == WIRE_BY_EDGE) /* it has a level, as records do */
+        return pass(verdict, MAILBOX_QUARANTINED, "a batch of a version the log does not have");
     if (error == -EPROTO)
         return error_text_set(reterr_why, -EPROTO,
                               "position %" PRIu64 " holds a batch of a version not known",

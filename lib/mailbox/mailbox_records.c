@@ -141,6 +141,16 @@ static void apply_of_level_2(struct mailbox *mailbox, const struct mailbox_input
     }
 }
 
+/* A level that was raised stays: whoever writes a config may not have heard of it yet, and what was
+ * written since counts. */
+static void apply_config(struct mailbox *mailbox, const struct wire_config *config)
+{
+    const uint8_t level = mailbox->config.level;
+    mailbox->config = *config;
+    if (mailbox->config.level < level)
+        mailbox->config.level = level;
+}
+
 void mailbox_records_apply(struct mailbox *mailbox, const struct mailbox_input *input,
                            const struct wire_record *record, const struct mailbox_effects *effects)
 {
@@ -149,7 +159,7 @@ void mailbox_records_apply(struct mailbox *mailbox, const struct mailbox_input *
         apply_genesis(mailbox, &record->genesis);
         break;
     case WIRE_CONFIG:
-        mailbox->config = record->config;
+        apply_config(mailbox, &record->config);
         break;
     case WIRE_OWN:
         apply_own(mailbox, input, &record->own, effects);

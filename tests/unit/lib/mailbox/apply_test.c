@@ -270,7 +270,7 @@ static void rewrite(struct log *log, size_t at, uint8_t value)
     buffer_free(&out);
 }
 
-static void an_unknown_kind_level_or_version_stops(void **state)
+static void an_unknown_kind_level_or_version_of_a_hub_stops(void **state)
 {
     (void)state;
     struct world world;
@@ -282,24 +282,69 @@ static void an_unknown_kind_level_or_version_stops(void **state)
     for (size_t i = 0; i < COUNT_OF(unknown); i++) {
         log_begin(&world.log);
         log_message(&world.log, "alice", "m1", "bob");
-        log_by_edge(&world.log);
+        log_by_hub(&world.log);
         rewrite(&world.log, unknown[i].at, unknown[i].value);
         world_expect_stop(&world, -EPROTO);
     }
     log_begin(&world.log);
     log_message(&world.log, "alice", "m1", "bob");
-    log_by_edge(&world.log);
+    log_by_hub(&world.log);
     log_last(&world.log)->data[4]++; /* the batch's version */
     world_expect_stop(&world, -EPROTO);
-
     log_begin(&world.log);
     log_message(&world.log, "alice", "m1", "bob");
     log_by_lane(&world.log, "sin", 'a', 1, 0);
-    rewrite(&world.log, 0, 99);
+    log_last(&world.log)->data[4]++; /* its stamp cannot be read: the lane could not move on */
     world_expect_stop(&world, -EPROTO);
-    uint8_t incarnation[16];
-    uint64_t sequence;
-    assert_false(mailbox_lane(world.mailbox, TEXT("sin"), incarnation, &sequence));
+    world_done(&world);
+}
+
+/* An edge that was broken into must not be able to stop a shard, nor to hide behind a number. */
+static void an_unknown_kind_level_or_value_of_an_edge_is_quarantined(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, NULL);
+    static const struct {
+        size_t at;
+        uint8_t value;
+    } unknown[] = {
+        {0, 99}, {0, WIRE_FREEZE}, {1, WIRE_LEVEL} /* the log is at 1 */, {1, WIRE_LEVEL + 1},
+        {8, 9}, /* the class of a message */
+    };
+    uint64_t sequence = 0;
+    for (size_t i = 0; i < COUNT_OF(unknown); i++) {
+        log_begin(&world.log);
+        log_message(&world.log, "alice", "m1", "bob");
+        log_by_edge(&world.log);
+        rewrite(&world.log, unknown[i].at, unknown[i].value);
+        assert_int_equal(world_apply(&world), 0);
+        log_begin(&world.log);
+        log_message(&world.log, "alice", "m1", "bob");
+        log_by_lane(&world.log, "sin", 'a', sequence + 1, sequence);
+        rewrite(&world.log, unknown[i].at, unknown[i].value);
+        assert_int_equal(world_apply(&world), 0);
+        uint8_t incarnation[16];
+        uint64_t moved = 0;
+        assert_true(mailbox_lane(world.mailbox, TEXT("sin"), incarnation, &moved));
+        assert_int_equal(moved, ++sequence); /* the lane goes on */
+        buffer_append(&world.trace, "", 1);
+        const char *first = strstr((const char *)world.trace.data, "quarantined");
+        assert_non_null(first);
+        assert_non_null(strstr(first + 1, "quarantined"));
+        assert_null(strstr((const char *)world.trace.data, "row"));
+        buffer_clear(&world.trace);
+    }
+    log_begin(&world.log);
+    log_message(&world.log, "alice", "m1", "bob");
+    log_by_edge(&world.log);
+    log_last(&world.log)->data[4]++; /* the batch's version */
+    assert_int_equal(world_apply(&world), 0);
+    buffer_clear(&world.trace);
+    log_begin(&world.log);
+    log_message(&world.log, "alice", "m1", "bob");
+    log_by_edge(&world.log);
+    world_expect(&world, "row 1<0 bob 1:1 alice/m1\n"); /* nothing has stopped */
     world_done(&world);
 }
 
@@ -585,7 +630,8 @@ int main(void)
         cmocka_unit_test(log_time_counts_also_where_a_batch_is_passed_over),
         cmocka_unit_test(a_batch_applies_whole_or_not_at_all),
         cmocka_unit_test(every_truncation_is_quarantined),
-        cmocka_unit_test(an_unknown_kind_level_or_version_stops),
+        cmocka_unit_test(an_unknown_kind_level_or_version_of_a_hub_stops),
+        cmocka_unit_test(an_unknown_kind_level_or_value_of_an_edge_is_quarantined),
         cmocka_unit_test(a_config_of_a_higher_level_stops),
         cmocka_unit_test(edges_write_messages_only),
         cmocka_unit_test(an_ephemeral_message_is_quarantined),
