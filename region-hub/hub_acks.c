@@ -11,8 +11,10 @@ struct entry {
     struct list link; /* in `ready` or `resting` */
     uint32_t epoch;
     uint64_t seq;
+    uint64_t begins_at; /* while `begins` */
     uint64_t written;
     int64_t written_ms;
+    bool begins; /* where it begins is not written yet */
     UT_hash_handle hh;
     size_t user_size;
     size_t device_size;
@@ -107,7 +109,7 @@ uint64_t hub_acks_noted(const struct hub_acks *acks, struct text user, struct te
     return entry != NULL && entry->epoch == epoch ? entry->seq : 0;
 }
 
-int hub_acks_note(struct hub_acks *acks, const struct hub_ack *ack)
+static int note(struct hub_acks *acks, const struct hub_ack *ack, bool begins)
 {
     char key[KEY_MAX];
     size_t size = write_key(key, ack->user, ack->device);
@@ -120,6 +122,7 @@ int hub_acks_note(struct hub_acks *acks, const struct hub_ack *ack)
             entry->epoch = ack->epoch;
             entry->seq = ack->seq;
             entry->written = UINT64_MAX; /* nothing of this epoch */
+            entry->begins = false;
         } else if (ack->epoch == entry->epoch && ack->seq > entry->seq) {
             entry->seq = ack->seq;
         }
@@ -132,12 +135,24 @@ int hub_acks_note(struct hub_acks *acks, const struct hub_ack *ack)
         return -ENOMEM;
     entry->epoch = ack->epoch;
     entry->seq = ack->seq;
+    entry->begins = begins;
+    entry->begins_at = ack->seq;
     entry->user_size = ack->user.size;
     entry->device_size = ack->device.size;
     memcpy(entry->key, key, size);
     HASH_ADD_KEYPTR(hh, acks->entries, entry->key, size, entry);
     list_push(&acks->ready, &entry->link);
     return 0;
+}
+
+int hub_acks_note(struct hub_acks *acks, const struct hub_ack *ack)
+{
+    return note(acks, ack, false);
+}
+
+int hub_acks_begin(struct hub_acks *acks, const struct hub_ack *ack)
+{
+    return note(acks, ack, true);
 }
 
 static void wake_rested(struct hub_acks *acks, int64_t now_ms)
@@ -166,7 +181,7 @@ bool hub_acks_next(struct hub_acks *acks, int64_t now_ms, struct hub_ack *ret_ac
         .user = {entry->key, entry->user_size},
         .device = {entry->key + entry->user_size + 1, entry->device_size},
         .epoch = entry->epoch,
-        .seq = entry->seq,
+        .seq = entry->begins ? entry->begins_at : entry->seq,
     };
     return true;
 }
@@ -177,7 +192,8 @@ void hub_acks_written(struct hub_acks *acks, int64_t now_ms)
     if (node == NULL)
         return;
     struct entry *entry = container_of(node, struct entry, link);
-    entry->written = entry->seq;
+    entry->written = entry->begins ? entry->begins_at : entry->seq;
+    entry->begins = false;
     entry->written_ms = now_ms;
     list_push(&acks->resting, &entry->link);
 }

@@ -24,6 +24,9 @@ void hub_acks_reset(struct hub_acks *acks);
 /* `seq` is to be written; a lower one than noted is passed over. -ENOSPC when there are devices_max
  * others, -ENOMEM. */
 MUST_USE int hub_acks_note(struct hub_acks *acks, const struct hub_ack *ack);
+/* The same of a device that the log does not know: where it begins, which is written by itself,
+ * before what it acknowledges, since it delivers nothing. */
+MUST_USE int hub_acks_begin(struct hub_acks *acks, const struct hub_ack *ack);
 /* What was noted for a device and may not be applied yet: 0 when nothing was, or in another
  * epoch. */
 uint64_t hub_acks_noted(const struct hub_acks *acks, struct text user, struct text device,

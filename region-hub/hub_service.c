@@ -160,9 +160,8 @@ static void answer_attached(struct hub_service *service, const struct hub_attach
     send(service, attachment->edge, &entry);
 }
 
-static void note_ack(struct hub_service *service, const struct hub_ack *ack)
+static void check_noted(struct hub_service *service, int err)
 {
-    int err = hub_acks_note(service->settings.acks, ack);
     if (err != 0)
         log_limited(&service->acks_limit, LOG_LEVEL_WARNING,
                     "an ack was not noted: too many wait to be written", LOG_ERRNO(err));
@@ -188,7 +187,7 @@ static void attached(struct hub_service *service, const struct hub_attach_result
                                     .device = hub_attachment_device(attachment),
                                     .epoch = attachment->epoch,
                                     .seq = again ? first - 1 : attachment->start};
-        note_ack(service, &ack);
+        check_noted(service, hub_acks_begin(service->settings.acks, &ack));
     }
     hub_delivery_pump(service->settings.delivery, attachment);
 }
@@ -286,7 +285,7 @@ static void on_report(struct hub_service *service, const struct hub_edge *edge,
                                     .device = report->device,
                                     .epoch = report->epoch,
                                     .seq = report->acked};
-        note_ack(service, &ack);
+        check_noted(service, hub_acks_note(service->settings.acks, &ack));
     }
     if (moved)
         hub_delivery_pump(settings->delivery, attachment);

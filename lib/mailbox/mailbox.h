@@ -176,10 +176,11 @@ enum { MAILBOX_MESSAGE_BYTES = 64, MAILBOX_BYTES_GRAIN = 256 * 1024 };
  * the shard next goes on where the one before stopped. At most MAILBOX_NOTICES_MAX wait; beyond it
  * the oldest are dropped, on every hub alike, and counted.
  *
- * STORED: a row whose message wants it. DELIVERED: an ack moved the highest seq that any device of
- * the user has confirmed over one that wants it; some in the range may not. READ: a read record,
- * of a user who has ever had a message that wants it. DROPPED: see device_dropped. Repeats make
- * none, and a message that is a notice itself never wants any. */
+ * STORED: a row whose message wants it. DELIVERED: a device went on over one that wants it, and is
+ * the first of the user's to do so; some in the range may not want it. The ack that makes a device
+ * known says where it begins, and delivers nothing. READ: a read record, of a user who has ever had
+ * a message that wants it. DROPPED: see device_dropped. Repeats make none, and a message that is a
+ * notice itself never wants any. */
 enum { MAILBOX_NOTICES_MAX = 262144 };
 enum mailbox_notice_kind {
     MAILBOX_NOTICE_STORED,    /* to the sender of seq `to`, which is in row `row` */

@@ -34,6 +34,10 @@ struct mailbox_user_wants {
     uint64_t delivered;    /* the highest seq that any device has acked; never goes back */
     uint64_t delivered_to; /* the highest seq whose message wants WIRE_WANT_DELIVERED; 0: none */
     uint64_t read_to;      /* as this, WIRE_WANT_READ */
+    /* Below `delivered`, the last that no device has acked, since one began behind it: the seqs
+     * after the first up to the second; both 0: none. */
+    uint64_t skipped_from;
+    uint64_t skipped_to;
 };
 
 struct mailbox_mark {
@@ -161,7 +165,9 @@ void mailbox_records_apply(struct mailbox *mailbox, const struct mailbox_input *
 /* Notices: what each event makes of them, if anything. The user is as it is after the event. */
 void mailbox_notices_appended(struct mailbox *mailbox, struct mailbox_user_entry *user,
                               const struct wire_message *message);
-void mailbox_notices_acked(struct mailbox *mailbox, struct mailbox_user_entry *user, uint64_t seq);
+/* A device that was at `before` is at `seq`. */
+void mailbox_notices_acked(struct mailbox *mailbox, struct mailbox_user_entry *user,
+                           uint64_t before, uint64_t seq);
 void mailbox_notices_read(struct mailbox *mailbox, const struct mailbox_user_entry *user,
                           const struct wire_read *read);
 void mailbox_notices_dropped(struct mailbox *mailbox, const struct mailbox_user_entry *user,
@@ -235,7 +241,7 @@ void mailbox_lanes_move(struct mailbox *mailbox, struct text source,
 
 /* The form of a saved state; see mailbox_save.c. */
 #define MAILBOX_SAVE_MAGIC 0x3153424du /* "MBS1" */
-enum { MAILBOX_SAVE_VERSION = 3, MAILBOX_SAVE_CHECK_SIZE = 16 };
+enum { MAILBOX_SAVE_VERSION = 4, MAILBOX_SAVE_CHECK_SIZE = 16 };
 struct fingerprint mailbox_save_check(const void *bytes, size_t size);
 /* True: whole, and of this version; `ret_in` is behind the head. */
 bool mailbox_save_open(const void *bytes, size_t size, struct wire_cursor *ret_in);

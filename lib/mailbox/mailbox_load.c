@@ -128,8 +128,11 @@ static void load_wants(struct mailbox_user_entry *user, struct wire_cursor *in)
     user->wants->delivered = wire_read_u64(in);
     user->wants->delivered_to = wire_read_u64(in);
     user->wants->read_to = wire_read_u64(in);
-    if (user->wants->delivered > user->head || user->wants->delivered_to > user->head ||
-        user->wants->read_to > user->head)
+    user->wants->skipped_from = wire_read_u64(in);
+    user->wants->skipped_to = wire_read_u64(in);
+    if (user->wants->skipped_from > user->wants->skipped_to ||
+        user->wants->skipped_to > user->wants->delivered || user->wants->delivered > user->head ||
+        user->wants->delivered_to > user->head || user->wants->read_to > user->head)
         in->failed = true;
 }
 

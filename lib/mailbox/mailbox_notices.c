@@ -95,21 +95,53 @@ void mailbox_notices_appended(struct mailbox *mailbox, struct mailbox_user_entry
                                                               .row = user->last_row});
 }
 
-void mailbox_notices_acked(struct mailbox *mailbox, struct mailbox_user_entry *user, uint64_t seq)
+/* The seqs after `after` up to `to` are delivered. */
+static void add_delivered(struct mailbox *mailbox, const struct mailbox_user_entry *user,
+                          uint64_t after, uint64_t to)
 {
-    struct mailbox_user_wants *wants = user->wants;
-    if (wants == NULL || seq <= wants->delivered)
+    const uint64_t wanted_to = user->wants->delivered_to;
+    if (wanted_to <= after || !mailbox_at_level_2(mailbox))
         return;
-    const uint64_t before = wants->delivered;
-    wants->delivered = seq;
-    if (wants->delivered_to <= before || !mailbox_at_level_2(mailbox))
-        return;
-    const uint64_t to = seq < wants->delivered_to ? seq : wants->delivered_to;
     add(&mailbox->notices, &(struct mailbox_notice_entry){.kind = MAILBOX_NOTICE_DELIVERED,
                                                           .user = user,
                                                           .epoch = user->epoch,
-                                                          .from = before + 1,
-                                                          .to = to});
+                                                          .from = after + 1,
+                                                          .to = to < wanted_to ? to : wanted_to});
+}
+
+/* A device goes on from `before` to `seq`: what of it others have passed by is delivered now. */
+static void take_skipped(struct mailbox *mailbox, struct mailbox_user_entry *user, uint64_t before,
+                         uint64_t seq)
+{
+    struct mailbox_user_wants *wants = user->wants;
+    const uint64_t after = before > wants->skipped_from ? before : wants->skipped_from;
+    const uint64_t to = seq < wants->skipped_to ? seq : wants->skipped_to;
+    if (after >= to)
+        return;
+    add_delivered(mailbox, user, after, to);
+    wants->skipped_from = to; /* what is below is given up: no device is known to go over it */
+    if (wants->skipped_from == wants->skipped_to)
+        wants->skipped_from = wants->skipped_to = 0;
+}
+
+/* A device that is new begins somewhere: that delivers nothing. What a device has begun behind, and
+ * no other has acked, is delivered when one does. */
+void mailbox_notices_acked(struct mailbox *mailbox, struct mailbox_user_entry *user,
+                           uint64_t before, uint64_t seq)
+{
+    struct mailbox_user_wants *wants = user->wants;
+    if (wants == NULL || seq <= before)
+        return;
+    take_skipped(mailbox, user, before, seq);
+    if (seq <= wants->delivered)
+        return;
+    const uint64_t after = before > wants->delivered ? before : wants->delivered;
+    if (after > wants->delivered && wants->delivered_to > wants->delivered) {
+        wants->skipped_from = wants->delivered;
+        wants->skipped_to = after;
+    }
+    wants->delivered = seq;
+    add_delivered(mailbox, user, after, seq);
 }
 
 void mailbox_notices_read(struct mailbox *mailbox, const struct mailbox_user_entry *user,

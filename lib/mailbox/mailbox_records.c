@@ -75,12 +75,14 @@ static void apply_ack(struct mailbox *mailbox, const struct mailbox_input *input
         return;
     }
     struct mailbox_user_entry *user = mailbox_users_take(mailbox, ack->user);
+    const bool is_new = mailbox_user_device(user, ack->device) == NULL;
     struct mailbox_device_entry *device = take_device(mailbox, user, ack->device, effects);
+    const uint64_t before = is_new ? ack->seq : device->seq;
     device->used_ms = mailbox->time_ms;
     if (ack->seq < device->seq) /* cursors never move back */
         return;
     device->seq = ack->seq;
-    mailbox_notices_acked(mailbox, user, ack->seq);
+    mailbox_notices_acked(mailbox, user, before, ack->seq);
     if (effects->acked != NULL)
         effects->acked(effects->context, ack->user, ack->device, device->epoch, device->seq);
 }

@@ -68,6 +68,8 @@ static void save_wants(const struct mailbox_user_wants *wants, struct buffer *ou
     wire_write_u64(out, wants->delivered);
     wire_write_u64(out, wants->delivered_to);
     wire_write_u64(out, wants->read_to);
+    wire_write_u64(out, wants->skipped_from);
+    wire_write_u64(out, wants->skipped_to);
 }
 
 static void save_user(const struct mailbox_user_entry *user, struct buffer *out)

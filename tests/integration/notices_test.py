@@ -128,6 +128,28 @@ def test_who_was_offline_is_told_at_the_next_connect(cluster):
     run(scenario())
 
 
+def test_what_a_device_begins_behind_is_not_delivered(cluster):
+    async def scenario():
+        alice = await Client(cluster, "head-alice", "sin-1").open()
+        await alice.send("head-bob", 1, "m1", want=["delivered"])
+        await alice.send("head-bob", 2, "m2", want=["delivered"])
+        laptop = await Client(cluster, "head-bob", "dub-1", device="laptop", start="head").open()
+        await stays(alice)
+        await alice.send("head-bob", 3, "m3", want=["delivered"])
+        await laptop.until_messages(1)
+        await alice.until(lambda c: c.receipts, 20, "delivered")
+        await stays(alice)
+        assert told(alice) == {("delivered", "head-bob"): ["m3"]}
+        phone = await Client(cluster, "head-bob", "dub-1", device="phone").open()
+        await phone.until_messages(3)
+        await alice.until(lambda c: len(c.receipts) > 1, 20, "delivered")
+        await stays(alice)
+        assert told(alice) == {("delivered", "head-bob"): ["m3", "m1", "m2"]}
+        await close(alice, laptop, phone)
+
+    run(scenario())
+
+
 def test_a_plain_reader_passes_notices_over(cluster):
     async def scenario():
         alice = await Client(cluster, "poll-alice", "sin-1").open()
@@ -295,7 +317,7 @@ def test_notices_to_a_region_that_is_cut_off_wait_and_arrive_after_the_heal():
             network.heal()
             healed = time.monotonic()
             ids = ["m1", "m2", "m3"]
-            await alice.until(lambda c: len(told(c).get(("read", bob.user), [])) == 3, 50, "read")
+            await alice.until(lambda c: len(c.receipts) >= 5, 50, "delivered and read")
             took = time.monotonic() - healed
             await stays(alice)
             assert told(alice) == {(kind, bob.user): ids for kind in ALL}

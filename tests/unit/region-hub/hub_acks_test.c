@@ -116,11 +116,35 @@ static void tells_what_is_on_its_way(void **state)
     hub_acks_free(acks);
 }
 
+static void where_a_device_begins_is_written_by_itself(void **state)
+{
+    (void)state;
+    struct hub_acks *acks = make();
+    struct hub_ack due;
+    const struct hub_ack begin = {
+        .user = TEXT("bob"), .device = TEXT("phone"), .epoch = 1, .seq = 5};
+    assert_int_equal(hub_acks_begin(acks, &begin), 0);
+    assert_int_equal(note(acks, "bob", "phone", 8), 0); /* before it was written */
+    assert_int_equal(hub_acks_noted(acks, TEXT("bob"), TEXT("phone"), 1), 8);
+    assert_true(hub_acks_next(acks, 0, &due));
+    assert_int_equal(due.seq, 5);
+    hub_acks_written(acks, 0);
+    assert_int_equal(hub_acks_begin(acks, &begin), 0); /* attached again: it is known to begin */
+    assert_false(hub_acks_next(acks, INTERVAL - 1, &due));
+    assert_true(hub_acks_next(acks, INTERVAL, &due));
+    assert_int_equal(due.seq, 8);
+    hub_acks_written(acks, INTERVAL);
+    assert_false(hub_acks_next(acks, 2 * INTERVAL, &due));
+    assert_int_equal(hub_acks_count(acks), 0);
+    hub_acks_free(acks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_the_first_at_once_and_the_next_after_the_interval),
         cmocka_unit_test(gives_the_same_one_until_it_is_written),
+        cmocka_unit_test(where_a_device_begins_is_written_by_itself),
         cmocka_unit_test(forgets_who_has_rested),
         cmocka_unit_test(notes_devices_up_to_the_bound_and_not_one_more),
         cmocka_unit_test(tells_what_is_on_its_way),

@@ -207,6 +207,14 @@ static void apply_message(struct model *model, const struct model_record *record
     }
 }
 
+static bool has_device(const struct model_user *user, int device)
+{
+    for (size_t i = 0; i < user->device_count; i++)
+        if (user->devices[i].device == device)
+            return true;
+    return false;
+}
+
 static struct model_device *take_device(struct model *model, int number, int device)
 {
     struct model_user *user = take_user(model, number);
@@ -235,19 +243,43 @@ static struct model_device *take_device(struct model *model, int number, int dev
     return &user->devices[user->device_count++];
 }
 
-static void deliver(struct model *model, int number, uint64_t seq)
+static void note_delivered(struct model *model, int number, uint64_t from, uint64_t to)
+{
+    const uint64_t wanted = model->users[number].delivered_to;
+    if (from <= to && from <= wanted)
+        note(model, &(struct model_notice){.kind = "delivered",
+                                           .user = number,
+                                           .from = from,
+                                           .to = to < wanted ? to : wanted});
+}
+
+/* A device goes on over the seqs `from` to `to`. */
+static void deliver(struct model *model, int number, uint64_t from, uint64_t to)
 {
     struct model_user *user = &model->users[number];
-    const uint64_t before = user->delivered;
-    if (!user->asked || seq <= before)
+    uint64_t first = 0;
+    uint64_t last = 0;
+    if (!user->asked)
         return;
-    user->delivered = seq;
-    if (user->delivered_to > before)
-        note(model,
-             &(struct model_notice){.kind = "delivered",
-                                    .user = number,
-                                    .from = before + 1,
-                                    .to = seq < user->delivered_to ? seq : user->delivered_to});
+    for (uint64_t seq = from; seq <= to; seq++) {
+        if (seq <= user->skipped_from || seq > user->skipped_to)
+            continue;
+        first = first == 0 ? seq : first;
+        last = seq;
+    }
+    if (first != 0) {
+        note_delivered(model, number, first, last);
+        user->skipped_from = last;
+    }
+    if (from > to || to <= user->delivered)
+        return;
+    if (from > user->delivered + 1 && user->delivered_to > user->delivered) {
+        user->skipped_from = user->delivered;
+        user->skipped_to = from - 1;
+    }
+    from = from > user->delivered ? from : user->delivered + 1;
+    user->delivered = to;
+    note_delivered(model, number, from, to);
 }
 
 static void apply_ack(struct model *model, const struct model_record *record)
@@ -259,13 +291,15 @@ static void apply_ack(struct model *model, const struct model_record *record)
                record->seq > (user->exists ? user->head : 0)) {
         pass(model, "refused");
     } else {
+        const bool is_new = !has_device(user, record->device);
         struct model_device *device = take_device(model, record->user, record->device);
+        const uint64_t before = is_new ? record->seq : device->seq;
         device->used_ms = model->time_ms;
         if (record->seq >= device->seq) {
             device->seq = record->seq;
             buffer_printf(model->trace, "acked u%d/d%d 1:%" PRIu64 "\n", record->user,
                           record->device, device->seq);
-            deliver(model, record->user, device->seq);
+            deliver(model, record->user, before + 1, device->seq);
         }
     }
 }

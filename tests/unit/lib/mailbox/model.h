@@ -71,6 +71,8 @@ struct model_user {
     bool asked;                     /* for its delivery or reading, by any message */
     uint64_t delivered;
     uint64_t delivered_to;
+    uint64_t skipped_from; /* after it, up to the next: passed by, acked by nobody */
+    uint64_t skipped_to;
     uint64_t read_to;
     uint64_t head;
     uint64_t oldest;

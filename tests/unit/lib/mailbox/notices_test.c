@@ -112,6 +112,51 @@ static void the_first_ack_of_what_wants_it_makes_one_of_its_delivery(void **stat
     world_done(&world);
 }
 
+static void what_a_new_device_begins_behind_is_not_delivered(void **state)
+{
+    (void)state;
+    struct world world;
+    start(&world);
+    for (int i = 1; i <= 9; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "m%d", i);
+        send(&world, id, "bob", WIRE_WANT_DELIVERED);
+    }
+    ack(&world, "bob", "phone", 2);  /* it begins there */
+    ack(&world, "bob", "laptop", 7); /* and this one at what is the head to it */
+    world_expect_notices(&world, "");
+    ack(&world, "bob", "laptop", 8); /* passes 1 to 7 by */
+    start_again(&world);
+    ack(&world, "bob", "phone", 4); /* the first to have them */
+    ack(&world, "bob", "phone", 9);
+    ack(&world, "bob", "laptop", 9);
+    ack(&world, "bob", "tablet", 0);
+    ack(&world, "bob", "tablet", 9); /* 1 and 2 are given up: no device was before them */
+    world_expect_notices(&world, "1 delivered bob/ 1:8-8 row 0\n2 delivered bob/ 1:3-4 row 0\n"
+                                 "3 delivered bob/ 1:5-7 row 0\n4 delivered bob/ 1:9-9 row 0\n");
+    world_done(&world);
+}
+
+static void each_seq_is_delivered_once_however_devices_pass_each_other(void **state)
+{
+    (void)state;
+    struct world world;
+    start(&world);
+    for (int i = 1; i <= 9; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "m%d", i);
+        send(&world, id, "bob", WIRE_WANT_DELIVERED);
+    }
+    ack(&world, "bob", "phone", 0);
+    ack(&world, "bob", "laptop", 6);
+    ack(&world, "bob", "laptop", 7);
+    ack(&world, "bob", "phone", 3);
+    ack(&world, "bob", "phone", 9); /* 4 to 6 of what was passed by, 8 and 9 new */
+    world_expect_notices(&world, "1 delivered bob/ 1:7-7 row 0\n2 delivered bob/ 1:1-3 row 0\n"
+                                 "3 delivered bob/ 1:4-6 row 0\n4 delivered bob/ 1:8-9 row 0\n");
+    world_done(&world);
+}
+
 static void reading_makes_one_when_anybody_has_asked(void **state)
 {
     (void)state;
@@ -300,6 +345,8 @@ int main(void)
         cmocka_unit_test(none_wait_at_first),
         cmocka_unit_test(a_row_that_wants_it_makes_one_of_its_being_stored),
         cmocka_unit_test(the_first_ack_of_what_wants_it_makes_one_of_its_delivery),
+        cmocka_unit_test(what_a_new_device_begins_behind_is_not_delivered),
+        cmocka_unit_test(each_seq_is_delivered_once_however_devices_pass_each_other),
         cmocka_unit_test(reading_makes_one_when_anybody_has_asked),
         cmocka_unit_test(a_dropped_device_makes_one),
         cmocka_unit_test(what_is_noticed_waits_no_more),
