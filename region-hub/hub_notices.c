@@ -9,9 +9,11 @@
 #include <stdlib.h>
 
 enum {
-    TURN_STEPS = 64,         /* of one turn of the loop: each a read of the view at most */
-    TURN_BYTES = 256 * 1024, /* the same in bytes of bodies that are read */
-    LEVEL_NOTICES = 2,       /* of the log, from which on hubs know these records */
+    TURN_STEPS = 64,        /* of one turn of the loop: each a read of the view at most */
+    TURN_COST = 256 * 1024, /* of one turn: bytes of bodies that are read, and what follows */
+    ROW_COST = 512,
+    STEP_COST = 1024,
+    LEVEL_NOTICES = 2, /* of the log, from which on hubs know these records */
 };
 
 /* The notice that is being made: a range of seqs is read in parts. */
@@ -32,7 +34,7 @@ struct hub_notices {
     int64_t written_ms;
     uint32_t *unsettled; /* of the numbers after `done`: a ring of `window` */
     uint32_t window;
-    size_t turn_bytes;
+    size_t turn_cost;
     struct loop_later work;
     struct log_limit memory_limit;
 };
@@ -168,7 +170,7 @@ static bool on_row(void *context, const struct view_row *row)
     const struct hub_gather_row gathered = {
         .sender = row->sender, .id = row->id, .wants = row->wants, .flags = row->flags};
     reading->failed = hub_gather_add(&making->gather, &gathered) != 0;
-    reading->notices->turn_bytes += row->body.size;
+    reading->notices->turn_cost += ROW_COST + row->body.size;
     if (!reading->failed)
         making->next = row->seq + 1;
     return !reading->failed;
@@ -182,7 +184,7 @@ static int read_part(struct hub_notices *notices, uint64_t start_row)
         .notices = notices, .end = making->about.to, .epoch = making->about.epoch};
     uint64_t before = making->next;
     int err = view_read(hub_apply_view(notices->settings.apply), start_row, before,
-                        (size_t)(reading.end - before + 1), TURN_BYTES, on_row, &reading);
+                        (size_t)(reading.end - before + 1), TURN_COST, on_row, &reading);
     if (err != 0) {
         hub_apply_view_failed(notices->settings.apply, err);
         return -EAGAIN;
@@ -315,9 +317,11 @@ static void on_work(struct loop_later *later)
 {
     struct hub_notices *notices = container_of(later, struct hub_notices, work);
     int err = 0;
-    notices->turn_bytes = 0;
-    for (int i = 0; i < TURN_STEPS && notices->turn_bytes < TURN_BYTES && err == 0; i++)
+    notices->turn_cost = 0;
+    for (int i = 0; i < TURN_STEPS && notices->turn_cost < TURN_COST && err == 0; i++) {
+        notices->turn_cost += STEP_COST;
         err = step(notices);
+    }
     if (err == 0)
         loop_later(notices->settings.loop, &notices->work);
 }
