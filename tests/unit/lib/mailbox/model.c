@@ -358,7 +358,10 @@ static void apply_record(struct model *model, const struct model_record *record)
     } else if (record->kind == WIRE_ACK) {
         apply_ack(model, record);
     } else if (record->kind == WIRE_CONFIG) {
+        const uint8_t level = model->config.level; /* it is never lowered */
         model->config = record->config;
+        if (model->config.level < level)
+            model->config.level = level;
     } else if (record->kind == WIRE_CHECKPOINT || record->kind == WIRE_NOTICED ||
                record->kind == WIRE_READ) {
         apply_of_level_2(model, record);
