@@ -446,7 +446,9 @@ static void on_entry(void *context, const struct bus_entry *entry)
 static int make_view(struct hub_apply *apply, uint64_t position, const struct buffer *state)
 {
     struct error_text why = {0};
-    int err = view_remove(apply->settings.view_path);
+    int err = hub_seen_attach(apply->seen, apply->mailbox, &why);
+    if (err == 0)
+        err = view_remove(apply->settings.view_path);
     if (err == 0)
         err = view_open(apply->settings.view_path, &apply->view, &why);
     if (err == 0)
@@ -493,6 +495,7 @@ static void load_checkpoint(struct hub_apply *apply)
         .bus = apply->settings.bus,
         .region = apply->settings.region,
         .shard = apply->settings.shard,
+        .segments = hub_seen_folder(apply->seen),
         .from = apply->jump_to - 1,
         .context = apply,
         .on_loaded = on_loaded,
@@ -738,6 +741,11 @@ int64_t hub_apply_now_ms(const struct hub_apply *apply)
         return 0;
     return mailbox_state(apply->mailbox).time_ms + loop_now_ms(apply->settings.loop) -
            apply->applied_ms;
+}
+
+const char *hub_apply_segments(const struct hub_apply *apply)
+{
+    return hub_seen_folder(apply->seen);
 }
 
 int64_t hub_apply_begun_ms(const struct hub_apply *apply)

@@ -60,6 +60,8 @@ uint64_t hub_apply_head(const struct hub_apply *apply); /* the last position kno
 /* Log time as it would be now: T, and what has passed since by the monotonic clock. 0 while there
  * are no mailboxes. */
 int64_t hub_apply_now_ms(const struct hub_apply *apply);
+/* The folder of the dedupe set's closed segments. Borrowed for its life. */
+const char *hub_apply_segments(const struct hub_apply *apply);
 /* When the log's first record was stored; 0: it is not there any more. */
 int64_t hub_apply_begun_ms(const struct hub_apply *apply);
 int64_t hub_apply_lag_ms(struct hub_apply *apply);

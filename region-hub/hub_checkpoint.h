@@ -14,7 +14,8 @@ struct hub_checkpoint_settings {
     struct bus *bus;
     const char *region; /* borrowed for its life, as `path` is */
     unsigned shard;
-    const char *path; /* of the file; beside the view */
+    const char *path;     /* of the file; beside the view */
+    const char *segments; /* folder of what it refers to; borrowed */
     int64_t interval_ms;
     int64_t retry_min_ms;
     int64_t retry_max_ms;

@@ -1,6 +1,7 @@
 #include "region-hub/hub_checkpoint_file.h"
 
 #include "log/log.h"
+#include "mailbox/mailbox_segments.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +43,6 @@ static void free_job(struct job *job)
     if (job == NULL)
         return;
     buffer_free(&job->what.bytes);
-    free(job->what.segments);
     free(job);
 }
 
@@ -100,18 +100,51 @@ static int write_file(const char *path, const struct buffer *head, const struct 
     return err == 0 ? sync_folder(path) : err;
 }
 
+struct segments {
+    struct wire_segment *items;
+    size_t count;
+    bool failed;
+};
+
+static void on_segment(void *context, const struct mailbox_segment *segment)
+{
+    struct segments *segments = context;
+    struct wire_segment *items = NULL;
+    if (!segments->failed && segments->count < WIRE_SEGMENTS_MAX)
+        items = realloc(segments->items, (segments->count + 1) * sizeof *items);
+    if (items == NULL) {
+        segments->failed = true;
+        return;
+    }
+    segments->items = items;
+    items[segments->count++] =
+        (struct wire_segment){.id = segment->id, .count = segment->count, .sum = segment->sum};
+}
+
+static int write_head(struct buffer *head, const struct hub_checkpoint_bytes *what)
+{
+    struct wire_stored stored = {.position = what->position, .size = what->bytes.size};
+    struct segments segments = {0};
+    memcpy(stored.incarnation, what->incarnation, sizeof stored.incarnation);
+    stored.fingerprint = wire_stored_fingerprint(what->bytes.data, what->bytes.size);
+    int err = mailbox_saved_segments(what->bytes.data, what->bytes.size, &segments, on_segment);
+    if (err == 0 && segments.failed)
+        err = -ENOMEM;
+    wire_write_u32(head, 0);
+    if (err == 0)
+        err = wire_stored_write(head, &stored, segments.items, segments.count);
+    if (err == 0)
+        wire_patch_u32(head, 0, (uint32_t)(head->size - 4));
+    free(segments.items);
+    return err;
+}
+
 static int write_checkpoint(struct job *job)
 {
-    struct wire_stored stored = {.position = job->what.position, .size = job->what.bytes.size};
-    memcpy(stored.incarnation, job->what.incarnation, sizeof stored.incarnation);
-    stored.fingerprint = wire_stored_fingerprint(job->what.bytes.data, job->what.bytes.size);
     struct buffer head = {0};
-    wire_write_u32(&head, 0);
-    int err = wire_stored_write(&head, &stored, job->what.segments, job->what.segment_count);
-    if (err == 0) {
-        wire_patch_u32(&head, 0, (uint32_t)(head.size - 4));
+    int err = write_head(&head, &job->what);
+    if (err == 0)
         err = write_file(job->path, &head, &job->what.bytes);
-    }
     buffer_free(&head);
     job->position = job->what.position;
     return err;
@@ -306,7 +339,6 @@ int hub_checkpoint_file_write(struct hub_checkpoint_file *file, struct hub_check
     struct job *job = make_job(file, true);
     if (job == NULL) {
         buffer_free(&what->bytes);
-        free(what->segments);
         *what = (struct hub_checkpoint_bytes){0};
         return -ENOMEM;
     }

@@ -34,10 +34,9 @@ struct hub_checkpoint_bytes {
     struct buffer bytes;
     uint64_t position;
     uint8_t incarnation[16];
-    struct wire_segment *segments; /* from malloc() */
-    size_t segment_count;
 };
-/* Takes `what`: its memory is the file's from here on. One that waits for its turn is dropped for
+/* Takes `what`: its memory is the file's from here on. The `done` names the segments that the
+ * bytes, a saved state of mailboxes, refer to. One that waits for its turn is dropped for
  * a later one. -ENOMEM: it is dropped. */
 MUST_USE int hub_checkpoint_file_write(struct hub_checkpoint_file *file,
                                        struct hub_checkpoint_bytes *what);

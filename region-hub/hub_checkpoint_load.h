@@ -1,6 +1,7 @@
 /* Finds a checkpoint in CKPT_<r> from which a view can be made again, and fetches it: the oldest
  * whose successor is still in the log. One that is damaged, not whole, or written by a program that
- * this one does not understand, is passed over for the next newer. One shard thread. */
+ * this one does not understand, is passed over for the next newer; so is one that refers to a
+ * segment of the dedupe set that is not stored. One shard thread. */
 #pragma once
 
 #include "bus/bus_stream.h"
@@ -12,7 +13,8 @@ struct hub_checkpoint_load_settings {
     struct bus *bus;
     const char *region; /* borrowed for its life */
     unsigned shard;
-    uint64_t from; /* no checkpoint below this position is of use */
+    const char *segments; /* the folder that gets those it refers to; borrowed */
+    uint64_t from;        /* no checkpoint below this position is of use */
     void *context;
     /* It has ended, and may be freed here. `mailbox` is the caller's then; `bytes`, the same saved,
      * are borrowed. Without one (NULL): none is stored that is of use. While CKPT_<r> cannot be

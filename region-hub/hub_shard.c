@@ -711,6 +711,7 @@ static bool build_apply(struct hub_shard *shard)
         .region = shard->place.region->name,
         .shard = shard->place.shard,
         .path = shard->checkpoint_path,
+        .segments = shard->apply == NULL ? "" : hub_apply_segments(shard->apply),
         .interval_ms = settings->checkpoint_interval_ms,
         .retry_min_ms = settings->checkpoint_retry_min_ms,
         .retry_max_ms = settings->checkpoint_retry_max_ms,

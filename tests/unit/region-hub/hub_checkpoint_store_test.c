@@ -1,8 +1,11 @@
 /* Storing checkpoints in a real stream, and finding them there. */
+#include "region-hub/hub_checkpoint.h"
 #include "region-hub/hub_checkpoint_file.h"
 #include "region-hub/hub_checkpoint_load.h"
 #include "region-hub/hub_checkpoint_upload.h"
+#include "region-hub/hub_seen.h"
 #include "region-hub/hub_stream.h"
+#include "store/segment.h"
 #include "tests/support/nats_server.h"
 
 #include <errno.h>
@@ -17,33 +20,38 @@
 
 #include <cmocka.h>
 
-enum { USERS = 9000 }; /* a state of more than one part */
+enum {
+    USERS = 9000,          /* a state of more than one part */
+    GENERATION_MS = 20000, /* of the dedupe set: an eighth of the window */
+};
 
 struct world {
     struct server server;
     struct loop *loop;
     struct bus *bus;
     char path[128];
+    char segments[128]; /* the folder that a load fills */
     struct mailbox *mailbox;
     struct hub_checkpoint_upload *upload;
     bool ended;
     int err;
     struct hub_checkpoint_load *load;
     bool loaded;
-    uint64_t position; /* 0: none was found */
+    uint64_t position;    /* 0: none was found */
+    struct mailbox *kept; /* what was loaded last */
 };
 
 /* --- a shard with many users --- */
 
-static void apply(struct mailbox *mailbox, struct wire_batch_writer *writer, struct buffer *bytes,
-                  enum wire_writer who)
+static void apply_at(struct mailbox *mailbox, int64_t time_ms, struct wire_batch_writer *writer,
+                     struct buffer *bytes, enum wire_writer who)
 {
     static const struct mailbox_effects nothing;
     struct error_text why = {0};
     assert_int_equal(wire_batch_end(writer), 0);
     const struct mailbox_input input = {
         .position = mailbox_state(mailbox).position + 1,
-        .time_ms = 1000,
+        .time_ms = time_ms,
         .writer = who,
         .source = TEXT(""),
         .data = bytes->data,
@@ -53,7 +61,7 @@ static void apply(struct mailbox *mailbox, struct wire_batch_writer *writer, str
     buffer_free(bytes);
 }
 
-static void add_user(struct mailbox *mailbox, unsigned number)
+static void add_user_at(struct mailbox *mailbox, unsigned number, int64_t time_ms)
 {
     char name[128];
     snprintf(name, sizeof name, "user-%u-with-a-name-that-takes-some-room-in-a-state", number);
@@ -64,10 +72,15 @@ static void add_user(struct mailbox *mailbox, unsigned number)
     struct wire_batch_writer writer;
     wire_batch_begin(&writer, &bytes);
     wire_message_write(&writer, &message, &to, 1);
-    apply(mailbox, &writer, &bytes, WIRE_BY_EDGE);
+    apply_at(mailbox, time_ms, &writer, &bytes, WIRE_BY_EDGE);
 }
 
-static struct mailbox *make_mailbox(uint8_t incarnation)
+static void add_user(struct mailbox *mailbox, unsigned number)
+{
+    add_user_at(mailbox, number, 1000);
+}
+
+static struct mailbox *begin_mailbox(uint8_t incarnation)
 {
     struct wire_genesis genesis = {.region = TEXT("sin"),
                                    .destination = TEXT(""),
@@ -75,7 +88,7 @@ static struct mailbox *make_mailbox(uint8_t incarnation)
                                    .hash_name = TEXT(HASH_SHARD_NAME),
                                    .hash_version = HASH_SHARD_VERSION};
     const struct wire_config config = {.level = 2,
-                                       .dedupe_window_s = 3600,
+                                       .dedupe_window_s = 160,
                                        .retention_s = 3600,
                                        .mailbox_max_messages = 100,
                                        .mailbox_max_bytes = 1 << 20,
@@ -87,7 +100,13 @@ static struct mailbox *make_mailbox(uint8_t incarnation)
     wire_batch_begin(&writer, &bytes);
     wire_genesis_write(&writer, &genesis);
     wire_config_write(&writer, &config);
-    apply(mailbox, &writer, &bytes, WIRE_BY_HUB);
+    apply_at(mailbox, 1000, &writer, &bytes, WIRE_BY_HUB);
+    return mailbox;
+}
+
+static struct mailbox *make_mailbox(uint8_t incarnation)
+{
+    struct mailbox *mailbox = begin_mailbox(incarnation);
     for (unsigned i = 0; i < USERS; i++)
         add_user(mailbox, i);
     return mailbox;
@@ -119,6 +138,7 @@ static int set_up(void **state)
     server_init(&world->server);
     server_start(&world->server);
     snprintf(world->path, sizeof world->path, "%s/sin-0.ckpt", world->server.folder);
+    snprintf(world->segments, sizeof world->segments, "%s/sin-0.seen", world->server.folder);
     world->loop = loop_new();
     world->bus = bus_open(world->loop,
                           &(struct bus_settings){.urls = world->server.url, .name = "test"}, NULL);
@@ -137,6 +157,9 @@ static int tear_down(void **state)
     hub_checkpoint_upload_free(world->upload);
     hub_checkpoint_load_free(world->load);
     mailbox_free(world->mailbox);
+    mailbox_free(world->kept);
+    (void)!segment_clean(world->segments, NULL, NULL);
+    (void)rmdir(world->segments);
     bus_close(world->bus);
     loop_free(world->loop);
     (void)unlink(world->path);
@@ -233,6 +256,17 @@ static void publish(struct world *world, const char *subject, const void *bytes,
 
 /* --- loading --- */
 
+static int find_nothing(void *context, void *handle, const struct fingerprint *print,
+                        uint32_t *ret_epoch, uint64_t *ret_seq)
+{
+    (void)context;
+    (void)handle;
+    (void)print;
+    (void)ret_epoch;
+    (void)ret_seq;
+    return 0;
+}
+
 static void on_loaded(void *context, struct mailbox *mailbox, const struct buffer *bytes)
 {
     struct world *world = context;
@@ -240,12 +274,13 @@ static void on_loaded(void *context, struct mailbox *mailbox, const struct buffe
     if (mailbox != NULL) {
         struct buffer again = {0};
         world->position = mailbox_state(mailbox).position;
-        assert_int_equal(mailbox_state(mailbox).users, USERS);
+        mailbox_set_store(mailbox, &(struct mailbox_store){.find = find_nothing});
         assert_int_equal(mailbox_save(mailbox, &again), 0);
         assert_int_equal(again.size, bytes->size);
         assert_memory_equal(again.data, bytes->data, bytes->size);
         buffer_free(&again);
-        mailbox_free(mailbox);
+        mailbox_free(world->kept);
+        world->kept = mailbox;
     }
     hub_checkpoint_load_free(world->load);
     world->load = NULL;
@@ -258,6 +293,7 @@ static void start_loading(struct world *world, uint64_t from)
     world->load = hub_checkpoint_load_start(&(struct hub_checkpoint_load_settings){
         .bus = world->bus,
         .region = "sin",
+        .segments = world->segments,
         .from = from,
         .context = world,
         .on_loaded = on_loaded,
@@ -369,6 +405,104 @@ static void what_is_no_done_is_passed_over(void **state)
     assert_int_equal(load(world, 1), mailbox_state(world->mailbox).position);
 }
 
+static void nothing_happens(void *context)
+{
+    (void)context;
+}
+
+static void must_not_be_damaged(void *context, int error)
+{
+    (void)context;
+    fail_msg("damaged: %d", error);
+}
+
+static struct hub_seen *open_seen(struct world *world, const char *name, struct mailbox *mailbox)
+{
+    char path[128];
+    struct error_text why = {0};
+    snprintf(path, sizeof path, "%s/%s.view", world->server.folder, name);
+    struct hub_seen *seen =
+        hub_seen_new(&(struct hub_seen_settings){.loop = world->loop,
+                                                 .view_path = path,
+                                                 .on_stored = nothing_happens,
+                                                 .on_damaged = must_not_be_damaged});
+    assert_non_null(seen);
+    assert_int_equal(hub_seen_attach(seen, mailbox, &why), 0);
+    return seen;
+}
+
+static void make_checkpoint(struct world *world, struct hub_checkpoint *checkpoint, int64_t time_ms)
+{
+    struct buffer bytes = {0};
+    struct wire_batch_writer writer;
+    wire_batch_begin(&writer, &bytes);
+    wire_checkpoint_write(&writer, &(struct wire_checkpoint){.generation = 0});
+    apply_at(world->mailbox, time_ms, &writer, &bytes, WIRE_BY_HUB);
+    struct mailbox_state mailbox = mailbox_state(world->mailbox);
+    assert_true(mailbox.checkpoint_position == mailbox.position);
+    hub_checkpoint_take(checkpoint, world->mailbox);
+    struct hub_checkpoint_item question = item_of(world);
+    while (start(world, &question) != 0) {
+        hub_checkpoint_serve(checkpoint, NULL, &mailbox, mailbox.time_ms);
+        TURN_FOR(world->loop, 20);
+        question = item_of(world);
+    }
+}
+
+static void what_it_refers_to_is_stored_before_it_and_loaded_with_it(void **state)
+{
+    struct world *world = *state;
+    create_stream(world, "");
+    mailbox_free(world->mailbox);
+    world->mailbox = begin_mailbox(1);
+    struct hub_seen *seen = open_seen(world, "source", world->mailbox);
+    for (unsigned i = 0; i < 4; i++) /* each time closes what is before it */
+        add_user_at(world->mailbox, i, 1000 + (int64_t)(i + 1) * GENERATION_MS);
+    hub_seen_applied(seen);
+    WAIT_FOR(world->loop, 20000, hub_seen_is_stored(seen));
+    struct mailbox_segment segment;
+    assert_true(mailbox_segment_at(world->mailbox, 1, &segment));
+
+    struct hub_checkpoint *checkpoint =
+        hub_checkpoint_new(&(struct hub_checkpoint_settings){.loop = world->loop,
+                                                             .bus = world->bus,
+                                                             .region = "sin",
+                                                             .path = world->path,
+                                                             .segments = hub_seen_folder(seen),
+                                                             .interval_ms = 86400000,
+                                                             .retry_min_ms = 100,
+                                                             .retry_max_ms = 1000});
+    make_checkpoint(world, checkpoint, 2000 + 4 * GENERATION_MS);
+    assert_null(hub_checkpoint_warning(checkpoint));
+
+    uint64_t position = mailbox_state(world->mailbox).position;
+    assert_int_equal(load(world, 1), position);
+    struct hub_seen *other = open_seen(world, "sin-0", world->kept);
+    uint64_t rows = mailbox_state(world->kept).rows;
+    for (unsigned i = 0; i < 4; i++) /* repeats */
+        add_user_at(world->kept, i, 3000 + 4 * GENERATION_MS);
+    assert_true(mailbox_state(world->kept).rows == rows);
+    add_user_at(world->kept, 99, 3000 + 4 * GENERATION_MS);
+    assert_true(mailbox_state(world->kept).rows == rows + 1);
+    hub_seen_free(other);
+    assert_int_equal(load(world, 1), position); /* what is on the disk is not fetched again */
+
+    /* Damage in a segment that is fetched. */
+    assert_int_equal(segment_clean(world->segments, NULL, NULL), 0);
+    static const uint8_t other_bytes[64];
+    char subject[64];
+    snprintf(subject, sizeof subject, "ckpt.sin.0.d%llu.0", (unsigned long long)segment.id);
+    publish(world, subject, other_bytes, sizeof other_bytes);
+    assert_int_equal(load(world, 1), 0);
+
+    char folder[160];
+    snprintf(folder, sizeof folder, "%s", hub_seen_folder(seen));
+    hub_checkpoint_free(checkpoint);
+    hub_seen_free(seen);
+    assert_int_equal(segment_clean(folder, NULL, NULL), 0);
+    (void)rmdir(folder);
+}
+
 static void a_start_may_be_broken_off(void **state)
 {
     struct world *world = *state;
@@ -398,6 +532,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_that_is_damaged_is_passed_over_for_the_next, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_done_is_passed_over, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_it_refers_to_is_stored_before_it_and_loaded_with_it,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_start_may_be_broken_off, set_up, tear_down),
     };
     return RUN_GROUP_WITH_SERVER(tests);
