@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "catalogue/catalogue.h"
 #include "log/log.h"
+#include "region-hub/hub_archiver.h"
 #include "region-hub/hub_health.h"
 #include "region-hub/hub_shard.h"
 #include "region-hub/hub_status.h"
@@ -26,6 +27,7 @@ struct hub {
     const struct catalogue_region *region;
     int lock; /* of the data folder; -1: none */
     struct hub_health *health;
+    struct hub_archiver *archiver; /* NULL: no archive */
     struct hub_shard *shards[CATALOGUE_SHARDS_MAX];
     size_t shard_count;
 };
@@ -47,6 +49,7 @@ static bool is_ready(void *context, struct buffer *out)
             buffer_printf(out, " warning=%s", status.warning);
         buffer_printf(out, "\n");
     }
+    hub_archiver_print(hub->archiver, out); /* whatever it says: a hub serves without an archive */
     return ready;
 }
 
@@ -79,12 +82,24 @@ static int lock_data(struct hub *hub, struct error_text *reterr_why)
     return 0;
 }
 
+static int start_archiver(struct hub *hub, struct error_text *reterr_why)
+{
+    if (hub->settings->archive_url[0] == '\0')
+        return 0;
+    hub->archiver = hub_archiver_start(&(struct hub_archiver_place){.settings = hub->settings,
+                                                                    .region = hub->region->name,
+                                                                    .shards = hub->region->shards},
+                                       reterr_why);
+    return hub->archiver == NULL ? -EINVAL : 0;
+}
+
 static int start_shards(struct hub *hub, struct error_text *reterr_why)
 {
     struct hub_shard_place place = {
         .settings = hub->settings,
         .catalogue = hub->catalogue,
         .region = hub->region,
+        .archiver = hub->archiver,
     };
     while (place.hub_index + 1 < hub->region->hub_count &&
            strcmp(hub->region->hubs[place.hub_index].name, hub->settings->name) != 0)
@@ -129,7 +144,8 @@ struct hub *hub_start(struct loop *loop, const struct hub_settings *settings,
     if (hub->catalogue != NULL)
         hub->region = catalogue_region(hub->catalogue, text_of(settings->region));
     if (hub->region != NULL && lock_data(hub, reterr_why) == 0 &&
-        start_health(hub, reterr_why) == 0 && start_shards(hub, reterr_why) == 0)
+        start_health(hub, reterr_why) == 0 && start_archiver(hub, reterr_why) == 0 &&
+        start_shards(hub, reterr_why) == 0)
         return hub;
     if (!hub_stop(hub))
         log_error("a shard did not end");
@@ -139,11 +155,14 @@ struct hub *hub_start(struct loop *loop, const struct hub_settings *settings,
 bool hub_stop(struct hub *hub)
 {
     int64_t due_ms = clock_monotonic_ms() + STOP_MAX_MS;
+    hub_archiver_stop(hub->archiver);
     for (size_t i = 0; i < hub->shard_count; i++)
         hub_shard_stop(hub->shards[i], true);
     for (size_t i = 0; i < hub->shard_count; i++)
         if (hub_shard_join(hub->shards[i], due_ms) != 0)
             return false;
+    if (hub_archiver_join(hub->archiver, due_ms) != 0)
+        return false;
     hub_health_stop(hub->health);
     catalogue_free(hub->catalogue);
     if (hub->lock >= 0)

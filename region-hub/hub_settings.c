@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "base/macros.h"
 #include "catalogue/catalogue.h"
+#include "store/archive.h"
 #include "wire/record.h"
 
 #include <errno.h>
@@ -33,7 +34,7 @@ const struct setting hub_settings_table[] = {
     SETTING_TEXT(HUB, nats_urls, "nats.urls", "", 0,
                  "Comma-separated nats:// addresses; empty: the region's nodes in the catalogue."),
     SETTING_TEXT(HUB, nats_user, "nats.user", "", 0, "User of NATS; empty: none."),
-    SETTING_TEXT(HUB, nats_password, "nats.password", "", 0, "Its password."),
+    SETTING_TEXT(HUB, nats_password, "nats.password", "", 0, "Its password.", SETTING_SECRET),
     SETTING_BYTES(HUB, nats_pending_max_bytes, "nats.pending_max_bytes", 64 << 20, 1 << 20, 1 << 30,
                   "Output of one shard that NATS has not taken; more is dropped and repaired."),
 
@@ -118,6 +119,30 @@ const struct setting hub_settings_table[] = {
                 "The highest level of records this hub may know: less holds an upgrade back."),
     SETTING_DURATION(HUB, lane_hole_ms, "alarms.lane_hole", 30000, 50, 3600000,
                      "A lane that is passed over behind a hole for that long raises an alarm."),
+
+    SETTING_TEXT(HUB, archive_url, "archive.url", "", 0,
+                 "The central database: postgresql://..., or sqlite:PATH; empty: none.",
+                 SETTING_SECRET_URL),
+    SETTING_BOOL(HUB, archive_migrate, "archive.migrate", false,
+                 "The hub makes PostgreSQL's tables, when its role may; a SQLite file's always."),
+    SETTING_U32(HUB, archive_batch_rows, "archive.batch_rows", 5000, 1, 100000,
+                "Messages of one shard archived in one transaction."),
+    SETTING_BYTES(HUB, archive_batch_bytes, "archive.batch_bytes", 4 << 20, 65536, 64 << 20,
+                  "The same in bytes of their bodies; a hub holds about four times that."),
+    SETTING_DURATION(HUB, archive_connect_timeout_ms, "archive.connect_timeout", 5000, 100, 60000,
+                     "How long the database may take to let a hub in."),
+    SETTING_DURATION(HUB, archive_statement_timeout_ms, "archive.statement_timeout", 30000, 100,
+                     600000, "How long it may take for one batch."),
+    SETTING_DURATION(HUB, archive_pause_ms, "archive.pause", 200, 0, 60000,
+                     "What comes within that time after a message is archived with it."),
+    SETTING_DURATION(HUB, archive_backoff_min_ms, "archive.backoff_min", 250, 10, 60000,
+                     "First pause after a failure; it doubles."),
+    SETTING_DURATION(HUB, archive_backoff_max_ms, "archive.backoff_max", 5000, 10, 600000,
+                     "Longest pause."),
+    SETTING_DURATION(HUB, archive_follow_ms, "archive.follow", 30000, 100, 3600000,
+                     "How far the shards of other hubs are archived is asked that often."),
+    SETTING_DURATION(HUB, archive_hold_max_ms, "archive.hold_max", 172800000, 0, 2592000000,
+                     "What is not archived stays in the view for that long beyond the retention."),
     SETTINGS_END,
 };
 
@@ -154,6 +179,9 @@ static int check(const struct hub_settings *settings, struct error_text *reterr_
     int err = settings_check(hub_settings_table, settings, reterr_why);
     if (err != 0)
         return err;
+    if (settings->archive_url[0] != '\0' && !archive_url_is_good(text_of(settings->archive_url)))
+        return error_text_set(reterr_why, -EINVAL,
+                              "'archive.url' must be postgresql://..., sqlite:PATH or empty");
     struct catalogue *catalogue = catalogue_load_file(settings->catalogue, reterr_why);
     if (catalogue == NULL)
         return -EINVAL;

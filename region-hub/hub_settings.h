@@ -65,6 +65,18 @@ struct hub_settings {
 
     uint32_t level_max; /* of records, 1 to WIRE_LEVEL */
     int64_t lane_hole_ms;
+
+    char archive_url[1024]; /* empty: none */
+    bool archive_migrate;
+    uint32_t archive_batch_rows;
+    uint64_t archive_batch_bytes;
+    int64_t archive_connect_timeout_ms;
+    int64_t archive_statement_timeout_ms;
+    int64_t archive_pause_ms;
+    int64_t archive_backoff_min_ms;
+    int64_t archive_backoff_max_ms;
+    int64_t archive_follow_ms;
+    int64_t archive_hold_max_ms;
 };
 
 extern const struct setting hub_settings_table[];

@@ -113,6 +113,21 @@ static int64_t now_of(const struct hub_shard *shard)
 
 /* --- status --- */
 
+/* A shard that is stopped may have another log than its view: nothing of it is archived. */
+static void tell_archiver(struct hub_shard *shard)
+{
+    const struct mailbox *mailbox = hub_apply_mailbox(shard->apply);
+    if (mailbox == NULL)
+        return;
+    const struct mailbox_state state = mailbox_state(mailbox);
+    const struct hub_archiver_news news = {
+        .owns = shard->generation != 0 && !hub_apply_is_stopped(shard->apply),
+        .incarnation = state.position > 0 ? state.incarnation : NULL,
+        .row = state.rows,
+    };
+    hub_archiver_tell(shard->place.archiver, shard->place.shard, &news);
+}
+
 static void tell_status(struct hub_shard *shard)
 {
     const char *trouble = hub_apply_trouble(shard->apply);
@@ -128,6 +143,7 @@ static void tell_status(struct hub_shard *shard)
     atomic_store(&shard->position, hub_apply_position(shard->apply));
     atomic_store(&shard->generation_now, shard->ownership.generation);
     atomic_store(&shard->attached, hub_presence_attached(shard->presence));
+    tell_archiver(shard);
     const struct mailbox *mailbox = hub_apply_mailbox(shard->apply);
     if (mailbox != NULL && mailbox_state(mailbox).position > 0)
         atomic_store(&shard->log_level, mailbox_state(mailbox).config.level);

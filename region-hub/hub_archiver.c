@@ -1,0 +1,441 @@
+#include "region-hub/hub_archiver.h"
+
+#include "base/clock.h"
+#include "catalogue/catalogue.h"
+#include "log/log.h"
+#include "region-hub/hub_copy.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { NAP_MS = 200 /* when a view cannot be read, or another hub archives, too */ };
+
+struct feed { /* of one shard */
+    struct hub_copy *copy;
+    int64_t asked_ms; /* of a shard of others: when its position was asked; 0: never */
+    /* Under the lock. */
+    bool owns;
+    bool has_incarnation;
+    uint8_t incarnation[16];
+    uint64_t row;
+    int64_t behind_ms; /* wall clock; since when it is behind; 0: it is not */
+    struct hub_archiver_status status;
+};
+
+struct hub_archiver {
+    const struct hub_settings *settings;
+    unsigned shards;
+    struct feed feeds[CATALOGUE_SHARDS_MAX];
+    struct archive *archive;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool stopping; /* under the lock, as what follows */
+    bool work;
+    bool connected;
+    const char *trouble;
+    int64_t backoff_ms; /* only the thread's, as what follows */
+    struct log_limit trouble_limit;
+    struct log_limit parked_limit;
+    struct log_limit gap_limit;
+    struct log_limit stale_limit;
+};
+
+/* --- what shards tell, and what others ask --- */
+
+static void note_behind(struct feed *feed)
+{
+    if (feed->row <= feed->status.archived_row)
+        feed->behind_ms = 0;
+    else if (feed->behind_ms == 0)
+        feed->behind_ms = clock_wall_ms();
+}
+
+void hub_archiver_tell(struct hub_archiver *archiver, unsigned shard,
+                       const struct hub_archiver_news *news)
+{
+    if (archiver == NULL)
+        return;
+    struct feed *feed = &archiver->feeds[shard];
+    pthread_mutex_lock(&archiver->lock);
+    const bool was_known = feed->has_incarnation;
+    feed->has_incarnation = news->incarnation != NULL;
+    if (feed->has_incarnation)
+        memcpy(feed->incarnation, news->incarnation, sizeof feed->incarnation);
+    feed->owns = news->owns;
+    feed->row = news->row;
+    note_behind(feed);
+    const bool due = feed->has_incarnation &&
+                     (!was_known || (feed->owns && feed->row > feed->status.archived_row));
+    if (due && !archiver->work) {
+        archiver->work = true;
+        pthread_cond_signal(&archiver->changed);
+    }
+    pthread_mutex_unlock(&archiver->lock);
+}
+
+/* Of a const one: who only looks takes the lock, too. */
+static pthread_mutex_t *lock_of(const struct hub_archiver *archiver)
+{
+    return &((struct hub_archiver *)(uintptr_t)archiver)->lock;
+}
+
+uint64_t hub_archiver_row(const struct hub_archiver *archiver, unsigned shard)
+{
+    if (archiver == NULL)
+        return UINT64_MAX;
+    pthread_mutex_lock(lock_of(archiver));
+    const uint64_t row = archiver->feeds[shard].status.archived_row;
+    pthread_mutex_unlock(lock_of(archiver));
+    return row;
+}
+
+bool hub_archiver_may_trim(uint64_t row, int64_t expired_for_ms, uint64_t archived_row,
+                           int64_t hold_max_ms)
+{
+    return row <= archived_row || expired_for_ms > hold_max_ms;
+}
+
+struct hub_archiver_status hub_archiver_status(const struct hub_archiver *archiver, unsigned shard)
+{
+    const struct feed *feed = &archiver->feeds[shard];
+    pthread_mutex_lock(lock_of(archiver));
+    struct hub_archiver_status status = feed->status;
+    status.connected = archiver->connected;
+    status.owns = feed->owns;
+    status.trouble = archiver->trouble;
+    if (feed->row > status.archived_row) {
+        status.lag_rows = feed->row - status.archived_row;
+        status.lag_ms = clock_wall_ms() - feed->behind_ms;
+    }
+    pthread_mutex_unlock(lock_of(archiver));
+    return status;
+}
+
+void hub_archiver_print(const struct hub_archiver *archiver, struct buffer *out)
+{
+    for (unsigned shard = 0; archiver != NULL && shard < archiver->shards; shard++) {
+        const struct hub_archiver_status status = hub_archiver_status(archiver, shard);
+        buffer_printf(out,
+                      "archive shard=%u owner=%s row=%llu lag_rows=%llu lag_ms=%lld parked=%llu "
+                      "gap_rows=%llu%s%s\n",
+                      shard, status.owns ? "true" : "false",
+                      (unsigned long long)status.archived_row, (unsigned long long)status.lag_rows,
+                      (long long)status.lag_ms, (unsigned long long)status.parked,
+                      (unsigned long long)status.gap_rows,
+                      status.trouble[0] == '\0' ? "" : " trouble=", status.trouble);
+    }
+}
+
+/* --- the thread: waiting --- */
+
+/* Until something is to be done (or, without `for_work`, only the end), at most `ms`. False: it is
+ * to end. */
+static bool rest(struct hub_archiver *archiver, int64_t ms, bool for_work)
+{
+    struct timespec until;
+    const int64_t due_ms = clock_monotonic_ms() + ms;
+    until.tv_sec = due_ms / 1000;
+    until.tv_nsec = due_ms % 1000 * 1000000;
+    pthread_mutex_lock(&archiver->lock);
+    while (!archiver->stopping && !(for_work && archiver->work) &&
+           pthread_cond_timedwait(&archiver->changed, &archiver->lock, &until) == 0)
+        continue;
+    const bool goes_on = !archiver->stopping;
+    pthread_mutex_unlock(&archiver->lock);
+    return goes_on;
+}
+
+/* --- trouble --- */
+
+static const char *trouble_of(int err)
+{
+    switch (err) {
+    case -ENOTCONN:
+        return "not_connected";
+    case -ETIMEDOUT:
+        return "slow";
+    case -ENOSPC:
+        return "disk_full";
+    case -EACCES:
+        return "forbidden";
+    case -ENOENT:
+    case -EPROTO:
+        return "schema";
+    default:
+        return "failed";
+    }
+}
+
+static void set_trouble(struct hub_archiver *archiver, const char *trouble)
+{
+    pthread_mutex_lock(&archiver->lock);
+    archiver->trouble = trouble;
+    archiver->connected = trouble[0] == '\0';
+    pthread_mutex_unlock(&archiver->lock);
+}
+
+/* Starts anew, with a new connection, after a pause. */
+static bool fail(struct hub_archiver *archiver, int err, const struct error_text *why)
+{
+    const struct hub_settings *settings = archiver->settings;
+    if (err == -ECANCELED)
+        return false;
+    log_limited(&archiver->trouble_limit, LOG_LEVEL_WARNING,
+                "the archive does not take messages; they wait in the views",
+                LOG_STRING("archive", archive_place(archiver->archive)),
+                LOG_STRING("reason", trouble_of(err)), LOG_STRING("why", why->text));
+    archive_disconnect(archiver->archive);
+    set_trouble(archiver, trouble_of(err));
+    if (archiver->backoff_ms == 0)
+        archiver->backoff_ms = settings->archive_backoff_min_ms;
+    const bool goes_on = rest(archiver, archiver->backoff_ms, false);
+    archiver->backoff_ms *= 2;
+    if (archiver->backoff_ms > settings->archive_backoff_max_ms)
+        archiver->backoff_ms = settings->archive_backoff_max_ms;
+    return goes_on;
+}
+
+static void succeed(struct hub_archiver *archiver)
+{
+    if (archiver->backoff_ms != 0)
+        log_info("messages are archived again",
+                 LOG_STRING("archive", archive_place(archiver->archive)));
+    archiver->backoff_ms = 0;
+    set_trouble(archiver, "");
+}
+
+/* --- copying --- */
+
+static void say_outcome(struct hub_archiver *archiver, unsigned shard,
+                        const struct hub_archiver_status *before,
+                        const struct hub_copy_state *state)
+{
+    const uint64_t parked = state->outcome.parked;
+    const uint64_t gaps = state->gap_rows + state->outcome.lost;
+    if (parked > before->parked)
+        log_limited(&archiver->parked_limit, LOG_LEVEL_WARNING,
+                    "the archive refuses messages: they are parked", LOG_U64("shard", shard),
+                    LOG_U64("parked", parked), LOG_STRING("why", state->outcome.refusal.text));
+    if (gaps > before->gap_rows)
+        log_limited(&archiver->gap_limit, LOG_LEVEL_ERROR, "the archive has a gap",
+                    LOG_STRING("alarm", "archive_gap"), LOG_U64("shard", shard),
+                    LOG_U64("rows", gaps - before->gap_rows), LOG_U64("up_to", state->last_row));
+}
+
+static void take_over(struct hub_archiver *archiver, unsigned shard)
+{
+    struct feed *feed = &archiver->feeds[shard];
+    const struct hub_copy_state *state = hub_copy_state(feed->copy);
+    pthread_mutex_lock(&archiver->lock);
+    const struct hub_archiver_status before = feed->status;
+    if (state->last_row != before.archived_row && feed->behind_ms < state->last_ms)
+        feed->behind_ms = state->last_ms;
+    feed->status.archived_row = state->last_row;
+    feed->status.stored = state->outcome.stored;
+    feed->status.parked = state->outcome.parked;
+    feed->status.gap_rows = state->gap_rows + state->outcome.lost;
+    note_behind(feed);
+    pthread_mutex_unlock(&archiver->lock);
+    say_outcome(archiver, shard, &before, state);
+}
+
+/* What is to be done for a shard. */
+enum task { TASK_NONE, TASK_ASK, TASK_COPY };
+
+static enum task task_of(struct hub_archiver *archiver, struct feed *feed)
+{
+    enum task task = TASK_NONE;
+    uint8_t incarnation[16];
+    pthread_mutex_lock(&archiver->lock);
+    const bool known = feed->has_incarnation;
+    memcpy(incarnation, feed->incarnation, sizeof incarnation);
+    if (known && feed->owns)
+        task = TASK_COPY;
+    pthread_mutex_unlock(&archiver->lock);
+    if (!known)
+        return TASK_NONE;
+    hub_copy_set_log(feed->copy, incarnation);
+    if (task == TASK_COPY)
+        feed->asked_ms = 0;
+    else if (feed->asked_ms == 0 ||
+             clock_monotonic_ms() - feed->asked_ms >= archiver->settings->archive_follow_ms)
+        task = TASK_ASK;
+    return task;
+}
+
+static enum hub_copied serve(struct hub_archiver *archiver, unsigned shard, int *ret_error,
+                             struct error_text *reterr_why)
+{
+    struct feed *feed = &archiver->feeds[shard];
+    enum hub_copied copied = HUB_COPIED_ALL;
+    switch (task_of(archiver, feed)) {
+    case TASK_NONE:
+        return HUB_COPIED_ALL;
+    case TASK_ASK:
+        copied = hub_copy_ask(feed->copy, archiver->archive, ret_error, reterr_why);
+        feed->asked_ms = clock_monotonic_ms();
+        break;
+    case TASK_COPY:
+        copied = hub_copy_step(feed->copy, archiver->archive, ret_error, reterr_why);
+        break;
+    }
+    if (copied != HUB_COPIED_FAILED)
+        take_over(archiver, shard);
+    return copied;
+}
+
+/* A batch of each shard. Returns how long to rest then, or -1: to end. */
+static int64_t round_of(struct hub_archiver *archiver)
+{
+    int64_t rest_ms = archiver->settings->archive_follow_ms;
+    struct error_text why = {0};
+    int err = archive_connect(archiver->archive, &why);
+    if (err != 0)
+        return fail(archiver, err, &why) ? 0 : -1;
+    pthread_mutex_lock(&archiver->lock);
+    archiver->work = false; /* what is told from here on is work for the next round */
+    pthread_mutex_unlock(&archiver->lock);
+    for (unsigned shard = 0; shard < archiver->shards; shard++) {
+        const enum hub_copied copied = serve(archiver, shard, &err, &why);
+        if (copied == HUB_COPIED_FAILED) {
+            for (unsigned i = 0; i < archiver->shards; i++)
+                hub_copy_forget(archiver->feeds[i].copy);
+            return fail(archiver, err, &why) ? 0 : -1;
+        }
+        if (copied == HUB_COPIED_STALE)
+            log_limited(&archiver->stale_limit, LOG_LEVEL_INFO,
+                        "another hub archives this shard, too", LOG_U64("shard", shard));
+        if (copied == HUB_COPIED_MORE)
+            rest_ms = 0;
+        else if (copied != HUB_COPIED_ALL && rest_ms > NAP_MS)
+            rest_ms = NAP_MS;
+    }
+    succeed(archiver);
+    return rest_ms;
+}
+
+static void *run(void *argument)
+{
+    struct hub_archiver *archiver = argument;
+    int64_t rest_ms = 0;
+    bool goes_on = true;
+    while (goes_on) {
+        if (rest_ms > 0)
+            goes_on = rest(archiver, rest_ms, true) &&
+                      rest(archiver, archiver->settings->archive_pause_ms, false);
+        if (goes_on)
+            rest_ms = round_of(archiver);
+        goes_on = goes_on && rest_ms >= 0;
+    }
+    archive_disconnect(archiver->archive);
+    return NULL;
+}
+
+/* --- making and freeing --- */
+
+static void free_archiver(struct hub_archiver *archiver)
+{
+    for (unsigned shard = 0; shard < archiver->shards; shard++)
+        hub_copy_free(archiver->feeds[shard].copy);
+    archive_free(archiver->archive);
+    pthread_cond_destroy(&archiver->changed);
+    pthread_mutex_destroy(&archiver->lock);
+    free(archiver);
+}
+
+static int make_copies(struct hub_archiver *archiver, const struct hub_archiver_place *place)
+{
+    const struct hub_settings *settings = place->settings;
+    for (unsigned shard = 0; shard < place->shards; shard++) {
+        char path[sizeof settings->data + 64];
+        snprintf(path, sizeof path, "%s/%s-%u.view", settings->data, place->region, shard);
+        archiver->feeds[shard].status.trouble = "";
+        archiver->feeds[shard].copy =
+            hub_copy_new(&(struct hub_copy_settings){.view_path = path,
+                                                     .region = place->region,
+                                                     .shard = shard,
+                                                     .rows_max = settings->archive_batch_rows,
+                                                     .bytes_max = settings->archive_batch_bytes});
+        if (archiver->feeds[shard].copy == NULL)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int init_waiting(struct hub_archiver *archiver)
+{
+    pthread_condattr_t attributes;
+    int err = pthread_condattr_init(&attributes);
+    if (err == 0)
+        err = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    if (err == 0)
+        err = pthread_cond_init(&archiver->changed, &attributes);
+    if (err == 0)
+        err = pthread_mutex_init(&archiver->lock, NULL);
+    (void)pthread_condattr_destroy(&attributes);
+    return -err;
+}
+
+struct hub_archiver *hub_archiver_start(const struct hub_archiver_place *place,
+                                        struct error_text *reterr_why)
+{
+    const struct hub_settings *settings = place->settings;
+    struct hub_archiver *archiver = calloc(1, sizeof *archiver);
+    if (archiver == NULL || init_waiting(archiver) != 0) {
+        error_text_set(reterr_why, -ENOMEM, "memory is short");
+        free(archiver);
+        return NULL;
+    }
+    archiver->settings = settings;
+    archiver->shards = place->shards;
+    archiver->trouble = "connecting";
+    archiver->archive = archive_new(
+        &(struct archive_settings){.url = settings->archive_url,
+                                   .program = settings->name,
+                                   .connect_timeout_ms = settings->archive_connect_timeout_ms,
+                                   .statement_timeout_ms = settings->archive_statement_timeout_ms,
+                                   .may_migrate = settings->archive_migrate},
+        reterr_why);
+    int err = archiver->archive == NULL ? -EINVAL : make_copies(archiver, place);
+    if (err == 0)
+        err = -pthread_create(&archiver->thread, NULL, run, archiver);
+    if (err == 0)
+        return archiver;
+    if (err != -EINVAL)
+        error_text_set(reterr_why, err, "cannot start the archiver: %s", strerror(-err));
+    free_archiver(archiver);
+    return NULL;
+}
+
+void hub_archiver_stop(struct hub_archiver *archiver)
+{
+    if (archiver == NULL)
+        return;
+    pthread_mutex_lock(&archiver->lock);
+    archiver->stopping = true;
+    pthread_cond_signal(&archiver->changed);
+    pthread_mutex_unlock(&archiver->lock);
+    archive_cancel(archiver->archive);
+}
+
+int hub_archiver_join(struct hub_archiver *archiver, int64_t due_ms)
+{
+    if (archiver == NULL)
+        return 0;
+    const int64_t left_ms = due_ms - clock_monotonic_ms();
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    const int64_t until_ns = until.tv_nsec + (left_ms < 0 ? 0 : left_ms) * 1000000;
+    until.tv_sec += until_ns / 1000000000;
+    until.tv_nsec = until_ns % 1000000000;
+    if (pthread_timedjoin_np(archiver->thread, NULL, &until) != 0)
+        return -ETIMEDOUT;
+    free_archiver(archiver);
+    return 0;
+}
