@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 
+#include "cli/archive.h"
 #include "cli/dev.h"
 #include "cli/homes.h"
 #include "cli/listen.h"
@@ -22,6 +23,11 @@
 #define OPTION_EDGE                                                                                \
     {                                                                                              \
         "edge", "URL", "The edge to connect to (any of the catalogue)."                            \
+    }
+
+#define OPTION_ARCHIVE                                                                             \
+    {                                                                                              \
+        "url", "URL", "postgresql://... or sqlite:PATH (MERIDIAN_ARCHIVE_URL)."                    \
     }
 
 static int run_help(const struct cli_arguments *arguments);
@@ -125,6 +131,33 @@ const struct cli_command cli_commands[] = {
                  {"renew-outbox", "STREAM",
                   "Gives an outbox that was restored from a backup a new incarnation."}},
      .run = cli_provision},
+    {.name = "archive migrate",
+     .operands = "",
+     .summary = "Makes the central database's tables, or brings them up to date.",
+     .help = "A schema that is newer than this program is left alone: exit code 1.",
+     .options = {OPTION_ARCHIVE},
+     .run = cli_archive_migrate},
+    {.name = "archive status",
+     .operands = "",
+     .summary = "Tells how far each log is archived, and what is missing.",
+     .options = {OPTION_ARCHIVE},
+     .run = cli_archive_status},
+    {.name = "archive expire",
+     .operands = "DAYS",
+     .summary = "Deletes what is older: in PostgreSQL, whole months.",
+     .operands_min = 1,
+     .operands_max = 1,
+     .options = {OPTION_ARCHIVE},
+     .run = cli_archive_expire},
+    {.name = "user erase",
+     .operands = "USER",
+     .summary = "Deletes a user's messages from the archive.",
+     .help = "The logs and the hubs' views forget them by their retention. What is not archived\n"
+             "yet comes later: erase again when the archive's lag is 0.",
+     .operands_min = 1,
+     .operands_max = 1,
+     .options = {OPTION_ARCHIVE, {"sent", NULL, "Also what the user sent to others."}},
+     .run = cli_user_erase},
     {.name = "help",
      .operands = "[COMMAND]",
      .summary = "Tells what there is, or how one command is used.",
@@ -148,7 +181,7 @@ static void print_overview(FILE *out)
     fprintf(out, "usage: meridian COMMAND [options] [arguments]\n\n"
                  "The command of Meridian, a geo-distributed message relay.\n\n");
     for (const struct cli_command *command = cli_commands; command->name != NULL; command++)
-        fprintf(out, "  %-14s %s\n", command->name, command->summary);
+        fprintf(out, "  %-15s %s\n", command->name, command->summary);
     fprintf(out, "\n`meridian help COMMAND` tells more. %s", worked_example);
 }
 
