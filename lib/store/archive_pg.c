@@ -177,9 +177,9 @@ static int on_each_log(struct archive *archive, archive_on_log *on_log, void *co
     PGresult *result;
     int err = pg_ask(pg_of(archive),
                      "SELECT id, region, shard, incarnation, last_row, position,"
-                     " (SELECT count(*) FROM meridian.parked WHERE log = id),"
+                     " (SELECT count(*) FROM meridian.parked WHERE log = logs.id),"
                      " (SELECT coalesce(sum(gaps.last_row - first_row + 1), 0)::bigint"
-                     " FROM meridian.gaps WHERE log = id)"
+                     " FROM meridian.gaps WHERE log = logs.id)"
                      " FROM meridian.logs ORDER BY region, shard, id",
                      NULL, &result, reterr_why);
     for (int at = 0; err == 0 && at < PQntuples(result); at++) {
