@@ -323,13 +323,12 @@ def fill_up(lab, folder):
     run(lab.send(["bob"], 20, prefix="before"))
     lab.wait_complete()
     stuffing = os.path.join(folder, "stuffing")
-    with open(stuffing, "wb") as stuff:
+    with open(stuffing, "wb", buffering=0) as stuff:
         try:
-            while True:
-                stuff.write(b"\0" * 65536)
-                stuff.flush()
+            while stuff.write(b"\0" * 65536) > 0:
+                pass
         except OSError:
-            pass
+            pass  # it is full
 
     async def big():
         sender = await Client(lab.cluster, "sender", "sin-1").open()
