@@ -598,7 +598,13 @@ static void on_housekeeping(struct loop_timer *timer)
         }
         if (shard->generation != 0 && shard->forwarder != NULL)
             hub_forwarder_tick(shard->forwarder);
-        hub_trim_turn(&shard->trim, shard->apply, shard->settings->trim_turn_ms);
+        hub_trim_turn(
+            &shard->trim, shard->apply,
+            &(struct hub_trim_limits){
+                .turn_ms = shard->settings->trim_turn_ms,
+                .archived_row = hub_archiver_row(shard->place.archiver, shard->place.shard),
+                .hold_max_ms = shard->settings->archive_hold_max_ms,
+            });
         if (shard->generation != 0 && shard->notices != NULL)
             hub_notices_tick(shard->notices);
     }
