@@ -196,7 +196,7 @@ static void write_rich_messages(struct run *run, struct wire_batch_writer *write
         const uint8_t kind = wire_read_u8(&run->in);
         const uint16_t id = wire_read_u16(&run->in);
         const char id_text[] = {'r', (char)('!' + id % 64), (char)('!' + id / 64 % 64)};
-        const size_t body_size = (size_t)wire_read_u8(&run->in) * 1024;
+        const size_t body_size = (size_t)wire_read_u8(&run->in) * 512; /* four fit a batch */
         const struct wire_message message = {.sender = (kind & 8) != 0 ? TEXT(WIRE_NOTICE_SENDER)
                                                                        : TEXT("ub"),
                                              .flags = (kind & 16) != 0 ? WIRE_FLAG_NOTICE : 0,
