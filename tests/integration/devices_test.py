@@ -71,7 +71,8 @@ def test_the_stalest_device_is_dropped_and_comes_back_as_a_new_one(cluster):
         await again.open()
         assert again.welcome["resumed"] is True
         await again.until_messages(1)
-        assert again.messages[0]["cursor"] == "1:3"
+        # Its cursor depends on when the notices of drops came.
+        assert again.messages[0]["body"] == 3
         for client in [alice, again, fourth, *dropped]:
             await client.close()
 
