@@ -62,12 +62,14 @@ static int read_info(struct text answer, struct json_value *ret_config, uint64_t
 }
 
 /* A log keeps its messages as long as its last config record says, which the catalogue may have
- * left behind: that is no drift, it is about to be changed. */
+ * left behind, and checkpoints go by the same: that is no drift, it is about to be changed. */
 static struct cli_stream as_it_was(const struct cli_stream *stream, const struct cli_found *found)
 {
     struct cli_stream was = *stream;
     uint32_t retention_s;
 
+    if (stream->kind == CLI_STREAM_CHECKPOINTS)
+        was.max_age_ns = found->max_age_ns;
     if (stream->kind == CLI_STREAM_LOG &&
         cli_config_retention(found->notes.config, &retention_s) == 0)
         was.max_age_ns = cli_log_max_age_ns(retention_s);
@@ -98,6 +100,12 @@ static int compare(struct provision *provision, const struct cli_stream *stream,
 {
     struct buffer lines = {0};
 
+    struct json_value max_age = {.type = JSON_ABSENT};
+    const struct json_pick picks[] = {{"max_age", &max_age}};
+    uint64_t max_age_ns = 0;
+    if (json_object_pick(config, picks, COUNT_OF(picks)) == 0 &&
+        json_to_u64(max_age, INT64_MAX, &max_age_ns) == 0)
+        found->max_age_ns = (int64_t)max_age_ns;
     found->there = true;
     int err = has_notes(stream) ? cli_notes_read(config, &found->notes) : 0;
     if (err < 0)
@@ -230,6 +238,7 @@ static int make(struct provision *provision, size_t i, struct error_text *reterr
             : cli_js_call(&provision->js, call, buffer_text(&config), &answer, &error, reterr_why);
     if (err == 0) {
         found->there = true;
+        found->max_age_ns = stream->max_age_ns;
         provision->made++;
         printf("made %s\n", stream->name.text);
     }
@@ -286,6 +295,8 @@ static int begin_all(struct provision *provision, struct error_text *reterr_why)
             err = cli_begin_log(&beginner, stream, found, keeper->notes.dedupe_key, reterr_why);
         } else if (stream->kind == CLI_STREAM_OUTBOX) {
             err = cli_begin_outbox(&beginner, stream, found, reterr_why);
+        } else if (stream->kind == CLI_STREAM_CHECKPOINTS) {
+            err = cli_follow_age(&beginner, stream, found, reterr_why);
         }
     }
     provision->records = beginner.records;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define HOUR_NS 3600000000000ll
+
 void cli_found_begin(struct cli_found *found, const struct cli_stream *stream)
 {
     struct cli_notes *notes = &found->notes;
@@ -148,24 +150,50 @@ static int append_config(struct cli_beginner *beginner, const char *subject, int
     return err;
 }
 
+/* `metadata` may be empty. */
+static int update_stream(struct cli_beginner *beginner, const struct cli_stream *stream,
+                         const struct buffer *metadata, struct error_text *reterr_why)
+{
+    struct buffer config = {0}, answer = {0};
+    struct cli_js_error error;
+    char call[WIRE_NAME_MAX + 16];
+
+    cli_stream_write(stream, buffer_text(metadata), &config);
+    snprintf(call, sizeof call, "STREAM.UPDATE.%s", stream->name.text);
+    int err =
+        metadata->failed || config.failed
+            ? error_text_set(reterr_why, -ENOMEM, "out of memory")
+            : cli_js_call(beginner->js, call, buffer_text(&config), &answer, &error, reterr_why);
+    buffer_free(&config);
+    buffer_free(&answer);
+    return err;
+}
+
 /* The stream's metadata and its age follow the config record that was just written. */
 static int update_notes(struct cli_beginner *beginner, const struct cli_stream *stream,
                         const struct cli_notes *notes, struct error_text *reterr_why)
 {
-    struct buffer metadata = {0}, config = {0}, answer = {0};
-    struct cli_js_error error;
-    char call[WIRE_NAME_MAX + 16];
-
+    struct buffer metadata = {0};
     cli_notes_write(notes, &metadata);
-    cli_stream_write(stream, buffer_text(&metadata), &config);
-    snprintf(call, sizeof call, "STREAM.UPDATE.%s", stream->name.text);
-    int err =
-        metadata.failed || config.failed
-            ? error_text_set(reterr_why, -ENOMEM, "out of memory")
-            : cli_js_call(beginner->js, call, buffer_text(&config), &answer, &error, reterr_why);
+    int err = update_stream(beginner, stream, &metadata, reterr_why);
     buffer_free(&metadata);
-    buffer_free(&config);
-    buffer_free(&answer);
+    return err;
+}
+
+int cli_follow_age(struct cli_beginner *beginner, const struct cli_stream *stream,
+                   struct cli_found *found, struct error_text *reterr_why)
+{
+    const struct buffer none = {0};
+    if (found->max_age_ns == stream->max_age_ns)
+        return 0;
+    beginner->records++;
+    printf("%s: %s %lld hours\n", stream->name.text, beginner->check ? "should keep" : "keeps",
+           (long long)(stream->max_age_ns / HOUR_NS));
+    if (beginner->check)
+        return 0;
+    int err = update_stream(beginner, stream, &none, reterr_why);
+    if (err == 0)
+        found->max_age_ns = stream->max_age_ns;
     return err;
 }
 

@@ -77,7 +77,7 @@ static struct cli_stream checkpoints_of(const struct catalogue *catalogue,
     struct cli_stream stream = stream_in(region, CLI_STREAM_CHECKPOINTS);
     stream.name = wire_checkpoint_stream(region->name);
     stream.subjects = wire_checkpoint_subjects(region->name);
-    stream.max_age_ns = cli_log_max_age_ns(catalogue->retention_d * 86400) +
+    stream.max_age_ns = cli_log_max_age_ns(catalogue_retention_s(catalogue)) +
                         catalogue->dedupe_window_h * 3600 * second_ns +
                         CHECKPOINT_EXTRA_DAYS * day_ns;
     stream.max_bytes = (int64_t)region->log_max_bytes;

@@ -53,6 +53,27 @@ def test_provisioning_twice_changes_nothing_and_drift_is_named():
         assert drift.returncode != 0 and "max_bytes" in drift.stdout + drift.stderr
 
 
+def test_another_retention_is_followed_by_logs_and_checkpoints():
+    with Cluster(regions=1, shards=1) as cluster:
+        cluster.start_nats()
+        cluster.provision()
+
+        def ages():
+            return {
+                s["config"]["name"]: s["config"]["max_age"] // 10**9 // 86400
+                for s in raw_streams(cluster)
+            }
+
+        assert (ages()["LOG_sin_0"], ages()["CKPT_sin"]) == (9, 15)
+        text = cluster.catalogue.read_text()
+        cluster.catalogue.write_text(f"retention_d: 3\n{text}")
+        assert cluster.provision("--check", check=False).returncode != 0
+        assert (ages()["LOG_sin_0"], ages()["CKPT_sin"]) == (9, 15)
+        cluster.provision()
+        assert (ages()["LOG_sin_0"], ages()["CKPT_sin"]) == (5, 11)
+        cluster.provision("--check")
+
+
 def raw_streams(cluster):
     _, _, body = cluster.http("sin-n1", "/jsz?streams=true&config=true")
     account = json.loads(body)["account_details"][0]
