@@ -52,7 +52,7 @@ class Regions:
                 self.pid[name], self.address[name] = int(pid), address
                 if kind == "edge" and name not in self.edges.setdefault(region, []):
                     self.edges[region].append(name)
-            elif len(words) == 8 and words[1].isdigit():
+            elif len(words) >= 8 and words[1].isdigit():
                 self.owner[(words[0], int(words[1]))] = words[2]
 
     def open_socket(self, edge):
