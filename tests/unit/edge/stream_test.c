@@ -210,12 +210,13 @@ static void a_stalled_stream_is_judged_while_it_grows(void **state)
 static void output_that_does_not_move_ends_the_stream(void **state)
 {
     (void)state;
+    int64_t before_ms = loop_now_ms(it.loop); /* it moved last between this... */
     write_frames(1, 60000);
     turn();
-    int64_t now_ms = loop_now_ms(it.loop);
-    edge_streams_tick(it.streams, now_ms + PROGRESS_MS - 1);
+    int64_t after_ms = loop_now_ms(it.loop); /* ...and this */
+    edge_streams_tick(it.streams, before_ms + PROGRESS_MS - 1);
     assert_int_equal(it.ends, 0);
-    edge_streams_tick(it.streams, now_ms + PROGRESS_MS);
+    edge_streams_tick(it.streams, after_ms + PROGRESS_MS);
     assert_int_equal(it.ends, 1);
     assert_int_equal(it.error, -ETIMEDOUT);
 }
