@@ -41,14 +41,11 @@ class TalkTool:
         return json.loads(out.splitlines()[-1])
 
     def events(self):
-        """{"a": {user: [...]}, "d": ...}: seconds at which something was accepted, delivered."""
-        found, took = {"a": {}, "d": {}}, {"a": [], "d": []}
+        """What was accepted and delivered: (kind "a" or "d", user, when, seconds since sent)."""
         with open(self.log_path) as log:
             for line in log:
                 kind, user, when, since = line.split()
-                found[kind].setdefault(int(user), []).append(int(when) / 1e6)
-                took[kind].append(int(since) / 1e3)
-        return found, took
+                yield kind, int(user), int(when) / 1e6, int(since) / 1e6
 
 
 def longest_silences(times_of_users, start, end):
