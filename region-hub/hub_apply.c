@@ -196,6 +196,7 @@ static void check_log(struct hub_apply *apply);
 static void start_with_view(struct hub_apply *apply)
 {
     struct mailbox_state state = mailbox_state(apply->mailbox);
+    mailbox_limit_level(apply->mailbox, apply->settings.level_max);
     apply->saved_rows = state.rows;
     apply->saved_position = state.position;
     apply->applied_ms = apply->saved_ms = loop_now_ms(apply->settings.loop);
@@ -226,8 +227,6 @@ static void on_reopen(struct loop_later *later)
             log_error("cannot put the view aside", LOG_STRING("view", apply->settings.view_path));
     }
     int err = open_view(apply);
-    if (err == 0)
-        mailbox_limit_level(apply->mailbox, apply->settings.level_max);
     if (err == 0 && apply->marker == NULL)
         err = hub_marker_open(apply->settings.marker_path, &apply->marker);
     apply->failed = err;
