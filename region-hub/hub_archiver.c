@@ -95,12 +95,6 @@ uint64_t hub_archiver_row(const struct hub_archiver *archiver, unsigned shard)
     return row;
 }
 
-bool hub_archiver_may_trim(uint64_t row, int64_t expired_for_ms, uint64_t archived_row,
-                           int64_t hold_max_ms)
-{
-    return row <= archived_row || expired_for_ms > hold_max_ms;
-}
-
 struct hub_archiver_status hub_archiver_status(const struct hub_archiver *archiver, unsigned shard)
 {
     const struct feed *feed = &archiver->feeds[shard];

@@ -41,9 +41,6 @@ void hub_archiver_tell(struct hub_archiver *archiver, unsigned shard,
 /* Rows up to this one of the shard are archived, as far as is known; 0: nothing is known.
  * UINT64_MAX for a NULL archiver: there is nothing to wait for. Any thread. */
 uint64_t hub_archiver_row(const struct hub_archiver *archiver, unsigned shard);
-/* Whether a row that the retention has passed `expired_for_ms` ago may leave the view. */
-bool hub_archiver_may_trim(uint64_t row, int64_t expired_for_ms, uint64_t archived_row,
-                           int64_t hold_max_ms);
 
 struct hub_archiver_status { /* of one shard, a moment ago; any thread */
     bool connected;

@@ -4,28 +4,14 @@
 
 enum { STEP_ROWS = 128 }; /* a millisecond or so, were they large */
 
-/* The last row that may go: what the archive has not got stays for a while. */
-static uint64_t last_to_go(struct hub_trim *trim, uint64_t expired,
-                           const struct hub_trim_limits *limits, int64_t now_ms)
-{
-    if (expired <= limits->archived_row) {
-        trim->held_ms = 0;
-        return expired;
-    }
-    if (trim->held_ms == 0)
-        trim->held_ms = now_ms;
-    bool goes = hub_archiver_may_trim(expired, now_ms - trim->held_ms, limits->archived_row,
-                                      limits->hold_max_ms);
-    return goes ? expired : limits->archived_row;
-}
-
 void hub_trim_turn(struct hub_trim *trim, struct hub_apply *apply,
                    const struct hub_trim_limits *limits)
 {
     int64_t now_ms = clock_monotonic_ms();
     int64_t until_ms = now_ms + limits->turn_ms;
     uint64_t out =
-        last_to_go(trim, mailbox_state(hub_apply_mailbox(apply)).expired_rows, limits, now_ms);
+        hub_hold_last_to_go(&trim->hold, mailbox_state(hub_apply_mailbox(apply)).expired_rows,
+                            limits->archived_row, limits->hold_max_ms, now_ms);
     while (trim->done < out && clock_monotonic_ms() < until_ms) {
         bool more;
         int err = view_trim(hub_apply_view(apply), out + 1, STEP_ROWS, &more);

@@ -1,13 +1,14 @@
 /* Takes out of the view what is older than the retention, a little at a time, so that messages do
- * not wait for it; the room is used again, and the file grows no more. */
+ * not wait for it; the room is used again, and the file grows no more. What the archive has not got
+ * stays longer. */
 #pragma once
 
 #include "region-hub/hub_apply.h"
-#include "region-hub/hub_archiver.h"
+#include "region-hub/hub_hold.h"
 
-struct hub_trim {    /* zeroed when a view is opened */
-    uint64_t done;   /* no row up to here is left */
-    int64_t held_ms; /* since when rows wait to be archived; monotonic, 0: none do */
+struct hub_trim {  /* zeroed when a view is opened */
+    uint64_t done; /* no row up to here is left */
+    struct hub_hold hold;
 };
 struct hub_trim_limits {
     int64_t turn_ms;

@@ -262,16 +262,6 @@ static void without_a_connection_it_fails_and_asks_again_later(void **state)
     expect_archived(fixture, "1 2 3 ");
 }
 
-static void trimming_waits_for_the_archive_within_its_bound(void **state)
-{
-    (void)state;
-    assert_true(hub_archiver_may_trim(5, 0, 5, 1000));
-    assert_false(hub_archiver_may_trim(6, 0, 5, 1000));
-    assert_false(hub_archiver_may_trim(6, 1000, 5, 1000));
-    assert_true(hub_archiver_may_trim(6, 1001, 5, 1000));
-    assert_true(hub_archiver_may_trim(6, 0, hub_archiver_row(NULL, 0), 1000)); /* no archive */
-}
-
 #define ON_FILES(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -285,7 +275,6 @@ int main(void)
         ON_FILES(a_view_that_is_behind_the_archive_is_waited_for),
         ON_FILES(another_log_begins_anew),
         ON_FILES(without_a_connection_it_fails_and_asks_again_later),
-        cmocka_unit_test(trimming_waits_for_the_archive_within_its_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
