@@ -17,7 +17,8 @@ struct batch {
     struct list link;
     struct buffer bytes;
     struct wire_batch_writer records;
-    uint64_t last; /* the number of its last record */
+    size_t counted; /* of its bytes, in queued_bytes */
+    uint64_t last;  /* the number of its last record */
 };
 
 struct hub_writer {
@@ -63,7 +64,7 @@ struct hub_writer *hub_writer_new(const struct hub_writer_settings *settings)
 /* Frees a batch that is in no list. */
 static void drop(struct hub_writer *writer, struct batch *batch)
 {
-    writer->queued_bytes -= batch->bytes.size;
+    writer->queued_bytes -= batch->counted;
     buffer_free(&batch->bytes);
     free(batch);
 }
@@ -184,101 +185,91 @@ static struct batch *batch_for(struct hub_writer *writer, size_t size, size_t qu
     if (batch == NULL)
         return NULL;
     wire_batch_begin(&batch->records, &batch->bytes);
-    writer->queued_bytes += batch->bytes.size;
+    batch->counted = batch->bytes.size;
+    writer->queued_bytes += batch->counted;
     list_push(&writer->queue, &batch->link);
     return batch;
 }
 
-/* A record was appended behind `before` bytes: it leaves at the next chance. */
-static void appended(struct hub_writer *writer, struct batch *batch, size_t before)
+static struct batch *batch_within(struct hub_writer *writer, size_t size)
+{
+    return batch_for(writer, size, writer->settings.queue_max_bytes);
+}
+
+/* A record was appended: it leaves at the next chance. */
+static int taken(struct hub_writer *writer, struct batch *batch)
 {
     batch->last = ++writer->taken;
-    writer->queued_bytes += batch->bytes.size - before;
+    writer->queued_bytes += batch->bytes.size - batch->counted;
+    batch->counted = batch->bytes.size;
     if (writer->on_way == NULL && !loop_timer_is_set(&writer->timer))
         loop_timer_set(writer->settings.loop, &writer->timer, 0);
+    return 0;
 }
 
 int hub_writer_ack(struct hub_writer *writer, const struct wire_ack *ack)
 {
-    size_t size = 64 + ack->user.size + ack->device.size;
-    struct batch *batch = batch_for(writer, size, writer->settings.queue_max_bytes);
+    struct batch *batch = batch_within(writer, 64 + ack->user.size + ack->device.size);
     if (batch == NULL)
         return -ENOBUFS;
-    size_t before = batch->bytes.size;
     wire_ack_write(&batch->records, ack);
-    appended(writer, batch, before);
-    return 0;
+    return taken(writer, batch);
 }
 
 int hub_writer_tick(struct hub_writer *writer, const struct wire_tick *tick)
 {
-    struct batch *batch = batch_for(writer, sizeof *tick + 16, writer->settings.queue_max_bytes);
+    struct batch *batch = batch_within(writer, sizeof *tick + 16);
     if (batch == NULL)
         return -ENOBUFS;
-    size_t before = batch->bytes.size;
     wire_tick_write(&batch->records, tick);
-    appended(writer, batch, before);
-    return 0;
+    return taken(writer, batch);
 }
 
 int hub_writer_noticed(struct hub_writer *writer, const struct wire_noticed *noticed)
 {
-    struct batch *batch = batch_for(writer, sizeof *noticed + 16, writer->settings.queue_max_bytes);
+    struct batch *batch = batch_within(writer, sizeof *noticed + 16);
     if (batch == NULL)
         return -ENOBUFS;
-    size_t before = batch->bytes.size;
     wire_noticed_write(&batch->records, noticed);
-    appended(writer, batch, before);
-    return 0;
+    return taken(writer, batch);
 }
 
 int hub_writer_read(struct hub_writer *writer, const struct wire_read *read)
 {
-    size_t size = 64 + read->user.size + read->of.size;
-    struct batch *batch = batch_for(writer, size, writer->settings.queue_max_bytes);
+    struct batch *batch = batch_within(writer, 64 + read->user.size + read->of.size);
     if (batch == NULL)
         return -ENOBUFS;
-    size_t before = batch->bytes.size;
     wire_read_write(&batch->records, read);
-    appended(writer, batch, before);
-    return 0;
+    return taken(writer, batch);
 }
 
 int hub_writer_checkpoint(struct hub_writer *writer, const struct wire_checkpoint *checkpoint)
 {
-    struct batch *batch =
-        batch_for(writer, sizeof *checkpoint + 16, writer->settings.queue_max_bytes);
+    struct batch *batch = batch_within(writer, sizeof *checkpoint + 16);
     if (batch == NULL)
         return -ENOBUFS;
-    size_t before = batch->bytes.size;
     wire_checkpoint_write(&batch->records, checkpoint);
-    appended(writer, batch, before);
-    return 0;
+    return taken(writer, batch);
 }
 
 int hub_writer_config(struct hub_writer *writer, const struct wire_config *config)
 {
-    struct batch *batch = batch_for(writer, sizeof *config + 16, writer->settings.queue_max_bytes);
+    struct batch *batch = batch_within(writer, sizeof *config + 16);
     if (batch == NULL)
         return -ENOBUFS;
-    size_t before = batch->bytes.size;
     wire_config_write(&batch->records, config);
-    appended(writer, batch, before);
-    return 0;
+    return taken(writer, batch);
 }
 
 int hub_writer_message(struct hub_writer *writer, const struct wire_message *message,
                        struct text recipient)
 {
     const struct wire_recipient to = {.kind = WIRE_USER, .name = recipient};
-    struct batch *batch =
-        batch_for(writer, wire_message_size(message, &to, 1), writer->settings.queue_max_bytes);
+    struct batch *batch = batch_within(writer, wire_message_size(message, &to, 1));
     if (batch == NULL)
         return -ENOBUFS;
-    size_t before = batch->bytes.size;
     wire_message_write(&batch->records, message, &to, 1);
-    appended(writer, batch, before);
-    return 0;
+    return taken(writer, batch);
 }
 
 int hub_writer_own(struct hub_writer *writer, const struct wire_own *own)
@@ -286,10 +277,8 @@ int hub_writer_own(struct hub_writer *writer, const struct wire_own *own)
     struct batch *batch = batch_for(writer, OWN_SIZE_MAX, SIZE_MAX);
     if (batch == NULL)
         return -ENOMEM;
-    size_t before = batch->bytes.size;
     wire_own_write(&batch->records, own);
-    appended(writer, batch, before);
-    return 0;
+    return taken(writer, batch);
 }
 
 bool hub_writer_is_waiting_for(const struct hub_writer *writer, uint64_t number)
