@@ -145,8 +145,9 @@ static bool is_genesis_consistent(const struct wire_genesis *genesis)
     return genesis->destination.size == 0 && genesis->shard < genesis->shards;
 }
 
-static bool read_genesis(struct wire_cursor *in, struct wire_genesis *genesis)
+static bool read_genesis(struct wire_cursor *in, struct wire_record *record)
 {
+    struct wire_genesis *genesis = &record->genesis;
     genesis->stream = wire_read_u8(in);
     wire_read_bytes(in, genesis->incarnation, sizeof genesis->incarnation);
     genesis->region = wire_read_checked(in, text_is_region_name);
@@ -178,8 +179,9 @@ static void write_genesis(struct buffer *out, const struct wire_genesis *genesis
 /* Config:
  *   u8 level, u32 dedupe_window_s, u32 retention_s, u32 mailbox_max_messages,
  *   u64 mailbox_max_bytes, u16 devices_max, 16 bytes dedupe key */
-static bool read_config(struct wire_cursor *in, struct wire_config *config)
+static bool read_config(struct wire_cursor *in, struct wire_record *record)
 {
+    struct wire_config *config = &record->config;
     config->level = wire_read_u8(in);
     config->dedupe_window_s = wire_read_u32(in);
     config->retention_s = wire_read_u32(in);
@@ -205,8 +207,9 @@ static void write_config(struct buffer *out, const struct wire_config *config)
 }
 
 /* Own: text8 hub, u64 start, u64 expects */
-static bool read_own(struct wire_cursor *in, struct wire_own *own)
+static bool read_own(struct wire_cursor *in, struct wire_record *record)
 {
+    struct wire_own *own = &record->own;
     own->hub = wire_read_checked(in, is_process_or_empty);
     own->start = wire_read_u64(in);
     own->expects = wire_read_u64(in);
@@ -221,8 +224,9 @@ static void write_own(struct buffer *out, const struct wire_own *own)
 }
 
 /* Tick: u64 generation, u64 position, 16 bytes hash */
-static bool read_tick(struct wire_cursor *in, struct wire_tick *tick)
+static bool read_tick(struct wire_cursor *in, struct wire_record *record)
 {
+    struct wire_tick *tick = &record->tick;
     tick->generation = wire_read_u64(in);
     tick->position = wire_read_u64(in);
     wire_read_bytes(in, tick->hash.bytes, sizeof tick->hash.bytes);
@@ -237,8 +241,9 @@ static void write_tick(struct buffer *out, const struct wire_tick *tick)
 }
 
 /* Ack: u64 generation, text8 user, text8 device, u32 epoch, u64 seq */
-static bool read_ack(struct wire_cursor *in, struct wire_ack *ack)
+static bool read_ack(struct wire_cursor *in, struct wire_record *record)
 {
+    struct wire_ack *ack = &record->ack;
     ack->generation = wire_read_u64(in);
     ack->user = wire_read_checked(in, text_is_user_id);
     ack->device = wire_read_checked(in, text_is_device_id);
@@ -257,8 +262,9 @@ static void write_ack(struct buffer *out, const struct wire_ack *ack)
 }
 
 /* Checkpoint: u64 generation */
-static bool read_checkpoint(struct wire_cursor *in, struct wire_checkpoint *checkpoint)
+static bool read_checkpoint(struct wire_cursor *in, struct wire_record *record)
 {
+    struct wire_checkpoint *checkpoint = &record->checkpoint;
     checkpoint->generation = wire_read_u64(in);
     return true;
 }
@@ -269,8 +275,9 @@ static void write_checkpoint(struct buffer *out, const struct wire_checkpoint *c
 }
 
 /* Noticed: u64 generation, u64 number */
-static bool read_noticed(struct wire_cursor *in, struct wire_noticed *noticed)
+static bool read_noticed(struct wire_cursor *in, struct wire_record *record)
 {
+    struct wire_noticed *noticed = &record->noticed;
     noticed->generation = wire_read_u64(in);
     noticed->number = wire_read_u64(in);
     return true;
@@ -283,8 +290,9 @@ static void write_noticed(struct buffer *out, const struct wire_noticed *noticed
 }
 
 /* Read: u64 generation, text8 user, text8 of, u32 epoch, u64 seq */
-static bool read_read(struct wire_cursor *in, struct wire_read *read)
+static bool read_read(struct wire_cursor *in, struct wire_record *record)
 {
+    struct wire_read *read = &record->read;
     read->generation = wire_read_u64(in);
     read->user = wire_read_checked(in, text_is_user_id);
     read->of = wire_read_checked(in, text_is_user_id);
@@ -302,53 +310,35 @@ static void write_read(struct buffer *out, const struct wire_read *read)
     wire_write_u64(out, read->seq);
 }
 
+static bool read_message_record(struct wire_cursor *in, struct wire_record *record)
+{
+    return read_message(in, &record->message);
+}
+
 /* The level that a hub must know to apply a kind; 0: a kind that is not known here. */
+static const struct record_format {
+    uint8_t level;
+    bool (*read)(struct wire_cursor *in, struct wire_record *record);
+} formats[] = {
+    [WIRE_MESSAGE] = {1, read_message_record},
+    [WIRE_GENESIS] = {1, read_genesis},
+    [WIRE_CONFIG] = {1, read_config},
+    [WIRE_OWN] = {1, read_own},
+    [WIRE_TICK] = {1, read_tick},
+    [WIRE_ACK] = {1, read_ack},
+    [WIRE_CHECKPOINT] = {2, read_checkpoint},
+    [WIRE_NOTICED] = {2, read_noticed},
+    [WIRE_READ] = {2, read_read},
+};
+
 static uint8_t level_of(uint8_t kind)
 {
-    switch (kind) {
-    case WIRE_MESSAGE:
-    case WIRE_GENESIS:
-    case WIRE_CONFIG:
-    case WIRE_OWN:
-    case WIRE_TICK:
-    case WIRE_ACK:
-        return 1;
-    case WIRE_CHECKPOINT:
-    case WIRE_NOTICED:
-    case WIRE_READ:
-        return 2;
-    default:
-        return 0;
-    }
+    return kind < COUNT_OF(formats) ? formats[kind].level : 0;
 }
 
 static bool is_known(const struct wire_record *record)
 {
     return record->level <= WIRE_LEVEL && level_of(record->kind) != 0;
-}
-
-static bool read_payload(struct wire_cursor *in, struct wire_record *record)
-{
-    switch (record->kind) {
-    case WIRE_MESSAGE:
-        return read_message(in, &record->message);
-    case WIRE_GENESIS:
-        return read_genesis(in, &record->genesis);
-    case WIRE_CONFIG:
-        return read_config(in, &record->config);
-    case WIRE_OWN:
-        return read_own(in, &record->own);
-    case WIRE_TICK:
-        return read_tick(in, &record->tick);
-    case WIRE_CHECKPOINT:
-        return read_checkpoint(in, &record->checkpoint);
-    case WIRE_NOTICED:
-        return read_noticed(in, &record->noticed);
-    case WIRE_READ:
-        return read_read(in, &record->read);
-    default:
-        return read_ack(in, &record->ack);
-    }
 }
 
 static int unknown(const struct wire_record *record, struct wire_record *ret_record)
@@ -371,7 +361,7 @@ int wire_record_next(struct wire_cursor *body, struct wire_record *ret_record)
         return unknown(&record, ret_record);
     if (record.level < level_of(record.kind) || zero != 0)
         wire_fail(body);
-    bool known = !body->failed && read_payload(&payload, &record);
+    bool known = !body->failed && formats[record.kind].read(&payload, &record);
     if (body->failed || !wire_done(&payload)) {
         wire_fail(body);
         return -EBADMSG;
