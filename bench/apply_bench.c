@@ -8,6 +8,7 @@
  * resume does. Memory is what malloc has handed out. */
 #include "base/clock.h"
 #include "mailbox/mailbox.h"
+#include "measure.h"
 #include "store/view.h"
 #include "wire/record.h"
 
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { MESSAGES_A_BATCH = 100, BODY_SIZE = 180, BATCHES_A_COMMIT = 10, RESUMES = 100000 };
@@ -32,31 +32,6 @@ struct bench {
     uint64_t bytes_read;
     int64_t writing_us;
 };
-
-static void must(bool holds, const char *what)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "apply_bench: %s\n", what);
-    exit(1);
-}
-
-/* xorshift64 */
-static uint64_t next(struct bench *bench)
-{
-    bench->random ^= bench->random << 13;
-    bench->random ^= bench->random >> 7;
-    bench->random ^= bench->random << 17;
-    return bench->random;
-}
-
-static int64_t cpu_us(void)
-{
-    struct rusage usage;
-    (void)getrusage(RUSAGE_SELF, &usage);
-    return (int64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
-           usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
-}
 
 static size_t memory_bytes(void)
 {
@@ -122,8 +97,8 @@ static void write_message(struct bench *bench, struct wire_batch_writer *writer,
     char to[32];
     char from[32];
     char id[32];
-    snprintf(to, sizeof to, "user-%" PRIu64, next(bench) % bench->users);
-    snprintf(from, sizeof from, "user-%" PRIu64, next(bench) % bench->users);
+    snprintf(to, sizeof to, "user-%" PRIu64, next_random(&bench->random) % bench->users);
+    snprintf(from, sizeof from, "user-%" PRIu64, next_random(&bench->random) % bench->users);
     snprintf(id, sizeof id, "%016" PRIx64, number);
     const struct wire_recipient recipient = {WIRE_USER, text_of(to)};
     const struct wire_message message = {
@@ -243,7 +218,7 @@ static bool resume(struct bench *bench, uint64_t missed)
 {
     char name[32];
     struct mailbox_user user;
-    snprintf(name, sizeof name, "user-%" PRIu64, next(bench) % bench->users);
+    snprintf(name, sizeof name, "user-%" PRIu64, next_random(&bench->random) % bench->users);
     if (!mailbox_find_user(bench->mailbox, text_of(name), &user) || user.head < missed)
         return false;
     const uint64_t from_seq = user.head - missed + 1;

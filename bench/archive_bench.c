@@ -6,13 +6,13 @@
  * each user's seq rising. The schema is made when it is not there; what is there stays. */
 #include "base/clock.h"
 #include "base/hash.h"
+#include "measure.h"
 #include "store/archive.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum { BODY_SIZE = 180 };
 
@@ -28,7 +28,7 @@ struct bench {
     char body[BODY_SIZE];
 };
 
-static void must(int err, const struct error_text *why)
+static void must_work(int err, const struct error_text *why)
 {
     if (err == 0)
         return;
@@ -36,21 +36,9 @@ static void must(int err, const struct error_text *why)
     exit(1);
 }
 
-/* xorshift64 */
-static uint64_t next(struct bench *bench)
-{
-    bench->random ^= bench->random << 13;
-    bench->random ^= bench->random >> 7;
-    bench->random ^= bench->random << 17;
-    return bench->random;
-}
-
 static double cpu_s(void)
 {
-    struct rusage usage;
-    (void)getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    return (double)cpu_us() / 1e6;
 }
 
 static void fill(struct bench *bench, uint64_t first, uint64_t count)
@@ -60,9 +48,9 @@ static void fill(struct bench *bench, uint64_t first, uint64_t count)
     struct error_text why = {.text = "memory is short"};
     archive_batch_clear(&bench->batch);
     for (uint64_t row = first; row < first + count; row++) {
-        const uint64_t who = next(bench) % bench->users;
+        const uint64_t who = next_random(&bench->random) % bench->users;
         snprintf(user, sizeof user, "user-%" PRIu64, who);
-        snprintf(id, sizeof id, "m-%016" PRIx64, next(bench));
+        snprintf(id, sizeof id, "m-%016" PRIx64, next_random(&bench->random));
         const struct archive_row added = {.row = row,
                                           .position = row,
                                           .recipient = text_of(user),
@@ -74,7 +62,7 @@ static void fill(struct bench *bench, uint64_t first, uint64_t count)
                                           .device = TEXT("phone"),
                                           .id = text_of(id),
                                           .body = {bench->body, sizeof bench->body}};
-        must(archive_batch_add(&bench->batch, &added), &why);
+        must_work(archive_batch_add(&bench->batch, &added), &why);
     }
 }
 
@@ -86,8 +74,8 @@ static void run(struct bench *bench, uint64_t rows, uint64_t a_batch)
     for (uint64_t done = 0; done < rows; done += a_batch) {
         fill(bench, done + 1, rows - done < a_batch ? rows - done : a_batch);
         const int64_t start_us = clock_monotonic_us();
-        must(archive_append(bench->archive, &bench->log, &bench->batch, &bench->outcome, &why),
-             &why);
+        must_work(archive_append(bench->archive, &bench->log, &bench->batch, &bench->outcome, &why),
+                  &why);
         us += clock_monotonic_us() - start_us;
     }
     printf("%" PRIu64 " rows in %.2f s: %.0f rows/s, batches of %" PRIu64
@@ -118,9 +106,9 @@ int main(int argc, char **argv)
                                                            .may_migrate = true},
                                 &why);
     if (bench.archive == NULL || bench.seqs == NULL)
-        must(-1, &why);
-    must(archive_connect(bench.archive, &why), &why);
-    must(archive_locate(bench.archive, &bench.log, &why), &why);
+        must_work(-1, &why);
+    must_work(archive_connect(bench.archive, &why), &why);
+    must_work(archive_locate(bench.archive, &bench.log, &why), &why);
     run(&bench, rows, a_batch);
     archive_free(bench.archive);
     archive_batch_free(&bench.batch);

@@ -6,6 +6,7 @@
  * rows from the first one on, 5,000 at a time, as the archiver does, and begins again at the end.
  */
 #include "base/clock.h"
+#include "measure.h"
 #include "store/view.h"
 #include "store/view_scan.h"
 
@@ -27,14 +28,6 @@ struct reading {
     uint64_t rows;
     uint64_t not_now;
 };
-
-static void must(bool holds, const char *what)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "scan_bench: %s\n", what);
-    exit(1);
-}
 
 static bool on_row(void *context, const struct view_row *row)
 {

@@ -9,6 +9,7 @@
  * CPU seconds; memory is what the process has resident and is not of a file. */
 #include "base/clock.h"
 #include "mailbox/mailbox_segments.h"
+#include "measure.h"
 #include "store/segment.h"
 #include "store/view.h"
 #include "wire/record.h"
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { MESSAGES_A_BATCH = 100, NEW_MEASURED = 300000, REPEATS_MEASURED = 200000 };
@@ -40,22 +40,6 @@ struct bench {
     int64_t writing_us;
 };
 
-static void must(bool holds, const char *what)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "seen_bench: %s\n", what);
-    exit(1);
-}
-
-static int64_t cpu_us(void)
-{
-    struct rusage usage;
-    (void)getrusage(RUSAGE_SELF, &usage);
-    return (int64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
-           usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
-}
-
 /* RssAnon, in bytes. */
 static uint64_t memory_bytes(void)
 {
@@ -69,15 +53,6 @@ static uint64_t memory_bytes(void)
     }
     fclose(file);
     return (uint64_t)kib * 1024;
-}
-
-/* xorshift64 */
-static uint64_t next_random(struct bench *bench)
-{
-    bench->random ^= bench->random << 13;
-    bench->random ^= bench->random >> 7;
-    bench->random ^= bench->random << 17;
-    return bench->random;
 }
 
 /* --- the store --- */
@@ -179,7 +154,8 @@ static void apply_batch(struct bench *bench, bool is_new)
     wire_batch_begin(&writer, &bench->out);
     for (int i = 0; i < MESSAGES_A_BATCH; i++)
         write_message(bench, &writer,
-                      is_new ? bench->next++ : next_random(bench) % (bench->next / 100 * 100));
+                      is_new ? bench->next++
+                             : next_random(&bench->random) % (bench->next / 100 * 100));
     must(wire_batch_end(&writer) == 0, "batch");
     apply(bench, WIRE_BY_EDGE);
 }
