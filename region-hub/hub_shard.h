@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 struct hub_alarms;
-struct hub_shard; /* opaque, see hub_shard.c */
+struct hub_shard; /* opaque, see hub_shard_internal.h */
 
 struct hub_shard_place { /* all borrowed for the shard's life */
     const struct hub_settings *settings;
