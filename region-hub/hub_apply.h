@@ -15,7 +15,7 @@
 #include "region-hub/hub_holes.h"
 #include "store/view.h"
 
-struct hub_apply; /* opaque, see hub_apply.c */
+struct hub_apply; /* opaque, see hub_apply_internal.h */
 
 struct hub_apply_settings {
     struct loop *loop;
