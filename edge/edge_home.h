@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct edge_home; /* opaque, see edge_home.c */
+struct edge_home; /* opaque, see edge_home_internal.h */
 struct edge_attach;
 
 enum edge_lost {
