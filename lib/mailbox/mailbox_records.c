@@ -179,6 +179,12 @@ void mailbox_records_apply(struct mailbox *mailbox, const struct mailbox_input *
             mailbox_tell_passed(effects, input, MAILBOX_DEPOSED,
                                 "tick of a generation that is over");
         break;
+    case WIRE_FREEZE:
+    case WIRE_MOVE_ROW:
+    case WIRE_MOVE_IN:
+    case WIRE_MOVE_END: /* nobody writes them yet */
+        mailbox_tell_passed(effects, input, MAILBOX_REFUSED, "homes do not move");
+        break;
     default:
         abort(); /* the first pass lets no other kind through */
     }

@@ -413,6 +413,36 @@ static void write_read_noted(struct buffer *out, const struct wire_entry *entry)
     wire_write_u64(out, noted->seq);
 }
 
+static bool read_move_ask(struct wire_cursor *in, struct wire_entry *entry)
+{
+    return wire_move_ask_read(in, &entry->move_ask);
+}
+
+static void write_move_ask(struct buffer *out, const struct wire_entry *entry)
+{
+    wire_move_ask_put(out, &entry->move_ask);
+}
+
+static bool read_move_state(struct wire_cursor *in, struct wire_entry *entry)
+{
+    return wire_move_state_read(in, &entry->move_state);
+}
+
+static void write_move_state(struct buffer *out, const struct wire_entry *entry)
+{
+    wire_move_state_put(out, &entry->move_state);
+}
+
+static bool read_move_row(struct wire_cursor *in, struct wire_entry *entry)
+{
+    return wire_move_row_read(in, &entry->move_row);
+}
+
+static void write_move_row(struct buffer *out, const struct wire_entry *entry)
+{
+    wire_move_row_put(out, &entry->move_row);
+}
+
 static const struct entry_format {
     bool (*read)(struct wire_cursor *in, struct wire_entry *entry); /* NULL: no such kind */
     void (*write)(struct buffer *out, const struct wire_entry *entry);
@@ -434,6 +464,9 @@ static const struct entry_format {
     [WIRE_LANE_AT] = {read_lane_at, write_lane_at},
     [WIRE_READ_UP_TO] = {read_read_up_to, write_read_up_to},
     [WIRE_READ_NOTED] = {read_read_noted, write_read_noted},
+    [WIRE_MOVE_ASK] = {read_move_ask, write_move_ask},
+    [WIRE_MOVE_STATE] = {read_move_state, write_move_state},
+    [WIRE_MOVE_ROW_COPY] = {read_move_row, write_move_row},
 };
 
 static const struct entry_format *find_format(uint8_t kind)

@@ -21,6 +21,7 @@ enum wire_entry_kind {
     WIRE_CLAIM = 6,
     WIRE_LANE_ASK = 7, /* a request: answered on its reply subject by WIRE_LANE_AT */
     WIRE_READ_UP_TO = 8,
+    WIRE_MOVE_ASK = 9, /* move.<r>.<s>, a request: see move.h */
     /* owner -> edge: edge.<r>.<edge> */
     WIRE_ATTACHED = 32,
     WIRE_DELIVER = 33,
@@ -31,6 +32,8 @@ enum wire_entry_kind {
     WIRE_CLAIMED = 38,
     WIRE_LANE_AT = 39,
     WIRE_READ_NOTED = 40,
+    WIRE_MOVE_STATE = 41,
+    WIRE_MOVE_ROW_COPY = 42,
 };
 
 /* Codes of ATTACHED and CLAIMED. */
@@ -193,6 +196,9 @@ struct wire_entry {
         struct wire_lane_at lane_at;
         struct wire_read_up_to read_up_to;
         struct wire_read_noted read_noted;
+        struct wire_move_ask move_ask;
+        struct wire_move_state move_state;
+        struct wire_move_row move_row;
     };
 };
 

@@ -244,6 +244,11 @@ struct wire_name wire_hub_subjects(const char *region, unsigned shard)
     return name_of("hub.%s.%u.*", region_of(region), shard);
 }
 
+struct wire_name wire_move_subject(const char *region, unsigned shard)
+{
+    return name_of("move.%s.%u", region_of(region), shard);
+}
+
 struct wire_name wire_edge_subject(const char *region, const char *edge)
 {
     return name_of("edge.%s.%s", region_of(region), process_of(edge));

@@ -71,6 +71,7 @@ MUST_USE int wire_puback_number(struct text subject, uint64_t *ret_n);
 /* Core subjects */
 struct wire_name wire_hub_subject(const char *region, unsigned shard, const char *verb);
 struct wire_name wire_hub_subjects(const char *region, unsigned shard); /* hub.dub.3.* */
+struct wire_name wire_move_subject(const char *region, unsigned shard); /* move.dub.3 */
 struct wire_name wire_edge_subject(const char *region, const char *edge);
 struct wire_name wire_hub_beat_subject(const char *region, unsigned shard);
 #define WIRE_HUB_BEATS "beat.hub.*.*"

@@ -310,9 +310,61 @@ static void write_read(struct buffer *out, const struct wire_read *read)
     wire_write_u64(out, read->seq);
 }
 
+/* Move row: u64 generation, u64 move, u32 epoch, u64 seq, i64 at_ms, then the message, whose one
+ * recipient is the user */
+bool wire_move_row_read(struct wire_cursor *in, struct wire_move_row *row)
+{
+    row->generation = wire_read_u64(in);
+    row->move = wire_read_u64(in);
+    row->epoch = wire_read_u32(in);
+    row->seq = wire_read_u64(in);
+    row->at_ms = wire_read_i64(in);
+    if (!read_message(in, &row->message))
+        return false;
+    struct wire_cursor recipients = row->message.recipients;
+    struct wire_recipient to = {0};
+    if (row->message.recipient_count != 1 || !wire_recipient_next(&recipients, &to) ||
+        row->message.message_class != WIRE_DURABLE || row->epoch == 0 || row->seq == 0)
+        wire_fail(in);
+    row->user = to.name;
+    return true;
+}
+
+void wire_move_row_put(struct buffer *out, const struct wire_move_row *row)
+{
+    const struct wire_recipient to = {.kind = WIRE_USER, .name = row->user};
+    assert(row->message.message_class == WIRE_DURABLE && row->epoch > 0 && row->seq > 0);
+    wire_write_u64(out, row->generation);
+    wire_write_u64(out, row->move);
+    wire_write_u32(out, row->epoch);
+    wire_write_u64(out, row->seq);
+    wire_write_i64(out, row->at_ms);
+    wire_message_encode(out, &row->message, &to, 1);
+}
+
 static bool read_message_record(struct wire_cursor *in, struct wire_record *record)
 {
     return read_message(in, &record->message);
+}
+
+static bool read_freeze(struct wire_cursor *in, struct wire_record *record)
+{
+    return wire_freeze_read(in, &record->freeze);
+}
+
+static bool read_move_row(struct wire_cursor *in, struct wire_record *record)
+{
+    return wire_move_row_read(in, &record->move_row);
+}
+
+static bool read_move_in(struct wire_cursor *in, struct wire_record *record)
+{
+    return wire_move_in_read(in, &record->move_in);
+}
+
+static bool read_move_end(struct wire_cursor *in, struct wire_record *record)
+{
+    return wire_move_end_read(in, &record->move_end);
 }
 
 /* The level that a hub must know to apply a kind; 0: a kind that is not known here. */
@@ -329,6 +381,10 @@ static const struct record_format {
     [WIRE_CHECKPOINT] = {2, read_checkpoint},
     [WIRE_NOTICED] = {2, read_noticed},
     [WIRE_READ] = {2, read_read},
+    [WIRE_FREEZE] = {3, read_freeze},
+    [WIRE_MOVE_ROW] = {3, read_move_row},
+    [WIRE_MOVE_IN] = {3, read_move_in},
+    [WIRE_MOVE_END] = {3, read_move_end},
 };
 
 static uint8_t level_of(uint8_t kind)
@@ -451,5 +507,33 @@ void wire_read_write(struct wire_batch_writer *writer, const struct wire_read *r
 {
     size_t start = begin_record(writer, WIRE_READ);
     write_read(writer->out, read);
+    end_record(writer, start);
+}
+
+void wire_freeze_write(struct wire_batch_writer *writer, const struct wire_freeze *freeze)
+{
+    size_t start = begin_record(writer, WIRE_FREEZE);
+    wire_freeze_put(writer->out, freeze);
+    end_record(writer, start);
+}
+
+void wire_move_row_write(struct wire_batch_writer *writer, const struct wire_move_row *row)
+{
+    size_t start = begin_record(writer, WIRE_MOVE_ROW);
+    wire_move_row_put(writer->out, row);
+    end_record(writer, start);
+}
+
+void wire_move_in_write(struct wire_batch_writer *writer, const struct wire_move_in *move)
+{
+    size_t start = begin_record(writer, WIRE_MOVE_IN);
+    wire_move_in_put(writer->out, move);
+    end_record(writer, start);
+}
+
+void wire_move_end_write(struct wire_batch_writer *writer, const struct wire_move_end *end)
+{
+    size_t start = begin_record(writer, WIRE_MOVE_END);
+    wire_move_end_put(writer->out, end);
     end_record(writer, start);
 }

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "wire/batch.h"
+#include "wire/move.h"
 
 enum wire_kind {
     WIRE_MESSAGE = 1,     /* from edges and lanes; from hubs: notices */
@@ -13,16 +14,17 @@ enum wire_kind {
     WIRE_TICK = 19,       /* the owner's clock and the hash of its view */
     WIRE_ACK = 20,        /* the confirmed cursor of a device; makes the device known */
     WIRE_CHECKPOINT = 21, /* here all hubs save their state [level 2] */
-    WIRE_FREEZE = 22,     /* reserved: home move */
-    WIRE_MOVE_IN = 23,    /* reserved: home move */
-    WIRE_MOVE_END = 24,   /* reserved: home move */
+    WIRE_FREEZE = 22,     /* a mailbox takes nothing more, since it moves [level 3] */
+    WIRE_MOVE_IN = 23,    /* a mailbox that was copied is at home here [level 3] */
+    WIRE_MOVE_END = 24,   /* a move is done or aborted [level 3] */
     WIRE_SKIP = 25,       /* reserved: an operator passes a position over */
     WIRE_NOTICED = 26,    /* notices that are stored where they belong [level 2] */
     WIRE_READ = 27,       /* a user has read what another sent [level 2] */
+    WIRE_MOVE_ROW = 28,   /* a message of a mailbox that moves here [level 3] */
 };
 
 enum {
-    WIRE_LEVEL = 2, /* the highest level of records and of config this program knows */
+    WIRE_LEVEL = 3, /* the highest level of records and of config this program knows */
     WIRE_RECIPIENTS_MAX = 256,
     WIRE_BODY_MAX = 256 * 1024, /* what the format takes; edges allow less (64 KiB by default) */
 };
@@ -115,6 +117,17 @@ struct wire_read {
     uint64_t seq; /* in the mailbox of `user`: all of `of` up to here */
 };
 
+/* In the order of their seqs; the message is for this user alone, and durable. */
+struct wire_move_row {
+    uint64_t generation;
+    uint64_t move;
+    uint32_t epoch;
+    uint64_t seq;
+    int64_t at_ms; /* log time, where it was given its seq */
+    struct text user;
+    struct wire_message message;
+};
+
 struct wire_record {
     uint8_t kind;
     uint8_t level;
@@ -128,6 +141,10 @@ struct wire_record {
         struct wire_checkpoint checkpoint;
         struct wire_noticed noticed;
         struct wire_read read;
+        struct wire_freeze freeze;
+        struct wire_move_row move_row;
+        struct wire_move_in move_in;
+        struct wire_move_end move_end;
     };
 };
 
@@ -154,8 +171,16 @@ void wire_checkpoint_write(struct wire_batch_writer *writer,
                            const struct wire_checkpoint *checkpoint);
 void wire_noticed_write(struct wire_batch_writer *writer, const struct wire_noticed *noticed);
 void wire_read_write(struct wire_batch_writer *writer, const struct wire_read *read);
+void wire_freeze_write(struct wire_batch_writer *writer, const struct wire_freeze *freeze);
+/* `recipients` of the message is not used: `user` is. */
+void wire_move_row_write(struct wire_batch_writer *writer, const struct wire_move_row *row);
+void wire_move_in_write(struct wire_batch_writer *writer, const struct wire_move_in *move);
+void wire_move_end_write(struct wire_batch_writer *writer, const struct wire_move_end *end);
 
 /* The payload of a message alone (no record head), for frames that carry one. -EBADMSG, -EPROTO. */
 MUST_USE int wire_message_decode(struct wire_cursor payload, struct wire_message *ret_message);
 void wire_message_encode(struct buffer *out, const struct wire_message *message,
                          const struct wire_recipient *recipients, size_t recipient_count);
+/* The payload of a move row alone, as for an entry of a frame. False: a value that is not known. */
+bool wire_move_row_read(struct wire_cursor *in, struct wire_move_row *row);
+void wire_move_row_put(struct buffer *out, const struct wire_move_row *row);

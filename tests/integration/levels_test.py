@@ -78,18 +78,18 @@ def test_the_level_is_raised_when_all_hubs_know_it():
                 await asyncio.sleep(0.5)
             result = status(cluster)
             assert result.returncode == 0, result.stdout
-            assert "hub sin-h1: knows level 2, the log has level 1" in result.stdout
+            assert "hub sin-h1: knows level 3, the log has level 1" in result.stdout
             assert not [frame for frame in clients[0].frames if frame["t"] == "receipt"]
 
             held.terminate()
             held.command = command
             cluster.restart(held)
             start = asyncio.get_running_loop().time()
-            while levels(cluster) != {2}:
+            while levels(cluster) != {3}:
                 assert asyncio.get_running_loop().time() - start < 50, levels(cluster)
                 await asyncio.sleep(0.1)
             took = asyncio.get_running_loop().time() - start
-            print(f"\nlevel 2 in both logs {took:.1f} s after the last hub knew it (promise 5 s)")
+            print(f"\nlevel 3 in both logs {took:.1f} s after the last hub knew it (promise 5 s)")
             await talk_a_little(cluster, talk, users)
             result = status(cluster)
             assert result.returncode == 0 and "knows level" not in result.stdout, result.stdout
@@ -104,7 +104,7 @@ def test_the_level_is_raised_when_all_hubs_know_it():
             cluster.catalogue.write_text("devices_max: 16\n" + cluster.catalogue.read_text())
             assert "devices_max=16" in cluster.provision().stdout
             await talk_a_little(cluster, talk, users)
-            assert levels(cluster) == {2}
+            assert levels(cluster) == {3}
 
             # Whoever cannot know what is in the log stops, alone.
             held.terminate()

@@ -278,7 +278,7 @@ static void an_unknown_kind_level_or_version_of_a_hub_stops(void **state)
     static const struct {
         size_t at;
         uint8_t value;
-    } unknown[] = {{0, 99}, {0, WIRE_FREEZE}, {0, WIRE_SKIP}, {1, WIRE_LEVEL + 1}};
+    } unknown[] = {{0, 99}, {0, WIRE_SKIP}, {1, WIRE_LEVEL + 1}};
     for (size_t i = 0; i < COUNT_OF(unknown); i++) {
         log_begin(&world.log);
         log_message(&world.log, "alice", "m1", "bob");

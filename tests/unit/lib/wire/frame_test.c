@@ -1,11 +1,11 @@
 #include "frame_file.h"
 
 static const char *const golden_files[] = {
-    "entry_attach",         "entry_detach", "entry_report",     "entry_fetch",
-    "entry_ephemeral_send", "entry_claim",  "entry_lane_ask",   "entry_attached",
-    "entry_deliver",        "entry_acked",  "entry_read_up_to", "entry_read_noted",
-    "entry_kick",           "entry_gap",    "entry_unattached", "entry_claimed",
-    "entry_lane_at",
+    "entry_attach",         "entry_detach",   "entry_report",     "entry_fetch",
+    "entry_ephemeral_send", "entry_claim",    "entry_lane_ask",   "entry_attached",
+    "entry_deliver",        "entry_acked",    "entry_read_up_to", "entry_read_noted",
+    "entry_kick",           "entry_gap",      "entry_unattached", "entry_claimed",
+    "entry_lane_at",        "entry_move_ask", "entry_move_state", "entry_move_row",
 };
 
 /* Cuts the entry short, and also its payload with the size set right. */
@@ -123,6 +123,11 @@ static void texts_are_held_to_their_bounds(void **state)
         {"entry_claimed", "dave", GOLDEN_USER},
         {"entry_claimed", "sin", GOLDEN_REGION},
         {"entry_lane_at", "sin", GOLDEN_REGION},
+        {"entry_move_ask", "bob", GOLDEN_USER},
+        {"entry_move_ask", "sin", GOLDEN_REGION},
+        {"entry_move_state", "bob", GOLDEN_USER},
+        {"entry_move_state", "phone-1", GOLDEN_DEVICE},
+        {"entry_move_row", "bob", GOLDEN_USER},
     };
     for (size_t i = 0; i < COUNT_OF(fields); i++)
         golden_check_field(&fields[i], SIZE_AT, decode);
@@ -193,6 +198,10 @@ static void numbers_are_held_to_their_bounds(void **state)
         {"entry_claimed", 13, 1, WIRE_UNSURE, 0}, /* code */
         {"entry_claimed", 13, 1, WIRE_UNSURE + 1, -EPROTO},
         {"entry_ephemeral_send", 0, 1, WIRE_EPHEMERAL + 1, -EPROTO}, /* class */
+        {"entry_move_ask", 0, 1, 0, -EPROTO},
+        {"entry_move_ask", 0, 1, WIRE_MOVE_BEGIN, 0},
+        {"entry_move_ask", 0, 1, WIRE_MOVE_MOVED + 1, -EPROTO},
+        {"entry_move_state", 17, 4, 0, -EBADMSG}, /* epoch */
     };
     for (size_t i = 0; i < COUNT_OF(changes); i++) {
         struct buffer message = golden_load(changes[i].file);
@@ -218,7 +227,7 @@ static void a_refused_claim_needs_no_home(void **state)
 static void an_unknown_entry_is_passed_over(void **state)
 {
     (void)state;
-    static const uint8_t kinds[] = {0, 9, 31, 41, 255};
+    static const uint8_t kinds[] = {0, 10, 31, 43, 255};
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         struct buffer bytes = golden_load("frame");
         struct wire_frame frame;

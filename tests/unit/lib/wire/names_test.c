@@ -101,6 +101,7 @@ static void pins_the_core_subjects(void **state)
     (void)state;
     assert_name(wire_hub_subject("dub", 3, "attach"), "hub.dub.3.attach");
     assert_name(wire_hub_subjects("dub", 3), "hub.dub.3.*");
+    assert_name(wire_move_subject("dub", 3), "move.dub.3");
     assert_name(wire_edge_subject("dub", "dub-2"), "edge.dub.dub-2");
     assert_name(wire_hub_beat_subject("dub", 3), "beat.hub.dub.3");
     assert_string_equal(WIRE_HUB_BEATS, "beat.hub.*.*");

@@ -17,7 +17,8 @@ static const char *const golden_files[] = {
     "record_message", "record_genesis_log", "record_genesis_outbox",
     "record_config",  "record_own",         "record_tick",
     "record_ack",     "record_checkpoint",  "record_noticed",
-    "record_read",
+    "record_read",    "record_freeze",      "record_move_row",
+    "record_move_in", "record_move_end",
 };
 
 static void assert_text(struct text text, const char *expected)
@@ -46,6 +47,12 @@ static void assert_written(struct buffer *out, const char *file)
     buffer_free(out);
 }
 
+static uint8_t level_of(uint8_t kind)
+{
+    const bool moves = (kind >= WIRE_FREEZE && kind <= WIRE_MOVE_END) || kind == WIRE_MOVE_ROW;
+    return kind <= WIRE_ACK ? 1 : moves ? 3 : 2;
+}
+
 /* Decodes a file that is one record. */
 static struct wire_record decode_file(const char *file, struct buffer *bytes)
 {
@@ -54,7 +61,7 @@ static struct wire_record decode_file(const char *file, struct buffer *bytes)
     struct wire_record record;
     assert_int_equal(wire_record_next(&body, &record), 0);
     assert_int_equal(wire_record_next(&body, &record), -ENODATA);
-    assert_int_equal(record.level, record.kind <= WIRE_ACK ? 1 : 2);
+    assert_int_equal(record.level, level_of(record.kind));
     return record;
 }
 
@@ -404,6 +411,16 @@ static void texts_are_held_to_their_bounds(void **state)
         {"record_ack", "tablet-2", GOLDEN_DEVICE},
         {"record_read", "bob", GOLDEN_USER},
         {"record_read", "alice", GOLDEN_USER},
+        {"record_freeze", "bob", GOLDEN_USER},
+        {"record_freeze", "sin", GOLDEN_REGION},
+        {"record_move_row", "bob", GOLDEN_USER},
+        {"record_move_row", "alice", GOLDEN_USER},
+        {"record_move_row", "m-0001", GOLDEN_ID},
+        {"record_move_in", "bob", GOLDEN_USER},
+        {"record_move_in", "dub", GOLDEN_REGION},
+        {"record_move_in", "tablet-2", GOLDEN_DEVICE},
+        {"record_move_end", "bob", GOLDEN_USER},
+        {"record_move_end", "sin", GOLDEN_REGION},
     };
     for (size_t i = 0; i < COUNT_OF(fields); i++)
         golden_check_field(&fields[i], SIZE_AT, decode);
@@ -443,6 +460,27 @@ static void numbers_are_held_to_their_bounds(void **state)
         {"record_genesis_outbox", 27, 2, 0, -EBADMSG},
         {"record_config", 0, 1, 0, -EBADMSG}, /* level */
         {"record_config", 0, 1, WIRE_LEVEL + 1, -EPROTO},
+        {"record_move_row", 16, 4, 0, -EBADMSG}, /* epoch */
+        {"record_move_row", 20, 8, 0, -EBADMSG}, /* seq */
+        {"record_move_row", 36, 1, WIRE_EPHEMERAL, -EBADMSG},
+        {"record_move_row", 36, 1, WIRE_EPHEMERAL + 1, -EPROTO},
+        {"record_move_row", 37, 1, 8, -EPROTO},  /* wants */
+        {"record_move_in", 24, 4, 0, -EBADMSG},  /* epoch */
+        {"record_move_in", 28, 8, 79, -EBADMSG}, /* head below delivered */
+        {"record_move_in", 28, 8, UINT64_MAX, -EBADMSG},
+        {"record_move_in", 36, 8, 0, -EBADMSG}, /* oldest */
+        {"record_move_in", 36, 8, 91, 0},
+        {"record_move_in", 36, 8, 92, -EBADMSG},
+        {"record_move_in", 44, 1, 0, -EBADMSG}, /* not asked, and yet delivered */
+        {"record_move_in", 44, 1, 2, -EPROTO},
+        {"record_move_in", 53, 8, 91, -EBADMSG}, /* delivered_to */
+        {"record_move_in", 61, 8, 91, -EBADMSG}, /* read_to */
+        {"record_move_in", 69, 8, 43, -EBADMSG}, /* skipped_from */
+        {"record_move_in", 77, 8, 81, -EBADMSG}, /* skipped_to */
+        {"record_move_in", 85, 1, 3, -EBADMSG},  /* devices */
+        {"record_move_in", 94, 8, 91, -EBADMSG}, /* the first one's seq */
+        {"record_move_end", 20, 1, WIRE_MOVE_ABORTED, 0},
+        {"record_move_end", 20, 1, WIRE_MOVE_DONE + 1, -EPROTO},
     };
     for (size_t i = 0; i < COUNT_OF(changes); i++) {
         struct buffer message = golden_load(changes[i].file);
@@ -473,8 +511,7 @@ static void an_unknown_kind_or_level_is_passed_over(void **state)
         {2, 1},
         {15, 1},
         {WIRE_SKIP, 1},
-        {WIRE_FREEZE, 1},
-        {28, 1},
+        {29, 1},
         {255, 1},
         {30, 0},
         {WIRE_TICK, WIRE_LEVEL + 1},
