@@ -32,6 +32,7 @@ struct mailbox *mailbox_new(void)
     mailbox->hashes_from = 1;
     mailbox->notices.first = 1;
     mailbox->level_max = WIRE_LEVEL;
+    list_init(&mailbox->moving);
     return mailbox;
 }
 
@@ -107,28 +108,37 @@ void mailbox_tell_passed(const struct mailbox_effects *effects, const struct mai
         effects->passed(effects->context, input, why, reason);
 }
 
+struct mailbox_row mailbox_append_row(struct mailbox *mailbox, struct mailbox_user_entry *user,
+                                      uint32_t bytes, int64_t at_ms)
+{
+    const uint64_t previous_row = user->last_row;
+    mailbox_user_append(user, ++mailbox->rows, bytes, mailbox->config.mailbox_max_messages,
+                        mailbox_at_level_2(mailbox) ? mailbox->config.mailbox_max_bytes : 0);
+    return (struct mailbox_row){.row = mailbox->rows,
+                                .previous_row = previous_row,
+                                .position = mailbox->position,
+                                .user = {user->name, user->name_size},
+                                .epoch = user->epoch,
+                                .seq = user->head,
+                                .at_ms = at_ms};
+}
+
 static void append(struct mailbox *mailbox, const struct wire_message *message, struct text name,
                    const struct fingerprint *print, const struct mailbox_effects *effects)
 {
     struct mailbox_user_entry *user = mailbox_users_take(mailbox, name);
-    const uint64_t previous_row = user->last_row;
-    mailbox_user_append(user, ++mailbox->rows, (uint32_t)message->body.size + MAILBOX_MESSAGE_BYTES,
-                        mailbox->config.mailbox_max_messages,
-                        mailbox_at_level_2(mailbox) ? mailbox->config.mailbox_max_bytes : 0);
+    if (!mailbox_moves_is_here(user)) {
+        mailbox_moves_hold(mailbox, user, message, print, effects);
+        return;
+    }
+    struct mailbox_row row = mailbox_append_row(
+        mailbox, user, (uint32_t)message->body.size + MAILBOX_MESSAGE_BYTES, mailbox->time_ms);
+    row.message = message;
     mailbox_dedupe_add(&mailbox->dedupe, mailbox->time_ms, mailbox->config.dedupe_window_s, print,
                        user->epoch, user->head);
     mailbox_notices_appended(mailbox, user, message);
-    if (effects->appended == NULL)
-        return;
-    const struct mailbox_row row = {.row = mailbox->rows,
-                                    .previous_row = previous_row,
-                                    .position = mailbox->position,
-                                    .user = name,
-                                    .epoch = user->epoch,
-                                    .seq = user->head,
-                                    .at_ms = mailbox->time_ms,
-                                    .message = message};
-    effects->appended(effects->context, &row);
+    if (effects->appended != NULL)
+        effects->appended(effects->context, &row);
 }
 
 static void apply_recipient(struct mailbox *mailbox, const struct wire_message *message,

@@ -20,7 +20,11 @@
  *     are refused) and notices are made. A message that carries WIRE_FLAG_NOTICE without being of
  *     WIRE_NOTICE_SENDER, or the other way round, is quarantined with its batch; and so is a notice
  *     that an edge wrote. The level is that before the batch.
- *  9. From level 2 on, rows expire by log time; see mailbox_state.
+ *  9. Home moves (level 3): what comes for a mailbox that is frozen is held: it has a row, and no
+ *     seq. When the move is done it is passed on, as is all that comes later (see
+ *     MAILBOX_NOTICE_PASS_ON); when it is aborted it is appended, in its order. A repeat of what is
+ *     in the mailbox stays one. Acks and reads of a mailbox that is not here are refused.
+ * 10. From level 2 on, rows expire by log time; see mailbox_state.
  *
  * One thread uses it; nothing is locked. When memory is short it aborts: half an apply is no
  * state. */
@@ -74,6 +78,24 @@ enum mailbox_passed {
     MAILBOX_REFUSED,
 };
 
+/* Where a user's mailbox is, as far as this log knows. */
+enum mailbox_where {
+    MAILBOX_AT_HOME, /* here, or nobody knows: the directory does */
+    MAILBOX_FROZEN,  /* here, and takes nothing: it moves to `region` */
+    MAILBOX_STAGED,  /* rows are copied here; not here yet */
+    MAILBOX_ARRIVED, /* here, from `region`; the directory may not say so yet */
+    MAILBOX_AWAY,    /* in `region` */
+};
+struct mailbox_move {
+    enum mailbox_where where;
+    uint64_t move;
+    struct text user;
+    struct text region;   /* empty: not known */
+    int64_t since_ms;     /* log time */
+    uint64_t copied_from; /* the first seq that was copied here; 0: none */
+    size_t held;          /* messages that wait for the end of the move */
+};
+
 /* What apply decided, in order. Callbacks may be NULL; they must not call mailbox_apply(). */
 struct mailbox_effects {
     void *context;
@@ -91,6 +113,11 @@ struct mailbox_effects {
     /* The state is to be saved as it is when this apply returns: see mailbox_save(). */
     void (*checkpoint)(void *context, uint64_t position);
     void (*read)(void *context, const struct wire_read *read);
+    /* A message got a row and no seq (epoch and seq are 0); it is delivered to nobody here. */
+    void (*held)(void *context, const struct mailbox_row *row);
+    /* What is in `held_row` is appended after all, as this row; its message is NULL. */
+    void (*released)(void *context, const struct mailbox_row *row, uint64_t held_row);
+    void (*moved)(void *context, const struct mailbox_move *move); /* as it is now */
 };
 
 /* Applies the batch at input->position, which must be the next one. 0, or the shard must stop, with
@@ -187,6 +214,7 @@ enum mailbox_notice_kind {
     MAILBOX_NOTICE_DELIVERED, /* to the senders that want it of seqs `from` to `to` */
     MAILBOX_NOTICE_READ,      /* to `other`: `user` has read all of its up to seq `to` */
     MAILBOX_NOTICE_DROPPED,   /* to the user itself: its device `other` was, its cursor at `to` */
+    MAILBOX_NOTICE_PASS_ON,   /* no notice: the message in `row` is for `user`, who is elsewhere */
 };
 struct mailbox_notice { /* borrowed until the next apply */
     enum mailbox_notice_kind kind;
@@ -200,6 +228,16 @@ struct mailbox_notice { /* borrowed until the next apply */
 /* False: no such notice waits. */
 bool mailbox_notice(const struct mailbox *mailbox, uint64_t number,
                     struct mailbox_notice *ret_notice);
+
+/* False: the user is at home here, or was never heard of. */
+bool mailbox_move_of(const struct mailbox *mailbox, struct text user,
+                     struct mailbox_move *ret_move);
+/* Those that are frozen, staged or arrived, in no order. */
+void mailbox_each_moving(const struct mailbox *mailbox, void *context,
+                         void (*on_move)(void *context, const struct mailbox_move *move));
+/* What a frozen mailbox hands over. `devices` is appended to, and borrowed by the result. */
+void mailbox_hand_over(const struct mailbox_user *user, struct buffer *devices,
+                       struct wire_mailbox *ret_mailbox);
 
 /* The whole state without bodies, in a form of its own with a version and a checksum; equal states
  * give equal bytes. With a store, closed segments are referred to: see mailbox_segments.h. -ENOMEM,

@@ -3,6 +3,7 @@
  * the order in which the log brought them, so that equal states give equal bytes. */
 #pragma once
 
+#include "base/list.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/mailbox_segments.h"
 #include "wire/beat.h"
@@ -52,6 +53,7 @@ struct mailbox_user_entry {
     struct mailbox_device_entry *devices;
     struct mailbox_user_wants *wants; /* NULL: no message of this user has asked for anything */
     struct mailbox_mark *marks;
+    struct mailbox_move_entry *move; /* NULL: at home here; see mailbox_moves.c */
     uint64_t head;
     uint64_t oldest;
     uint64_t last_row;
@@ -123,6 +125,8 @@ struct mailbox {
     uint64_t checkpoint_position;
     int64_t checkpoint_ms;
     struct mailbox_user_entry *users;
+    struct list moving; /* in no order that counts */
+    size_t move_count;  /* users that move or are away */
     struct mailbox_dedupe dedupe;
     struct mailbox_lane_entry lanes[MAILBOX_LANES_MAX];
     size_t lane_count;
@@ -158,6 +162,10 @@ struct mailbox_verdict {
 MUST_USE int mailbox_judge(struct mailbox *mailbox, const struct mailbox_input *input,
                            struct mailbox_verdict *ret_verdict, struct error_text *reterr_why);
 
+/* The next row, with the user's next seq; its message is the caller's. */
+struct mailbox_row mailbox_append_row(struct mailbox *mailbox, struct mailbox_user_entry *user,
+                                      uint32_t bytes, int64_t at_ms);
+
 /* Any kind but a message, which the judge has let through. */
 void mailbox_records_apply(struct mailbox *mailbox, const struct mailbox_input *input,
                            const struct wire_record *record, const struct mailbox_effects *effects);
@@ -172,12 +180,28 @@ void mailbox_notices_read(struct mailbox *mailbox, const struct mailbox_user_ent
                           const struct wire_read *read);
 void mailbox_notices_dropped(struct mailbox *mailbox, const struct mailbox_user_entry *user,
                              const struct mailbox_device_entry *device);
+void mailbox_notices_pass_on(struct mailbox *mailbox, const struct mailbox_user_entry *user,
+                             uint64_t row);
 /* All up to `number`; false when there was no such number yet. */
 bool mailbox_notices_remove(struct mailbox *mailbox, uint64_t number);
 void mailbox_notices_free(struct mailbox *mailbox);
 void mailbox_notices_save(const struct mailbox *mailbox, struct buffer *out);
 /* The users are there. Fails the cursor. */
 void mailbox_notices_load(struct mailbox *mailbox, struct wire_cursor *in);
+
+/* Home moves. False: messages for the user are not for its mailbox here: they are held. */
+bool mailbox_moves_is_here(const struct mailbox_user_entry *user);
+void mailbox_moves_hold(struct mailbox *mailbox, struct mailbox_user_entry *user,
+                        const struct wire_message *message, const struct fingerprint *print,
+                        const struct mailbox_effects *effects);
+/* One of the four kinds, of the current generation. */
+void mailbox_moves_apply(struct mailbox *mailbox, const struct mailbox_input *input,
+                         const struct wire_record *record, const struct mailbox_effects *effects);
+void mailbox_moves_free_user(struct mailbox_user_entry *user);
+void mailbox_moves_save_user(const struct mailbox_user_entry *user, struct buffer *out);
+/* Fails the cursor. */
+void mailbox_moves_load_user(struct mailbox *mailbox, struct mailbox_user_entry *user,
+                             struct wire_cursor *in);
 
 /* Retention. To be called before log time becomes `time_ms`, which may be as it is. */
 void mailbox_retention_advance(struct mailbox *mailbox, int64_t time_ms);
@@ -195,6 +219,8 @@ void mailbox_users_free(struct mailbox *mailbox);
  * more than the caps (0: none) allow. */
 void mailbox_user_append(struct mailbox_user_entry *user, uint64_t row, uint32_t bytes,
                          uint32_t messages_max, uint64_t bytes_max);
+/* Sets a mark at the head, which is in no row. */
+void mailbox_user_mark_head(struct mailbox_user_entry *user);
 struct mailbox_device_entry *mailbox_user_device(const struct mailbox_user_entry *user,
                                                  struct text name);
 struct mailbox_device_entry *mailbox_user_add_device(struct mailbox_user_entry *user,
@@ -241,7 +267,7 @@ void mailbox_lanes_move(struct mailbox *mailbox, struct text source,
 
 /* The form of a saved state; see mailbox_save.c. */
 #define MAILBOX_SAVE_MAGIC 0x3153424du /* "MBS1" */
-enum { MAILBOX_SAVE_VERSION = 4, MAILBOX_SAVE_CHECK_SIZE = 16 };
+enum { MAILBOX_SAVE_VERSION = 5, MAILBOX_SAVE_CHECK_SIZE = 16 };
 struct fingerprint mailbox_save_check(const void *bytes, size_t size);
 /* True: whole, and of this version; `ret_in` is behind the head. */
 bool mailbox_save_open(const void *bytes, size_t size, struct wire_cursor *ret_in);

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { DEVICE_SIZE_MIN = 21, USER_SIZE_MIN = 40 };
+enum { DEVICE_SIZE_MIN = 21, USER_SIZE_MIN = 41 };
 
 static void read_name(struct wire_cursor *in, char *to, size_t to_size)
 {
@@ -153,6 +153,7 @@ static void load_user(struct mailbox *mailbox, struct wire_cursor *in)
     load_marks(user, in);
     load_devices(user, in);
     load_wants(user, in);
+    mailbox_moves_load_user(mailbox, user, in);
 }
 
 static void load_users(struct mailbox *mailbox, struct wire_cursor *in)

@@ -68,6 +68,12 @@ void mailbox_user_append(struct mailbox_user_entry *user, uint64_t row, uint32_t
         add_mark(user);
 }
 
+void mailbox_user_mark_head(struct mailbox_user_entry *user)
+{
+    if (user->head > 0)
+        add_mark(user);
+}
+
 /* The first mark at or after the seq, or the row; mark_count when there is none. */
 static uint32_t find_mark(const struct mailbox_user_entry *user, uint64_t seq, uint64_t row)
 {

@@ -171,6 +171,14 @@ void mailbox_notices_dropped(struct mailbox *mailbox, const struct mailbox_user_
                                                           .to = device->seq});
 }
 
+void mailbox_notices_pass_on(struct mailbox *mailbox, const struct mailbox_user_entry *user,
+                             uint64_t row)
+{
+    add(&mailbox->notices,
+        &(struct mailbox_notice_entry){
+            .kind = MAILBOX_NOTICE_PASS_ON, .user = user, .epoch = user->epoch, .row = row});
+}
+
 bool mailbox_notices_remove(struct mailbox *mailbox, uint64_t number)
 {
     struct mailbox_notices *notices = &mailbox->notices;
@@ -234,8 +242,9 @@ static void load_notice(struct mailbox *mailbox, struct wire_cursor *in)
     entry.row = wire_read_u64(in);
     if (!in->failed)
         entry.user = mailbox_users_find(mailbox, user);
-    if (entry.user == NULL || entry.kind > MAILBOX_NOTICE_DROPPED || entry.from > entry.to ||
-        entry.to > entry.user->head || entry.row > mailbox->rows || other.size > TEXT_USER_MAX) {
+    /* `to` may be above the head of a mailbox that came from elsewhere since. */
+    if (entry.user == NULL || entry.kind > MAILBOX_NOTICE_PASS_ON || entry.from > entry.to ||
+        entry.row > mailbox->rows || other.size > TEXT_USER_MAX) {
         in->failed = true;
         return;
     }

@@ -35,6 +35,8 @@ static const char *refuse_ack(const struct mailbox *mailbox, const struct wire_a
     if (hash_shard(ack->user, mailbox->shards) != mailbox->shard)
         return "ack of another shard's user";
     const struct mailbox_user_entry *user = mailbox_users_find(mailbox, ack->user);
+    if (user != NULL && !mailbox_moves_is_here(user))
+        return "ack of a mailbox that moves or has moved";
     if (ack->epoch != (user == NULL ? 1 : user->epoch))
         return "ack of another epoch";
     if (ack->seq > (user == NULL ? 0 : user->head))
@@ -95,6 +97,8 @@ static const char *refuse_read(const struct mailbox *mailbox, const struct wire_
     const struct mailbox_user_entry *user = mailbox_users_find(mailbox, read->user);
     if (user == NULL || read->epoch != user->epoch || read->seq > user->head)
         return "read of what is not in the mailbox";
+    if (!mailbox_moves_is_here(user))
+        return "read of a mailbox that moves or has moved";
     return NULL;
 }
 
@@ -111,12 +115,12 @@ static void apply_read(struct mailbox *mailbox, const struct mailbox_input *inpu
         effects->read(effects->context, read);
 }
 
-/* What came with level 2: while the log's level is lower, it has no effect on any hub. False: it is
- * not to be applied. */
+/* What came with a level above 1: while the log's level is lower, it has no effect on any hub.
+ * False: it is not to be applied. */
 static bool is_current(const struct mailbox *mailbox, const struct mailbox_input *input,
-                       uint64_t generation, const struct mailbox_effects *effects)
+                       uint8_t level, uint64_t generation, const struct mailbox_effects *effects)
 {
-    if (!mailbox_at_level_2(mailbox))
+    if (mailbox->config.level < level)
         mailbox_tell_passed(effects, input, MAILBOX_REFUSED, "a kind above the level of the log");
     else if (generation != mailbox->generation)
         mailbox_tell_passed(effects, input, MAILBOX_DEPOSED, "of a generation that is over");
@@ -130,17 +134,28 @@ static void apply_of_level_2(struct mailbox *mailbox, const struct mailbox_input
                              const struct mailbox_effects *effects)
 {
     if (record->kind == WIRE_CHECKPOINT) {
-        if (!is_current(mailbox, input, record->checkpoint.generation, effects))
+        if (!is_current(mailbox, input, 2, record->checkpoint.generation, effects))
             return;
         mailbox->checkpoint_position = mailbox->position;
         mailbox->checkpoint_ms = mailbox->time_ms;
     } else if (record->kind == WIRE_NOTICED) {
-        if (is_current(mailbox, input, record->noticed.generation, effects) &&
+        if (is_current(mailbox, input, 2, record->noticed.generation, effects) &&
             !mailbox_notices_remove(mailbox, record->noticed.number))
             mailbox_tell_passed(effects, input, MAILBOX_REFUSED, "no notice has that number yet");
-    } else if (is_current(mailbox, input, record->read.generation, effects)) {
+    } else if (is_current(mailbox, input, 2, record->read.generation, effects)) {
         apply_read(mailbox, input, &record->read, effects);
     }
+}
+
+static void apply_move(struct mailbox *mailbox, const struct mailbox_input *input,
+                       const struct wire_record *record, const struct mailbox_effects *effects)
+{
+    const uint64_t generation = record->kind == WIRE_FREEZE     ? record->freeze.generation
+                                : record->kind == WIRE_MOVE_ROW ? record->move_row.generation
+                                : record->kind == WIRE_MOVE_IN  ? record->move_in.generation
+                                                                : record->move_end.generation;
+    if (is_current(mailbox, input, 3, generation, effects))
+        mailbox_moves_apply(mailbox, input, record, effects);
 }
 
 /* A level that was raised stays: whoever writes a config may not have heard of it yet, and what was
@@ -182,8 +197,8 @@ void mailbox_records_apply(struct mailbox *mailbox, const struct mailbox_input *
     case WIRE_FREEZE:
     case WIRE_MOVE_ROW:
     case WIRE_MOVE_IN:
-    case WIRE_MOVE_END: /* nobody writes them yet */
-        mailbox_tell_passed(effects, input, MAILBOX_REFUSED, "homes do not move");
+    case WIRE_MOVE_END:
+        apply_move(mailbox, input, record, effects);
         break;
     default:
         abort(); /* the first pass lets no other kind through */

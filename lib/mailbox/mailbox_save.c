@@ -1,6 +1,6 @@
 /* The saved state: u32 magic, u32 version, then in this order the dedupe set (mailbox_dedupe.c says
- * how), the shard, the config, the lanes, the users with their devices and marks, the notices, the
- * time marks; last 16 bytes of check over all of it.
+ * how), the shard, the config, the lanes, the users with their devices, marks and moves, the
+ * notices, the time marks; last 16 bytes of check over all of it.
  *
  * The hashes that ticks are compared with are not in it: they change nothing that apply decides but
  * to stop, and the chain goes on from the saved hash, so that the first tick of a position after it
@@ -90,6 +90,7 @@ static void save_user(const struct mailbox_user_entry *user, struct buffer *out)
     for (const struct mailbox_device_entry *at = user->devices; at != NULL; at = at->next)
         save_device(at, out);
     save_wants(user->wants, out);
+    mailbox_moves_save_user(user, out);
 }
 
 int mailbox_save(const struct mailbox *mailbox, struct buffer *out)

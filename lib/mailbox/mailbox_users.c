@@ -40,6 +40,7 @@ static void free_user(struct mailbox_user_entry *user)
     }
     free(user->marks);
     free(user->wants);
+    mailbox_moves_free_user(user);
     free(user);
 }
 

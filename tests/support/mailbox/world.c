@@ -8,12 +8,8 @@ void log_begin(struct log *log)
     wire_batch_begin(&log->writer, &log->out);
 }
 
-void log_message_to(struct log *log, const char *sender, const char *id,
-                    const char *const *recipients, size_t count)
+static struct wire_message make_message(const struct log *log, const char *sender, const char *id)
 {
-    struct wire_recipient list[WIRE_RECIPIENTS_MAX];
-    for (size_t i = 0; i < count; i++)
-        list[i] = (struct wire_recipient){.kind = WIRE_USER, .name = text_of(recipients[i])};
     static char long_body[WIRE_BODY_MAX];
     memset(long_body, '1', log->body_size);
     struct wire_message message = {.wants = log->wants,
@@ -25,6 +21,16 @@ void log_message_to(struct log *log, const char *sender, const char *id,
                                    .created_ms = 77};
     if (log->body_size > 0)
         message.body = (struct text){long_body, log->body_size};
+    return message;
+}
+
+void log_message_to(struct log *log, const char *sender, const char *id,
+                    const char *const *recipients, size_t count)
+{
+    struct wire_recipient list[WIRE_RECIPIENTS_MAX];
+    for (size_t i = 0; i < count; i++)
+        list[i] = (struct wire_recipient){.kind = WIRE_USER, .name = text_of(recipients[i])};
+    const struct wire_message message = make_message(log, sender, id);
     wire_message_write(&log->writer, &message, list, count);
 }
 
@@ -75,6 +81,61 @@ void log_read(struct log *log, uint64_t generation, const char *user, const char
                                                       .of = text_of(of),
                                                       .epoch = epoch,
                                                       .seq = seq});
+}
+
+void log_freeze(struct log *log, uint64_t generation, uint64_t move, const char *user,
+                const char *to)
+{
+    wire_freeze_write(&log->writer, &(struct wire_freeze){.generation = generation,
+                                                          .move = move,
+                                                          .user = text_of(user),
+                                                          .to = text_of(to)});
+}
+
+void log_move_row(struct log *log, uint64_t generation, uint64_t move, const char *user,
+                  uint64_t seq, const char *sender, const char *id)
+{
+    wire_move_row_write(&log->writer,
+                        &(struct wire_move_row){.generation = generation,
+                                                .move = move,
+                                                .epoch = 1,
+                                                .seq = seq,
+                                                .at_ms = 5,
+                                                .user = text_of(user),
+                                                .message = make_message(log, sender, id)});
+}
+
+void log_move_in(struct log *log, uint64_t generation, uint64_t move, const char *user,
+                 const char *from, uint64_t head, uint64_t oldest, uint64_t acked)
+{
+    struct buffer devices = {0};
+    wire_mailbox_device_write(
+        &devices, &(struct wire_mailbox_device){.name = TEXT("d0"), .seq = acked, .used_ms = 3});
+    const struct wire_move_in move_in = {
+        .generation = generation,
+        .move = move,
+        .user = text_of(user),
+        .from = text_of(from),
+        .mailbox = {.epoch = 1,
+                    .head = head,
+                    .oldest = oldest,
+                    .asked = log->wants != 0,
+                    .delivered = log->wants != 0 ? acked : 0,
+                    .delivered_to = log->wants != 0 ? head : 0,
+                    .device_count = 1,
+                    .devices = wire_cursor_of(devices.data, devices.size)}};
+    wire_move_in_write(&log->writer, &move_in);
+    buffer_free(&devices);
+}
+
+void log_move_end(struct log *log, uint64_t generation, uint64_t move, const char *user, bool done,
+                  const char *home)
+{
+    wire_move_end_write(&log->writer, &(struct wire_move_end){.generation = generation,
+                                                              .move = move,
+                                                              .user = text_of(user),
+                                                              .outcome = done,
+                                                              .home = text_of(home)});
 }
 
 void log_config(struct log *log, const struct wire_config *config)
@@ -254,6 +315,28 @@ static void on_read(void *context, const struct wire_read *read)
                   TEXT_ARGS(read->of), read->epoch, read->seq);
 }
 
+static void on_held(void *context, const struct mailbox_row *row)
+{
+    assert_true(row->epoch == 0 && row->seq == 0 && row->previous_row == 0);
+    buffer_printf(context, "held %" PRIu64 " %.*s %.*s/%.*s\n", row->row, TEXT_ARGS(row->user),
+                  TEXT_ARGS(row->message->sender), TEXT_ARGS(row->message->id));
+}
+
+static void on_released(void *context, const struct mailbox_row *row, uint64_t held_row)
+{
+    assert_null(row->message);
+    buffer_printf(context, "released %" PRIu64 " as %" PRIu64 "<%" PRIu64 " %.*s %u:%" PRIu64 "\n",
+                  held_row, row->row, row->previous_row, TEXT_ARGS(row->user), row->epoch,
+                  row->seq);
+}
+
+static void on_moved(void *context, const struct mailbox_move *move)
+{
+    static const char *const names[] = {"at home", "frozen", "staged", "arrived", "away"};
+    buffer_printf(context, "%.*s is %s/%.*s %" PRIu64 "\n", TEXT_ARGS(move->user),
+                  names[move->where], TEXT_ARGS(move->region), move->move);
+}
+
 struct mailbox_effects trace_effects(struct buffer *trace)
 {
     return (struct mailbox_effects){.context = trace,
@@ -266,12 +349,15 @@ struct mailbox_effects trace_effects(struct buffer *trace)
                                     .passed = on_passed,
                                     .misrouted = on_misrouted,
                                     .checkpoint = on_checkpoint,
-                                    .read = on_read};
+                                    .read = on_read,
+                                    .held = on_held,
+                                    .released = on_released,
+                                    .moved = on_moved};
 }
 
 void trace_notices(const struct mailbox *mailbox, struct buffer *trace)
 {
-    static const char *const kinds[] = {"stored", "delivered", "read", "dropped"};
+    static const char *const kinds[] = {"stored", "delivered", "read", "dropped", "pass on"};
     const struct mailbox_state state = mailbox_state(mailbox);
     struct mailbox_notice notice;
     for (uint64_t number = state.notices_first; number <= state.notices_last; number++) {

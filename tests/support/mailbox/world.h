@@ -48,6 +48,16 @@ void log_checkpoint(struct log *log, uint64_t generation);
 void log_noticed(struct log *log, uint64_t generation, uint64_t number);
 void log_read(struct log *log, uint64_t generation, const char *user, const char *of,
               uint32_t epoch, uint64_t seq);
+void log_freeze(struct log *log, uint64_t generation, uint64_t move, const char *user,
+                const char *to);
+/* Epoch 1, seq; as log_message() writes it, at log time 5. */
+void log_move_row(struct log *log, uint64_t generation, uint64_t move, const char *user,
+                  uint64_t seq, const char *sender, const char *id);
+/* Epoch 1, with a device "d0" at `acked`. */
+void log_move_in(struct log *log, uint64_t generation, uint64_t move, const char *user,
+                 const char *from, uint64_t head, uint64_t oldest, uint64_t acked);
+void log_move_end(struct log *log, uint64_t generation, uint64_t move, const char *user, bool done,
+                  const char *home);
 void log_config(struct log *log, const struct wire_config *config);
 void log_genesis(struct log *log, const struct wire_genesis *genesis);
 void log_by_edge(struct log *log);

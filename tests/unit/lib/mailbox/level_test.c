@@ -47,6 +47,27 @@ static void below_level_2_nothing_of_it_counts(void **state)
     world_done(&world);
 }
 
+static void write_a_freeze(struct world *world)
+{
+    log_begin(&world->log);
+    log_freeze(&world->log, 0, 7, "bob", "sin");
+    log_by_hub(&world->log);
+}
+
+static void a_mailbox_moves_from_level_3_on(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, NULL);
+    write_config(&world, 2);
+    write_a_freeze(&world);
+    world_expect(&world, "passed 3: refused\n");
+    write_config(&world, 3);
+    write_a_freeze(&world);
+    world_expect(&world, "bob is frozen/sin 7\n");
+    world_done(&world);
+}
+
 static void it_counts_from_the_config_that_raises_the_level(void **state)
 {
     (void)state;
@@ -125,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(below_level_2_nothing_of_it_counts),
         cmocka_unit_test(it_counts_from_the_config_that_raises_the_level),
+        cmocka_unit_test(a_mailbox_moves_from_level_3_on),
         cmocka_unit_test(a_limit_stops_at_what_is_above_it),
         cmocka_unit_test(a_state_above_the_limit_goes_no_further),
     };

@@ -1,4 +1,5 @@
 #include "model.h"
+#include "model_internal.h"
 
 #include "mailbox/mailbox.h"
 
@@ -21,7 +22,7 @@ struct model_name model_sender_name(int sender)
     return name;
 }
 
-static void *grow(void *items, size_t count, size_t size)
+void *model_grow(void *items, size_t count, size_t size)
 {
     void *grown = realloc(items, count * size);
     if (grown == NULL)
@@ -34,7 +35,7 @@ static bool at_level_2(const struct model *model)
     return model->config.level >= 2;
 }
 
-static void pass(struct model *model, const char *why)
+void model_pass(struct model *model, const char *why)
 {
     buffer_printf(model->trace, "passed %" PRIu64 ": %s\n", model->position, why);
 }
@@ -58,7 +59,7 @@ static void note_time(struct model *model)
     if (model->rows == (last == NULL ? model->expired_rows : last->row) ||
         (last != NULL && model->time_ms - last->time_ms < (part_ms < 1000 ? 1000 : part_ms)))
         return;
-    model->times = grow(model->times, model->time_count + 1, sizeof *model->times);
+    model->times = model_grow(model->times, model->time_count + 1, sizeof *model->times);
     model->times[model->time_count++] =
         (struct model_time){.time_ms = model->time_ms, .row = model->rows};
 }
@@ -79,16 +80,16 @@ static void expire(struct model *model, int64_t time_ms)
     model->time_count = kept;
 }
 
-static void note(struct model *model, const struct model_notice *notice)
+void model_note(struct model *model, const struct model_notice *notice)
 {
     if (!at_level_2(model))
         return;
-    model->notices = grow(model->notices, model->notice_count + 1, sizeof *model->notices);
+    model->notices = model_grow(model->notices, model->notice_count + 1, sizeof *model->notices);
     model->notices[model->notice_count++] = *notice;
 }
 
-static const struct model_seen *seen(const struct model *model, const struct model_record *record,
-                                     int recipient)
+const struct model_seen *model_seen(const struct model *model, const struct model_record *record,
+                                    int recipient)
 {
     for (size_t i = 0; i < model->seen_count; i++) {
         const struct model_seen *it = &model->seen[i];
@@ -99,14 +100,14 @@ static const struct model_seen *seen(const struct model *model, const struct mod
     return NULL;
 }
 
-static void remember(struct model *model, const struct model_record *record, int recipient,
-                     uint64_t seq)
+void model_remember(struct model *model, const struct model_record *record, int recipient,
+                    uint64_t seq)
 {
     if (model->time_ms >= model->generation_end_ms) {
         const int64_t length_ms = (int64_t)model->config.dedupe_window_s * 1000 / 8;
         model->generation_end_ms = (model->time_ms / length_ms + 1) * length_ms;
     }
-    model->seen = grow(model->seen, model->seen_count + 1, sizeof *model->seen);
+    model->seen = model_grow(model->seen, model->seen_count + 1, sizeof *model->seen);
     model->seen[model->seen_count++] = (struct model_seen){.recipient = recipient,
                                                            .sender = record->sender,
                                                            .id = record->id,
@@ -115,7 +116,7 @@ static void remember(struct model *model, const struct model_record *record, int
                                                            .end_ms = model->generation_end_ms};
 }
 
-static struct model_user *take_user(struct model *model, int number)
+struct model_user *model_take_user(struct model *model, int number)
 {
     struct model_user *user = &model->users[number];
     if (!user->exists)
@@ -123,7 +124,7 @@ static struct model_user *take_user(struct model *model, int number)
     return user;
 }
 
-static bool is_ours(const struct model *model, int number)
+bool model_is_ours(const struct model *model, int number)
 {
     const struct model_name name = model_name("u", number);
     return hash_shard(text_of(name.text), model->shards) == model->shard;
@@ -131,7 +132,7 @@ static bool is_ours(const struct model *model, int number)
 
 /* The oldest is behind the last marked seq since which more than the cap has come; then: is this
  * one to be marked? */
-static void weigh(const struct model *model, struct model_user *user, size_t body_size)
+void model_weigh(const struct model *model, struct model_user *user, size_t body_size)
 {
     struct model_message *all = user->messages;
     uint64_t marked = 0;
@@ -149,7 +150,7 @@ static void weigh(const struct model *model, struct model_user *user, size_t bod
                              all[user->head].bytes - all[marked].bytes >= MAILBOX_BYTES_GRAIN;
 }
 
-static void ask(struct model *model, const struct model_record *record, int number)
+void model_ask(struct model *model, const struct model_record *record, int number)
 {
     struct model_user *user = &model->users[number];
     if ((record->flags & WIRE_FLAG_NOTICE) != 0)
@@ -163,39 +164,44 @@ static void ask(struct model *model, const struct model_record *record, int numb
     if ((record->wants & WIRE_WANT_READ) != 0)
         user->read_to = user->head;
     if ((record->wants & WIRE_WANT_STORED) != 0)
-        note(model, &(struct model_notice){.kind = "stored",
-                                           .user = number,
-                                           .from = user->head,
-                                           .to = user->head,
-                                           .row = user->last_row});
+        model_note(model, &(struct model_notice){.kind = "stored",
+                                                 .user = number,
+                                                 .from = user->head,
+                                                 .to = user->head,
+                                                 .row = user->last_row});
 }
 
 static void append(struct model *model, const struct model_record *record, int to)
 {
-    struct model_user *user = take_user(model, to);
+    struct model_user *user = model_take_user(model, to);
+    if (user->where == MAILBOX_FROZEN || user->where == MAILBOX_STAGED ||
+        user->where == MAILBOX_AWAY) {
+        model_hold(model, record, to);
+        return;
+    }
     const uint64_t row = ++model->rows;
     user->head++;
-    user->messages = grow(user->messages, user->head + 1, sizeof *user->messages);
+    user->messages = model_grow(user->messages, user->head + 1, sizeof *user->messages);
     user->messages[0] = (struct model_message){0};
     user->messages[user->head] = (struct model_message){.row = row};
     while (model->config.mailbox_max_messages > 0 &&
            user->head - user->oldest + 1 > model->config.mailbox_max_messages)
         user->oldest++;
-    weigh(model, user, record->body_size);
+    model_weigh(model, user, record->body_size);
     buffer_printf(model->trace, "row %" PRIu64 "<%" PRIu64 " u%d 1:%" PRIu64 " %s/m%d\n", row,
                   user->last_row, to, user->head, model_sender_name(record->sender).text,
                   record->id);
     user->last_row = row;
-    remember(model, record, to, user->head);
-    ask(model, record, to);
+    model_remember(model, record, to, user->head);
+    model_ask(model, record, to);
 }
 
 static void apply_message(struct model *model, const struct model_record *record)
 {
     for (size_t i = 0; i < record->recipient_count; i++) {
         const int to = record->recipients[i];
-        const struct model_seen *first = seen(model, record, to);
-        if (!is_ours(model, to)) {
+        const struct model_seen *first = model_seen(model, record, to);
+        if (!model_is_ours(model, to)) {
             buffer_printf(model->trace, "misrouted u%d %s/m%d\n", to,
                           model_sender_name(record->sender).text, record->id);
         } else if (first != NULL) {
@@ -217,7 +223,7 @@ static bool has_device(const struct model_user *user, int device)
 
 static struct model_device *take_device(struct model *model, int number, int device)
 {
-    struct model_user *user = take_user(model, number);
+    struct model_user *user = model_take_user(model, number);
     for (size_t i = 0; i < user->device_count; i++) {
         if (user->devices[i].device == device)
             return &user->devices[i];
@@ -230,11 +236,11 @@ static struct model_device *take_device(struct model *model, int number, int dev
         }
         const struct model_device *gone = &user->devices[stalest];
         buffer_printf(model->trace, "dropped u%d/d%d\n", number, gone->device);
-        note(model, &(struct model_notice){.kind = "dropped",
-                                           .user = number,
-                                           .other = model_name("d", gone->device),
-                                           .from = gone->seq,
-                                           .to = gone->seq});
+        model_note(model, &(struct model_notice){.kind = "dropped",
+                                                 .user = number,
+                                                 .other = model_name("d", gone->device),
+                                                 .from = gone->seq,
+                                                 .to = gone->seq});
         for (size_t i = stalest; i + 1 < user->device_count; i++)
             user->devices[i] = user->devices[i + 1];
         user->device_count--;
@@ -247,10 +253,10 @@ static void note_delivered(struct model *model, int number, uint64_t from, uint6
 {
     const uint64_t wanted = model->users[number].delivered_to;
     if (from <= to && from <= wanted)
-        note(model, &(struct model_notice){.kind = "delivered",
-                                           .user = number,
-                                           .from = from,
-                                           .to = to < wanted ? to : wanted});
+        model_note(model, &(struct model_notice){.kind = "delivered",
+                                                 .user = number,
+                                                 .from = from,
+                                                 .to = to < wanted ? to : wanted});
 }
 
 /* A device goes on over the seqs `from` to `to`. */
@@ -286,10 +292,10 @@ static void apply_ack(struct model *model, const struct model_record *record)
 {
     const struct model_user *user = &model->users[record->user];
     if (record->generation != model->generation) {
-        pass(model, "deposed");
-    } else if (!is_ours(model, record->user) || record->epoch != 1 ||
+        model_pass(model, "deposed");
+    } else if (!model_is_ours(model, record->user) || !model_is_here(user) || record->epoch != 1 ||
                record->seq > (user->exists ? user->head : 0)) {
-        pass(model, "refused");
+        model_pass(model, "refused");
     } else {
         const bool is_new = !has_device(user, record->device);
         struct model_device *device = take_device(model, record->user, record->device);
@@ -308,25 +314,25 @@ static void apply_read(struct model *model, const struct model_record *record)
 {
     const struct model_user *user = &model->users[record->user];
     const struct model_name of = model_sender_name(record->sender);
-    if (!is_ours(model, record->user) || record->epoch != 1 || !user->exists ||
-        record->seq > user->head) {
-        pass(model, "refused");
+    if (!model_is_ours(model, record->user) || record->epoch != 1 || !user->exists ||
+        !model_is_here(user) || record->seq > user->head) {
+        model_pass(model, "refused");
         return;
     }
     buffer_printf(model->trace, "read u%d of %s 1:%" PRIu64 "\n", record->user, of.text,
                   record->seq);
     if (user->read_to > 0)
-        note(model, &(struct model_notice){.kind = "read",
-                                           .user = record->user,
-                                           .other = of,
-                                           .from = record->seq,
-                                           .to = record->seq});
+        model_note(model, &(struct model_notice){.kind = "read",
+                                                 .user = record->user,
+                                                 .other = of,
+                                                 .from = record->seq,
+                                                 .to = record->seq});
 }
 
 static void apply_noticed(struct model *model, uint64_t number)
 {
     if (number > model->notices_gone + model->notice_count) {
-        pass(model, "refused");
+        model_pass(model, "refused");
         return;
     }
     while (model->notices_gone < number) {
@@ -337,16 +343,18 @@ static void apply_noticed(struct model *model, uint64_t number)
     }
 }
 
-static void apply_of_level_2(struct model *model, const struct model_record *record)
+static void apply_gated(struct model *model, const struct model_record *record)
 {
-    if (!at_level_2(model))
-        pass(model, "refused");
+    if (model->config.level < (model_is_move(record->kind) ? 3 : 2))
+        model_pass(model, "refused");
     else if (record->generation != model->generation)
-        pass(model, "deposed");
+        model_pass(model, "deposed");
     else if (record->kind == WIRE_CHECKPOINT)
         model->checkpoint_position = model->position;
     else if (record->kind == WIRE_NOTICED)
         apply_noticed(model, record->number);
+    else if (record->kind != WIRE_READ)
+        model_apply_move(model, record);
     else
         apply_read(model, record);
 }
@@ -363,10 +371,10 @@ static void apply_record(struct model *model, const struct model_record *record)
         if (model->config.level < level)
             model->config.level = level;
     } else if (record->kind == WIRE_CHECKPOINT || record->kind == WIRE_NOTICED ||
-               record->kind == WIRE_READ) {
-        apply_of_level_2(model, record);
+               record->kind == WIRE_READ || model_is_move(record->kind)) {
+        apply_gated(model, record);
     } else if (record->generation != model->generation) {
-        pass(model, "deposed");
+        model_pass(model, "deposed");
     } else if (record->kind == WIRE_OWN) {
         model->generation = model->position;
         buffer_printf(model->trace, "owned %" PRIu64 " by hub-%" PRIu64 "/%" PRIu64 "\n",
@@ -426,12 +434,12 @@ void model_apply(struct model *model, const struct model_batch *batch)
     const bool lane = batch->writer == WIRE_BY_LANE && batch->damage != MODEL_HEADER_DAMAGED;
     const char *refused = lane ? lane_refuses(&model->lanes[batch->source], batch) : NULL;
     if (refused != NULL) {
-        pass(model, refused);
+        model_pass(model, refused);
         return;
     }
     const bool bad = is_bad(model, batch);
     if (bad)
-        pass(model, "quarantined");
+        model_pass(model, "quarantined");
     for (size_t i = 0; i < batch->count && !bad; i++)
         apply_record(model, &batch->records[i]);
     if (lane)
@@ -453,7 +461,7 @@ void model_tell_notices(const struct model *model, struct buffer *lines)
 void model_free(struct model *model)
 {
     for (size_t i = 0; i < MODEL_USERS; i++)
-        free(model->users[i].messages);
+        model_free_user(&model->users[i]);
     free(model->seen);
     free(model->notices);
     free(model->times);

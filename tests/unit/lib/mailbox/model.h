@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/buffer.h"
+#include "mailbox/mailbox.h"
 #include "wire/names.h"
 #include "wire/record.h"
 
@@ -41,6 +42,10 @@ struct model_record {
     uint64_t number;     /* of a noticed */
     uint64_t start;      /* of an own: of hub "hub-<start>" */
     struct wire_config config;
+    uint64_t move; /* of what moves users */
+    uint64_t oldest;
+    bool done;
+    bool here; /* the region that is named is this one */
 };
 struct model_batch {
     int64_t time_ms;
@@ -65,8 +70,19 @@ struct model_message {
     uint64_t bytes; /* of all up to it */
     bool marked;
 };
+struct model_held {
+    struct model_record record;
+    uint64_t row;
+    uint8_t key;
+};
 struct model_user {
     bool exists;
+    enum mailbox_where where;
+    uint64_t move;
+    bool region_known;
+    uint64_t first; /* of the seqs that were copied */
+    struct model_held *held;
+    size_t held_count;
     struct model_message *messages; /* at their seq */
     bool asked;                     /* for its delivery or reading, by any message */
     uint64_t delivered;

@@ -70,7 +70,7 @@ static struct model_record make_config(struct play *play)
     record.config.mailbox_max_messages = messages[below(play, 4)];
     record.config.mailbox_max_bytes = bytes[below(play, 4)];
     record.config.retention_s = retentions[below(play, 4)];
-    record.config.level = one_in(play, 4) ? 1 : 2;
+    record.config.level = one_in(play, 4) ? 1 : one_in(play, 3) ? 2 : 3;
     record.config.devices_max = (uint16_t)(1 + below(play, MODEL_DEVICES - 1));
     record.config.dedupe_key[0] = (uint8_t)(1 + below(play, 10) / 9);
     return record;
@@ -104,9 +104,69 @@ static struct model_record make_noticed(struct play *play)
                                  .number = model->notices_gone + (uint64_t)below(play, most)};
 }
 
+/* Mostly what comes next in a move of this user. */
+static void choose_move(struct play *play, struct model_record *record)
+{
+    static const enum wire_kind kinds[] = {WIRE_FREEZE, WIRE_MOVE_ROW, WIRE_MOVE_IN, WIRE_MOVE_END};
+    const struct model_user *user = &play->model.users[record->user];
+    record->kind = kinds[below(play, 4)];
+    record->here = one_in(play, 2);
+    record->done = one_in(play, 2);
+    if (one_in(play, 8))
+        return;
+    switch (user->where) {
+    case MAILBOX_AT_HOME:
+        record->kind = user->head > 0 || one_in(play, 2) ? WIRE_FREEZE : WIRE_MOVE_ROW;
+        record->here = false;
+        break;
+    case MAILBOX_FROZEN:
+        record->kind = WIRE_MOVE_END;
+        record->done = !record->here;
+        break;
+    case MAILBOX_STAGED:
+        if (record->kind == WIRE_FREEZE)
+            record->kind = WIRE_MOVE_ROW;
+        record->here = record->done = false;
+        break;
+    case MAILBOX_ARRIVED:
+        record->kind = WIRE_MOVE_END;
+        record->done = record->here = !one_in(play, 4);
+        break;
+    case MAILBOX_AWAY:
+        record->kind = one_in(play, 4) ? WIRE_MOVE_IN : WIRE_MOVE_ROW;
+        record->here = false;
+        break;
+    }
+}
+
+static struct model_record make_move(struct play *play)
+{
+    struct model_record record = {.user = below(play, MODEL_USERS),
+                                  .sender = below(play, 4),
+                                  .id = below(play, 60),
+                                  .wants = one_in(play, 2) ? WIRE_WANT_DELIVERED : 0};
+    const struct model_user *user = &play->model.users[record.user];
+    choose_move(play, &record);
+    if (one_in(play, 8))
+        record.body_size = 1 + (size_t)below(play, 30000);
+    const bool known = user->where != MAILBOX_AT_HOME && user->where != MAILBOX_AWAY;
+    record.move = known && !one_in(play, 12) ? user->move : 1 + next(play) % 1000;
+    record.seq = user->head + 1;
+    if (user->where == MAILBOX_AWAY || one_in(play, 12)) /* the rows begin somewhere */
+        record.seq = 1 + user->head / 2 + next(play) % 20;
+    if (record.kind != WIRE_MOVE_IN)
+        return record;
+    record.seq--;
+    record.oldest = record.seq + 1 - next(play) % (record.seq < 100 ? record.seq + 1 : 100);
+    if (record.oldest == 0)
+        record.oldest = 1;
+    record.number = record.seq == 0 ? 0 : record.seq - next(play) % record.seq;
+    return record;
+}
+
 static struct model_record make_record(struct play *play, enum wire_writer writer)
 {
-    const int kind = writer == WIRE_BY_HUB || one_in(play, 60) ? below(play, 40) : 39;
+    const int kind = writer == WIRE_BY_HUB || one_in(play, 60) ? below(play, 52) : 39;
     struct model_record record = {.kind = WIRE_TICK};
     if (kind == 0)
         record = make_config(play);
@@ -120,6 +180,8 @@ static struct model_record make_record(struct play *play, enum wire_writer write
         record = make_noticed(play);
     else if (kind == 33)
         record = (struct model_record){.kind = WIRE_CHECKPOINT};
+    else if (kind >= 40)
+        record = make_move(play);
     else if (kind >= 36)
         record = make_message(play);
     record.generation =
@@ -180,12 +242,34 @@ static void write_message(struct log *log, const struct model_record *record)
                    record->recipient_count);
 }
 
+static void write_move(struct log *log, const struct model_record *record)
+{
+    const struct model_name user = model_name("u", record->user);
+    const char *region = record->here ? "dub" : "sin";
+    log->wants = record->wants;
+    log->flags = 0;
+    log->body_size = record->body_size;
+    if (record->kind == WIRE_FREEZE)
+        log_freeze(log, record->generation, record->move, user.text, region);
+    else if (record->kind == WIRE_MOVE_ROW)
+        log_move_row(log, record->generation, record->move, user.text, record->seq,
+                     model_sender_name(record->sender).text, model_name("m", record->id).text);
+    else if (record->kind == WIRE_MOVE_IN)
+        log_move_in(log, record->generation, record->move, user.text, region, record->seq,
+                    record->oldest, record->number);
+    else
+        log_move_end(log, record->generation, record->move, user.text, record->done, region);
+}
+
 static void write_record(struct play *play, const struct model_record *record)
 {
     struct log *log = &play->world.log;
     const struct mailbox_state now = mailbox_state(play->world.mailbox);
     if (record->kind == WIRE_MESSAGE)
         write_message(log, record);
+    else if (record->kind == WIRE_FREEZE || record->kind == WIRE_MOVE_ROW ||
+             record->kind == WIRE_MOVE_IN || record->kind == WIRE_MOVE_END)
+        write_move(log, record);
     else if (record->kind == WIRE_CONFIG)
         log_config(log, &record->config);
     else if (record->kind == WIRE_ACK)
@@ -243,6 +327,8 @@ static void check_rows(const struct mailbox_user *user, const struct model_user 
 {
     for (uint64_t seq = user->oldest; seq <= user->head; seq += 1 + seq % 7) {
         const uint64_t row = mailbox_row_near(user, seq);
+        if (expected->messages[seq].row == 0) /* it was gone before the mailbox came here */
+            continue;
         uint64_t at = seq;
         while (at < user->head && expected->messages[at].row != row)
             at++;
@@ -267,6 +353,11 @@ static void check_user(const struct play *play, int number)
     assert_int_equal(user.oldest, expected->oldest);
     assert_int_equal(user.last_row, expected->last_row);
     assert_int_equal(mailbox_device_count(&user), expected->device_count);
+    struct mailbox_move move = {.where = MAILBOX_AT_HOME};
+    assert_int_equal(mailbox_move_of(play->world.mailbox, text_of(name.text), &move),
+                     expected->where != MAILBOX_AT_HOME);
+    assert_int_equal(move.where, expected->where);
+    assert_int_equal(move.held, expected->held_count);
     for (size_t i = 0; i < expected->device_count; i++)
         check_device(&user, &expected->devices[i]);
     check_rows(&user, expected);
