@@ -2,10 +2,10 @@
  * when it is damaged or gone it is made again from the log.
  *
  * Rows are appended in apply order and found by number; each knows the row before it of the same
- * user, so a mailbox is read by walking back (mailbox_row_near() says from where). Beside them: the
- * mailbox's state as saved at some position, and what was quarantined. Positions: rows up to
- * view_position() are stored; the state may be older, and the log between is applied again, which
- * rewrites equal rows.
+ * user, so a mailbox is read by walking back (mailbox_row_near() says from where). A row of seq 0
+ * is in no mailbox: it waits for the end of a home move. Beside them: the mailbox's state as saved
+ * at some position, and what was quarantined. Positions: rows up to view_position() are stored; the
+ * state may be older, and the log between is applied again, which rewrites equal rows.
  *
  * One thread uses a view. SQLite's errors become: -EILSEQ damaged (delete and make again), -ENOSPC
  * disk full, -EIO else. */
@@ -72,6 +72,11 @@ typedef bool view_on_row(void *context, const struct view_row *row);
  * Stops early where the chain ends (older rows were trimmed). Every row's checksum is verified. */
 MUST_USE int view_read(struct view *view, uint64_t start_row, uint64_t from_seq, size_t rows_max,
                        size_t bytes_max, view_on_row *on_row, void *context);
+/* Gives one row, by its number. -ENOENT: it is not there (any more). */
+MUST_USE int view_get(struct view *view, uint64_t row, view_on_row *on_row, void *context);
+/* Appends `copy` with what row `from` holds: of `copy` only row, previous_row, position, epoch, seq
+ * and at_ms count. -ENOENT: there is no such row; a transaction that is open stays so. */
+MUST_USE int view_copy(struct view *view, uint64_t from, const struct view_row *copy);
 struct view_link {
     uint64_t row;
     uint64_t previous_row; /* of the same user; 0: none */

@@ -118,6 +118,34 @@ static int get_row(struct view *view, uint64_t row, struct view_row *ret_row)
     return error;
 }
 
+int view_get(struct view *view, uint64_t number, view_on_row *on_row, void *context)
+{
+    struct view_row row;
+    int found = get_row(view, number, &row);
+    if (found <= 0)
+        return found < 0 ? found : -ENOENT;
+    (void)on_row(context, &row);
+    view_end(view, VIEW_ROW_GET);
+    return 0;
+}
+
+int view_copy(struct view *view, uint64_t from, const struct view_row *copy)
+{
+    struct view_row row;
+    int found = get_row(view, from, &row);
+    if (found <= 0)
+        return found < 0 ? found : -ENOENT;
+    row.row = copy->row;
+    row.previous_row = copy->previous_row;
+    row.position = copy->position;
+    row.epoch = copy->epoch;
+    row.seq = copy->seq;
+    row.at_ms = copy->at_ms;
+    int error = view_append(view, &row);
+    view_end(view, VIEW_ROW_GET);
+    return error;
+}
+
 int view_check_last(struct view *view)
 {
     int found = view_step(view, VIEW_ROW_LAST);

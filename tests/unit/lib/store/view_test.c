@@ -66,6 +66,52 @@ static void the_reader_may_say_enough(void **state)
     view_file_done(&file);
 }
 
+static bool keep_row(void *context, const struct view_row *row)
+{
+    struct buffer *kept = context;
+    buffer_printf(kept, "%d<%d %.*s %u:%d at %d ttl %u %.*s", (int)row->row, (int)row->previous_row,
+                  TEXT_ARGS(row->user), row->epoch, (int)row->seq, (int)row->at_ms, row->ttl_s,
+                  TEXT_ARGS(row->body));
+    return true;
+}
+
+static void expect_row(struct view_file *file, uint64_t row, const char *expected)
+{
+    struct buffer kept = {0};
+    assert_int_equal(view_get(file->view, row, keep_row, &kept), 0);
+    assert_true(text_equal(buffer_text(&kept), text_of(expected)));
+    buffer_free(&kept);
+}
+
+/* A message that waits for a home move is a row of no mailbox, until it is copied into one. */
+static void a_row_is_found_by_its_number_and_copied(void **state)
+{
+    (void)state;
+    struct view_file file;
+    view_file_init(&file, "copy");
+    view_file_append(&file, 1, 2);
+    struct view_row row = view_file_row(3);
+    row.previous_row = row.seq = row.epoch = 0;
+    row.body = TEXT("{\"held\":true}");
+    const struct view_row copy = {
+        .row = 4, .previous_row = 1, .position = 104, .epoch = 1, .seq = 2, .at_ms = 7};
+    assert_int_equal(view_begin(file.view), 0);
+    assert_int_equal(view_append(file.view, &row), 0);
+    assert_int_equal(view_copy(file.view, 9, &copy), -ENOENT);
+    assert_int_equal(view_copy(file.view, 3, &copy), 0);
+    assert_int_equal(view_commit(file.view, 104), 0);
+    expect_row(&file, 3, "3<0 bob 0:0 at 1003 ttl 4294967295 {\"held\":true}");
+    expect_row(&file, 4, "4<1 bob 1:2 at 7 ttl 4294967295 {\"held\":true}");
+    struct buffer chain = {0};
+    assert_int_equal(view_read(file.view, 4, 1, 10, 1000, keep_row, &chain), 0);
+    assert_true(text_equal(buffer_text(&chain),
+                           TEXT("1<0 bob 1:1 at 1001 ttl 4294967295 {\"text\":\"ten bytes\"}"
+                                "4<1 bob 1:2 at 7 ttl 4294967295 {\"held\":true}")));
+    buffer_free(&chain);
+    assert_int_equal(view_get(file.view, 5, keep_row, NULL), -ENOENT);
+    view_file_done(&file);
+}
+
 static void a_long_chain_is_walked(void **state)
 {
     (void)state;
@@ -305,6 +351,7 @@ int main(void)
         cmocka_unit_test(a_new_view_is_empty),
         cmocka_unit_test(rows_are_read_in_rising_order_within_both_bounds),
         cmocka_unit_test(the_reader_may_say_enough),
+        cmocka_unit_test(a_row_is_found_by_its_number_and_copied),
         cmocka_unit_test(a_long_chain_is_walked),
         cmocka_unit_test(a_chain_ends_where_rows_were_trimmed),
         cmocka_unit_test(trimming_goes_through_many_rows),
