@@ -25,11 +25,10 @@ void hub_apply_stop(struct hub_apply *apply, const char *code, const char *why)
 
 /* --- what the mailboxes decide --- */
 
-static void on_appended(void *context, const struct mailbox_row *row)
+/* Where the row stands; what it holds is to be added. */
+static struct view_row place_of(const struct mailbox_row *row)
 {
-    struct hub_apply *apply = context;
-    const struct wire_message *message = row->message;
-    struct view_row stored = {
+    return (struct view_row){
         .row = row->row,
         .previous_row = row->previous_row,
         .position = row->position,
@@ -37,21 +36,60 @@ static void on_appended(void *context, const struct mailbox_row *row)
         .epoch = row->epoch,
         .seq = row->seq,
         .at_ms = row->at_ms,
-        .created_ms = message->created_ms,
-        .ttl_s = message->ttl_s,
-        .flags = message->flags,
-        .wants = message->wants,
-        .sender = message->sender,
-        .device = message->device,
-        .id = message->id,
-        .body = message->body,
     };
+}
+
+/* False: the view has failed. */
+static bool store(struct hub_apply *apply, const struct mailbox_row *row)
+{
+    const struct wire_message *message = row->message;
+    struct view_row stored = place_of(row);
+    stored.created_ms = message->created_ms;
+    stored.ttl_s = message->ttl_s;
+    stored.flags = message->flags;
+    stored.wants = message->wants;
+    stored.sender = message->sender;
+    stored.device = message->device;
+    stored.id = message->id;
+    stored.body = message->body;
     memcpy(stored.trace, message->trace, sizeof stored.trace);
     int err = apply->failed != 0 ? apply->failed : view_append(apply->view, &stored);
     if (err != 0)
         hub_apply_view_failed(apply, err);
-    else
+    return err == 0;
+}
+
+static void on_appended(void *context, const struct mailbox_row *row)
+{
+    struct hub_apply *apply = context;
+    if (store(apply, row))
         apply->settings.on_row(apply->settings.context, row);
+}
+
+static void on_held(void *context, const struct mailbox_row *row)
+{
+    (void)store(context, row);
+}
+
+/* What was held is in the view, unless this view was made again from a checkpoint that is younger:
+ * then the mailbox has a hole there, which reading tells as lost. */
+static void on_released(void *context, const struct mailbox_row *row, uint64_t held_row)
+{
+    struct hub_apply *apply = context;
+    const struct view_row copy = place_of(row);
+    int err = apply->failed != 0 ? apply->failed : view_copy(apply->view, held_row, &copy);
+    if (err == -ENOENT)
+        log_limited(&apply->passed_limit, LOG_LEVEL_ERROR,
+                    "a message that waited for a home move is not in this view",
+                    LOG_STRING("log", apply->stream.text), LOG_U64("row", held_row));
+    else if (err != 0)
+        hub_apply_view_failed(apply, err);
+}
+
+static void on_moved(void *context, const struct mailbox_move *move)
+{
+    struct hub_apply *apply = context;
+    apply->settings.on_moved(apply->settings.context, move);
 }
 
 static void on_acked(void *context, struct text user, struct text device, uint32_t epoch,
@@ -264,6 +302,9 @@ struct hub_apply *hub_apply_new(const struct hub_apply_settings *settings)
         .lane_moved = on_lane_moved,
         .passed = on_passed,
         .misrouted = on_misrouted,
+        .held = on_held,
+        .released = on_released,
+        .moved = on_moved,
     };
     apply->trouble = "starting";
     apply->reopen.on_later = hub_apply_on_reopen;

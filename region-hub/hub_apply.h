@@ -38,6 +38,8 @@ struct hub_apply_settings {
                      uint64_t seq);
     void (*on_dropped)(void *context, struct text user, struct text device); /* a stale device */
     void (*on_read)(void *context, const struct wire_read *read);
+    /* A user's mailbox freezes, leaves, comes or stays: as it is now. */
+    void (*on_moved)(void *context, const struct mailbox_move *move);
     void (*on_misrouted)(void *context, struct text user, const struct wire_message *message);
     void (*on_owned)(void *context, uint64_t generation, struct text hub, uint64_t start);
     /* The mailboxes are to be saved as they are: a checkpoint. */

@@ -200,10 +200,11 @@ static void store_when_due(struct hub_checkpoint *checkpoint, const struct mailb
 /* --- making --- */
 
 static void write_when_due(struct hub_checkpoint *checkpoint, struct hub_writer *writer,
-                           const struct mailbox_state *state, int64_t begun_ms)
+                           const struct mailbox_state *state, const struct mailbox_moving *moving,
+                           int64_t begun_ms)
 {
     int64_t now_ms = now_of(checkpoint);
-    if (!hub_checkpoint_is_due(state, begun_ms, checkpoint->settings.interval_ms))
+    if (!hub_checkpoint_is_due(state, moving, begun_ms, checkpoint->settings.interval_ms))
         return;
     bool asked = checkpoint->asked_generation == state->generation &&
                  checkpoint->asked_after == state->checkpoint_position &&
@@ -217,9 +218,10 @@ static void write_when_due(struct hub_checkpoint *checkpoint, struct hub_writer 
 }
 
 void hub_checkpoint_serve(struct hub_checkpoint *checkpoint, struct hub_writer *writer,
-                          const struct mailbox_state *state, int64_t begun_ms)
+                          const struct mailbox_state *state, const struct mailbox_moving *moving,
+                          int64_t begun_ms)
 {
-    write_when_due(checkpoint, writer, state, begun_ms);
+    write_when_due(checkpoint, writer, state, moving, begun_ms);
     store_when_due(checkpoint, state);
 }
 

@@ -29,6 +29,7 @@ void hub_checkpoint_take(struct hub_checkpoint *checkpoint, const struct mailbox
 /* To be called often while this hub serves the shard. `begun_ms`: when the log's first record was
  * stored, 0 when that is not there any more. */
 void hub_checkpoint_serve(struct hub_checkpoint *checkpoint, struct hub_writer *writer,
-                          const struct mailbox_state *state, int64_t begun_ms);
+                          const struct mailbox_state *state, const struct mailbox_moving *moving,
+                          int64_t begun_ms);
 /* What an operator should see ("checkpoint_not_stored"), or NULL. */
 const char *hub_checkpoint_warning(const struct hub_checkpoint *checkpoint);

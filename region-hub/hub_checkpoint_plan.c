@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool hub_checkpoint_is_due(const struct mailbox_state *state, int64_t begun_ms, int64_t interval_ms)
+bool hub_checkpoint_is_due(const struct mailbox_state *state, const struct mailbox_moving *moving,
+                           int64_t begun_ms, int64_t interval_ms)
 {
     if (state->position == 0 || state->config.level < HUB_CHECKPOINT_LEVEL)
         return false;
     int64_t last_ms = state->checkpoint_position > 0 ? state->checkpoint_ms : begun_ms;
-    return state->time_ms - last_ms >= interval_ms;
+    const bool waiting = moving->held > 0 || moving->to_pass_on > 0;
+    return state->time_ms - last_ms >= (waiting ? 2 : 1) * interval_ms;
 }
 
 void hub_checkpoint_list_clear(struct hub_checkpoint_list *list)

@@ -15,9 +15,11 @@
 enum { HUB_CHECKPOINT_LEVEL = 2 }; /* of the config at which they may be written */
 
 /* By log time. `begun_ms` is when the log's first record was stored; 0: it is not there any more.
- */
-bool hub_checkpoint_is_due(const struct mailbox_state *state, int64_t begun_ms,
-                           int64_t interval_ms);
+ * None is due while messages wait for home moves, since a checkpoint holds no bodies: they would be
+ * lost to whoever begins with it. Moves take seconds; after one interval more it is due all the
+ * same. */
+bool hub_checkpoint_is_due(const struct mailbox_state *state, const struct mailbox_moving *moving,
+                           int64_t begun_ms, int64_t interval_ms);
 
 struct hub_checkpoint_done { /* a `done` that was found */
     uint64_t position;

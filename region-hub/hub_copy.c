@@ -100,7 +100,7 @@ static bool on_row(void *context, const struct view_row *row)
         return false;
     }
     copy->bytes += row->body.size;
-    if ((row->flags & WIRE_FLAG_NOTICE) == 0) {
+    if ((row->flags & WIRE_FLAG_NOTICE) == 0 && row->seq != 0) { /* 0: it waits for a home move */
         struct archive_row added = {.row = row->row,
                                     .position = row->position,
                                     .recipient = row->user,

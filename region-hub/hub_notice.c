@@ -2,6 +2,7 @@
 
 #include "json/json.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -44,6 +45,7 @@ void hub_notice_free(struct hub_notice *notice)
     if (notice == NULL)
         return;
     buffer_free(&notice->body);
+    buffer_free(&notice->passed);
     free(notice);
 }
 
@@ -54,6 +56,13 @@ struct text hub_notice_to(const struct hub_notice *notice)
 
 void hub_notice_message(const struct hub_notice *notice, struct wire_message *ret_message)
 {
+    if (notice->passed.size > 0) {
+        int err = wire_message_decode(wire_cursor_of(notice->passed.data, notice->passed.size),
+                                      ret_message);
+        assert(err == 0); /* hub_notice_pass_on() has written it */
+        (void)err;
+        return;
+    }
     *ret_message = (struct wire_message){
         .message_class = WIRE_DURABLE,
         .flags = WIRE_FLAG_NOTICE,
@@ -224,4 +233,17 @@ int hub_gather_end(struct hub_gather *gather, const struct hub_notice_about *abo
             list_push(notices, node);
     }
     return failed ? -ENOMEM : 0;
+}
+
+struct hub_notice *hub_notice_pass_on(struct text to, const struct wire_message *message)
+{
+    const struct wire_recipient recipient = {.kind = WIRE_USER, .name = to};
+    struct hub_notice *notice = notice_new(to);
+    if (notice == NULL)
+        return NULL;
+    wire_message_encode(&notice->passed, message, &recipient, 1);
+    if (!notice->passed.failed)
+        return notice;
+    hub_notice_free(notice);
+    return NULL;
 }

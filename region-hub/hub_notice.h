@@ -28,12 +28,13 @@ struct hub_notice {
     struct list link;
     char id[HUB_NOTICE_ID_SIZE + 1];
     struct buffer body;
+    struct buffer passed; /* not empty: instead of a notice, this message as it is */
     size_t to_size;
     char to[]; /* a user id */
 };
 void hub_notice_free(struct hub_notice *notice); /* NULL is fine */
 struct text hub_notice_to(const struct hub_notice *notice);
-/* Borrows from the notice. Its created_ms is the caller's. */
+/* Borrows from the notice. A created_ms of 0 is the caller's to set. */
 void hub_notice_message(const struct hub_notice *notice, struct wire_message *ret_message);
 
 /* The part of seqs that holds `seq`: its borders do not depend on who asks. */
@@ -61,6 +62,8 @@ MUST_USE int hub_gather_end(struct hub_gather *gather, const struct hub_notice_a
                             struct list *notices);
 void hub_gather_drop(struct hub_gather *gather); /* forgets all; fine at any time */
 
+/* No notice, but somebody's message that goes after its addressee. NULL when memory is short. */
+MUST_USE struct hub_notice *hub_notice_pass_on(struct text to, const struct wire_message *message);
 /* The user's own device was dropped; its cursor was at about->to. NULL when memory is short. */
 MUST_USE struct hub_notice *hub_notice_dropped(const struct hub_notice_about *about,
                                                struct text device);

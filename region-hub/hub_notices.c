@@ -2,6 +2,7 @@
 
 #include "log/log.h"
 #include "region-hub/hub_notice.h"
+#include "region-hub/hub_pass_on.h"
 #include "region-hub/hub_post.h"
 
 #include <assert.h>
@@ -291,6 +292,27 @@ static int step_dropped(struct hub_notices *notices, const struct mailbox_notice
     return 0;
 }
 
+/* A message, and no notice. */
+static int step_pass_on(struct hub_notices *notices, const struct mailbox_notice *notice)
+{
+    const struct hub_notices_settings *settings = &notices->settings;
+    struct hub_pass_on passed;
+    int err = hub_pass_on(settings->apply, settings->catalogue, settings->region, notice,
+                          &notices->memory_limit, &passed);
+    notices->turn_cost += ROW_COST + passed.bytes;
+    if (err != 0)
+        return err;
+    if (passed.made != NULL) {
+        ++*unsettled_of(notices, notices->next);
+        if (hub_post_add_to(notices->post, passed.region, passed.made, notices->next) != 0) {
+            --*unsettled_of(notices, notices->next);
+            return -EAGAIN; /* memory is short: nobody's message is lost for that */
+        }
+    }
+    end_number(notices);
+    return 0;
+}
+
 /* 0: one step was made; -EAGAIN: not now; -ENODATA: nothing to do, or enough is on its way. */
 static int step(struct hub_notices *notices)
 {
@@ -310,6 +332,8 @@ static int step(struct hub_notices *notices)
     }
     if (notice.kind == MAILBOX_NOTICE_DROPPED)
         return step_dropped(notices, &notice);
+    if (notice.kind == MAILBOX_NOTICE_PASS_ON)
+        return step_pass_on(notices, &notice);
     return step_rows(notices, &notice);
 }
 

@@ -161,7 +161,8 @@ static bool letter_write(struct hub_post *post, const struct addressee *addresse
     struct channel *channel = channel_to(post, addressee->region, name_of(addressee));
     struct wire_message message;
     hub_notice_message(letter->notice, &message);
-    message.created_ms = clock_wall_ms();
+    if (message.created_ms == 0)
+        message.created_ms = clock_wall_ms();
     if (channel == NULL || hub_writer_message(channel->writer, &message, name_of(addressee)) != 0)
         return false;
     letter->ticket = hub_writer_taken(channel->writer);
@@ -260,10 +261,16 @@ static struct addressee *find_addressee(struct hub_post *post, struct text name)
     return addressee;
 }
 
-int hub_post_add(struct hub_post *post, struct hub_notice *notice, uint64_t number)
+static int add(struct hub_post *post, const size_t *region, struct hub_notice *notice,
+               uint64_t number)
 {
     struct letter *letter = calloc(1, sizeof *letter);
     struct addressee *addressee = find_addressee(post, hub_notice_to(notice));
+    if (addressee != NULL && region != NULL) {
+        homes_cancel(&addressee->lookup);
+        addressee->known = true;
+        addressee->region = *region;
+    }
     if (letter == NULL || addressee == NULL) {
         if (addressee != NULL && list_empty(&addressee->letters))
             addressee_free(addressee);
@@ -278,6 +285,17 @@ int hub_post_add(struct hub_post *post, struct hub_notice *notice, uint64_t numb
     if (addressee->letters.next == &letter->link) /* else those before it are to go first */
         addressee_go(addressee);
     return 0;
+}
+
+int hub_post_add(struct hub_post *post, struct hub_notice *notice, uint64_t number)
+{
+    return add(post, NULL, notice, number);
+}
+
+int hub_post_add_to(struct hub_post *post, size_t region, struct hub_notice *notice,
+                    uint64_t number)
+{
+    return add(post, &region, notice, number);
 }
 
 static void channel_settle(struct hub_post *post, struct channel *channel)

@@ -1,6 +1,7 @@
-/* Sends notices to those who are to be told, wherever they are at home: finds the home, writes to
- * its log when it is here, else to the outbox that leads there, and tells when it is stored. Those
- * to one addressee are written in their order. What cannot go now is tried again.
+/* Sends notices, and messages that are passed on, to their addressees, wherever they are at home:
+ * finds the home, writes to its log when it is here, else to the outbox that leads there, and tells
+ * when it is stored. Those to one addressee are written in their order. What cannot go now is tried
+ * again.
  *
  * It takes what it is given: how much is on its way is the caller's affair. One shard thread. */
 #pragma once
@@ -31,6 +32,9 @@ void hub_post_free(struct hub_post *post); /* drops what waits; NULL is fine */
 
 /* Takes the notice, also when it fails. -ENOMEM. May call on_settled. */
 MUST_USE int hub_post_add(struct hub_post *post, struct hub_notice *notice, uint64_t number);
+/* The same where the home is known without the directory: an index in the catalogue. */
+MUST_USE int hub_post_add_to(struct hub_post *post, size_t region, struct hub_notice *notice,
+                             uint64_t number);
 /* False: the number is of another's PubAck. */
 bool hub_post_puback(struct hub_post *post, uint64_t number, const struct bus_puback *ack);
 void hub_post_connected(struct hub_post *post);

@@ -192,6 +192,13 @@ static void attached(struct hub_service *service, const struct hub_attach_result
     hub_delivery_pump(service->settings.delivery, attachment);
 }
 
+static bool is_elsewhere(const struct hub_service *service, struct text user)
+{
+    struct mailbox_move move;
+    return mailbox_move_of(hub_apply_mailbox(service->settings.apply), user, &move) &&
+           (move.where == MAILBOX_STAGED || move.where == MAILBOX_AWAY);
+}
+
 static void on_attach(struct hub_service *service, struct hub_edge *edge,
                       const struct wire_attach *asked)
 {
@@ -200,7 +207,8 @@ static void on_attach(struct hub_service *service, struct hub_edge *edge,
         answer_attach(service, edge, asked, WIRE_REFUSED);
         return;
     }
-    if (hash_shard(asked->user, settings->region->shards) != settings->shard) {
+    if (hash_shard(asked->user, settings->region->shards) != settings->shard ||
+        is_elsewhere(service, asked->user)) {
         answer_attach(service, edge, asked, WIRE_NOT_HOME);
         return;
     }
@@ -465,6 +473,20 @@ void hub_service_acked(struct hub_service *service, struct text user, struct tex
     tell_acked(service, attachment);
 }
 
+static void kick(struct hub_service *service, struct hub_attachment *attachment,
+                 enum wire_kick_reason reason)
+{
+    const struct wire_entry entry = {
+        .kind = WIRE_KICK,
+        .kick = {.user = hub_attachment_user(attachment),
+                 .device = hub_attachment_device(attachment),
+                 .attach = attachment->attach,
+                 .reason = reason},
+    };
+    send(service, attachment->edge, &entry);
+    hub_presence_detach(service->settings.presence, attachment);
+}
+
 void hub_service_dropped(struct hub_service *service, struct text user, struct text device)
 {
     const struct hub_service_settings *settings = &service->settings;
@@ -472,15 +494,34 @@ void hub_service_dropped(struct hub_service *service, struct text user, struct t
         return;
     hub_acks_forget(settings->acks, user, device); /* else it came back by its own last ack */
     struct hub_attachment *attachment = hub_presence_device(settings->presence, user, device);
-    if (attachment == NULL)
+    if (attachment != NULL)
+        kick(service, attachment, WIRE_KICK_DROPPED);
+}
+
+static void leave(struct hub_service *service, struct text name)
+{
+    const struct hub_service_settings *settings = &service->settings;
+    const struct hub_user *user; /* freed with its last attachment */
+    while ((user = hub_presence_user(settings->presence, name)) != NULL) {
+        struct hub_attachment *attachment =
+            container_of(user->attachments.next, struct hub_attachment, of_user);
+        hub_acks_forget(settings->acks, name, hub_attachment_device(attachment));
+        kick(service, attachment, WIRE_KICK_MOVED);
+    }
+}
+
+void hub_service_moved(struct hub_service *service, const struct mailbox_move *move)
+{
+    const struct hub_service_settings *settings = &service->settings;
+    if (service->generation == 0)
         return;
-    const struct wire_entry kick = {
-        .kind = WIRE_KICK,
-        .kick = {.user = user,
-                 .device = device,
-                 .attach = attachment->attach,
-                 .reason = WIRE_KICK_DROPPED},
-    };
-    send(service, attachment->edge, &kick);
-    hub_presence_detach(settings->presence, attachment);
+    if (move->where == MAILBOX_AWAY) {
+        leave(service, move->user);
+        return;
+    }
+    const struct hub_user *user = hub_presence_user(settings->presence, move->user);
+    if (user == NULL)
+        return;
+    list_each(node, &user->attachments)
+        hub_delivery_pump(settings->delivery, container_of(node, struct hub_attachment, of_user));
 }

@@ -183,6 +183,12 @@ static void on_read(void *context, const struct wire_read *read)
     hub_reads_applied(&shard->reads, read);
 }
 
+static void on_moved(void *context, const struct mailbox_move *move)
+{
+    struct hub_shard *shard = context;
+    hub_service_moved(shard->service, move);
+}
+
 static void on_owned(void *context, uint64_t generation, struct text hub, uint64_t start)
 {
     struct hub_shard *shard = context;
@@ -375,9 +381,11 @@ static void keep_presence(struct hub_shard *shard)
 
 static void keep_checkpoints(struct hub_shard *shard)
 {
-    struct mailbox_state state = mailbox_state(hub_apply_mailbox(shard->apply));
+    const struct mailbox *mailbox = hub_apply_mailbox(shard->apply);
+    const struct mailbox_state state = mailbox_state(mailbox);
+    const struct mailbox_moving moving = mailbox_moving(mailbox);
     if (state.generation == shard->generation)
-        hub_checkpoint_serve(shard->checkpoint, shard->writer, &state,
+        hub_checkpoint_serve(shard->checkpoint, shard->writer, &state, &moving,
                              hub_apply_begun_ms(shard->apply));
 }
 
@@ -466,6 +474,7 @@ void hub_shard_listen_to_apply(struct hub_shard *shard, struct hub_apply_setting
     settings->on_acked = on_acked;
     settings->on_dropped = on_dropped;
     settings->on_read = on_read;
+    settings->on_moved = on_moved;
     settings->on_misrouted = on_misrouted;
     settings->on_owned = on_owned;
     settings->on_checkpoint = on_checkpoint;

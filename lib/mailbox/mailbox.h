@@ -235,6 +235,13 @@ bool mailbox_move_of(const struct mailbox *mailbox, struct text user,
 /* Those that are frozen, staged or arrived, in no order. */
 void mailbox_each_moving(const struct mailbox *mailbox, void *context,
                          void (*on_move)(void *context, const struct mailbox_move *move));
+/* What waits for moves to end. */
+struct mailbox_moving {
+    size_t users;        /* that are frozen, staged or arrived */
+    size_t held;         /* messages that came for those frozen */
+    uint64_t to_pass_on; /* notices of that kind */
+};
+struct mailbox_moving mailbox_moving(const struct mailbox *mailbox);
 /* What a frozen mailbox hands over. `devices` is appended to, and borrowed by the result. */
 void mailbox_hand_over(const struct mailbox_user *user, struct buffer *devices,
                        struct wire_mailbox *ret_mailbox);

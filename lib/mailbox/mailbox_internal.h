@@ -95,6 +95,7 @@ struct mailbox_notices {
     uint64_t first;                    /* the oldest that waits; last + 1 when none does */
     uint64_t last;
     uint64_t dropped;
+    uint64_t to_pass_on; /* of those that wait: of kind MAILBOX_NOTICE_PASS_ON */
 };
 
 struct mailbox_time_mark {

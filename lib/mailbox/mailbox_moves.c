@@ -446,6 +446,17 @@ void mailbox_each_moving(const struct mailbox *mailbox, void *context,
     }
 }
 
+struct mailbox_moving mailbox_moving(const struct mailbox *mailbox)
+{
+    struct mailbox_moving moving = {.to_pass_on = mailbox->notices.to_pass_on};
+    for (struct list *at = mailbox->moving.next; at != &mailbox->moving; at = at->next) {
+        const struct mailbox_move_entry *move = container_of(at, struct mailbox_move_entry, link);
+        moving.users++;
+        moving.held += move->held_count - move->held_first;
+    }
+    return moving;
+}
+
 void mailbox_hand_over(const struct mailbox_user *user, struct buffer *devices,
                        struct wire_mailbox *ret_mailbox)
 {

@@ -26,6 +26,8 @@ static struct mailbox_notice_entry *entry_at(const struct mailbox_notices *notic
 
 static void remove_first(struct mailbox_notices *notices)
 {
+    if (entry_at(notices, notices->first)->kind == MAILBOX_NOTICE_PASS_ON)
+        notices->to_pass_on--;
     free(entry_at(notices, notices->first++)->other);
 }
 
@@ -49,6 +51,8 @@ static void add(struct mailbox_notices *notices, const struct mailbox_notice_ent
     if (notices->last - notices->first + 1 == notices->capacity)
         grow(notices);
     *entry_at(notices, ++notices->last) = *entry;
+    if (entry->kind == MAILBOX_NOTICE_PASS_ON)
+        notices->to_pass_on++;
 }
 
 static char *keep_other(struct text other)

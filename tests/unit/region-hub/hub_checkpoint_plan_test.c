@@ -11,15 +11,18 @@
 
 enum { DAY_MS = 86400000 };
 
+static const struct mailbox_moving nothing;
+
 static void the_first_is_due_an_interval_after_the_log_began(void **state)
 {
     (void)state;
     struct mailbox_state mailbox = {.position = 9, .time_ms = 5000, .config.level = 2};
-    assert_false(hub_checkpoint_is_due(&mailbox, 4000, 1001));
-    assert_true(hub_checkpoint_is_due(&mailbox, 4000, 1000));
-    assert_true(hub_checkpoint_is_due(&mailbox, 0, 1000)); /* its first record is not there */
+    assert_false(hub_checkpoint_is_due(&mailbox, &nothing, 4000, 1001));
+    assert_true(hub_checkpoint_is_due(&mailbox, &nothing, 4000, 1000));
+    assert_true(
+        hub_checkpoint_is_due(&mailbox, &nothing, 0, 1000)); /* its first record is not there */
     mailbox.position = 0;
-    assert_false(hub_checkpoint_is_due(&mailbox, 0, 1000));
+    assert_false(hub_checkpoint_is_due(&mailbox, &nothing, 0, 1000));
 }
 
 static void the_next_is_due_an_interval_after_the_last(void **state)
@@ -30,16 +33,31 @@ static void the_next_is_due_an_interval_after_the_last(void **state)
                                     .config.level = 2,
                                     .checkpoint_position = 7,
                                     .checkpoint_ms = 10};
-    assert_false(hub_checkpoint_is_due(&mailbox, 0, DAY_MS));
+    assert_false(hub_checkpoint_is_due(&mailbox, &nothing, 0, DAY_MS));
     mailbox.time_ms++;
-    assert_true(hub_checkpoint_is_due(&mailbox, 0, DAY_MS));
+    assert_true(hub_checkpoint_is_due(&mailbox, &nothing, 0, DAY_MS));
 }
 
 static void none_is_due_before_all_hubs_know_them(void **state)
 {
     (void)state;
     const struct mailbox_state mailbox = {.position = 9, .time_ms = DAY_MS, .config.level = 1};
-    assert_false(hub_checkpoint_is_due(&mailbox, 0, 1000));
+    assert_false(hub_checkpoint_is_due(&mailbox, &nothing, 0, 1000));
+}
+
+static void it_waits_for_messages_of_home_moves_but_not_for_ever(void **state)
+{
+    (void)state;
+    struct mailbox_state mailbox = {.position = 9, .time_ms = 6999, .config.level = 3};
+    const struct mailbox_moving held = {.users = 1, .held = 1};
+    const struct mailbox_moving passed = {.to_pass_on = 1};
+    const struct mailbox_moving empty = {.users = 1};
+    assert_true(hub_checkpoint_is_due(&mailbox, &empty, 5000, 1000));
+    assert_false(hub_checkpoint_is_due(&mailbox, &held, 5000, 1000));
+    assert_false(hub_checkpoint_is_due(&mailbox, &passed, 5000, 1000));
+    mailbox.time_ms = 7000;
+    assert_true(hub_checkpoint_is_due(&mailbox, &held, 5000, 1000));
+    assert_true(hub_checkpoint_is_due(&mailbox, &passed, 5000, 1000));
 }
 
 static void add(struct hub_checkpoint_list *list, uint64_t position, uint8_t incarnation)
@@ -134,6 +152,7 @@ int main(void)
         cmocka_unit_test(the_first_is_due_an_interval_after_the_log_began),
         cmocka_unit_test(the_next_is_due_an_interval_after_the_last),
         cmocka_unit_test(none_is_due_before_all_hubs_know_them),
+        cmocka_unit_test(it_waits_for_messages_of_home_moves_but_not_for_ever),
         cmocka_unit_test(chooses_the_oldest_whose_successor_is_logged),
         cmocka_unit_test(one_that_is_stored_again_replaces_the_first),
         cmocka_unit_test(what_an_older_log_of_this_name_has_left_is_of_no_use),

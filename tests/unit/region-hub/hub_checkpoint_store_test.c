@@ -443,7 +443,8 @@ static void make_checkpoint(struct world *world, struct hub_checkpoint *checkpoi
     hub_checkpoint_take(checkpoint, world->mailbox);
     struct hub_checkpoint_item question = item_of(world);
     while (start(world, &question) != 0) {
-        hub_checkpoint_serve(checkpoint, NULL, &mailbox, mailbox.time_ms);
+        hub_checkpoint_serve(checkpoint, NULL, &mailbox, &(struct mailbox_moving){0},
+                             mailbox.time_ms);
         TURN_FOR(world->loop, 20);
         question = item_of(world);
     }

@@ -259,6 +259,37 @@ static void what_was_gathered_can_be_dropped(void **state)
     hub_gather_drop(&gather);
 }
 
+static void what_is_passed_on_stays_as_it_is(void **state)
+{
+    (void)state;
+    const struct wire_message sent = {.message_class = WIRE_DURABLE,
+                                      .flags = WIRE_FLAG_NOTICE,
+                                      .wants = WIRE_WANT_READ,
+                                      .created_ms = 5,
+                                      .ttl_s = 6,
+                                      .trace = "trace of 16 byte",
+                                      .sender = TEXT("alice"),
+                                      .device = TEXT("phone"),
+                                      .id = TEXT("m1"),
+                                      .body = TEXT("{ \"a\" : 1 }")};
+    struct hub_notice *notice = hub_notice_pass_on(TEXT("bob"), &sent);
+    struct wire_message read;
+    assert_non_null(notice);
+    hub_notice_message(notice, &read);
+    assert_true(text_equal(hub_notice_to(notice), TEXT("bob")));
+    assert_int_equal(read.message_class, sent.message_class);
+    assert_int_equal(read.flags, sent.flags);
+    assert_int_equal(read.wants, sent.wants);
+    assert_int_equal(read.created_ms, sent.created_ms);
+    assert_int_equal(read.ttl_s, sent.ttl_s);
+    assert_memory_equal(read.trace, sent.trace, sizeof sent.trace);
+    assert_true(text_equal(read.sender, sent.sender));
+    assert_true(text_equal(read.device, sent.device));
+    assert_true(text_equal(read.id, sent.id));
+    assert_true(text_equal(read.body, sent.body));
+    hub_notice_free(notice);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +303,7 @@ int main(void)
         cmocka_unit_test(chunks_have_borders_of_their_own),
         cmocka_unit_test(a_dropped_device_is_told_to_its_user),
         cmocka_unit_test(what_was_gathered_can_be_dropped),
+        cmocka_unit_test(what_is_passed_on_stays_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
