@@ -22,8 +22,10 @@
  *     that an edge wrote. The level is that before the batch.
  *  9. Home moves (level 3): what comes for a mailbox that is frozen is held: it has a row, and no
  *     seq. When the move is done it is passed on, as is all that comes later (see
- *     MAILBOX_NOTICE_PASS_ON); when it is aborted it is appended, in its order. A repeat of what is
- *     in the mailbox stays one. Acks and reads of a mailbox that is not here are refused.
+ *     MAILBOX_NOTICE_PASS_ON); and before it, if the end says so, the newest of the mailbox itself,
+ *     which another region has gone on without. When the move is aborted it is appended, in its
+ *     order. A repeat of what is in the mailbox stays one. Acks and reads of a mailbox that is not
+ *     here are refused.
  * 10. From level 2 on, rows expire by log time; see mailbox_state.
  *
  * One thread uses it; nothing is locked. When memory is short it aborts: half an apply is no
@@ -170,6 +172,7 @@ struct mailbox_user { /* borrowed until the next apply */
     uint32_t epoch;    /* from 1 */
     uint64_t head;     /* the last seq given; 0: none yet */
     uint64_t oldest;   /* the first seq still kept; head + 1 when none is */
+    uint64_t base;     /* up to it, seqs are those of the epoch before too; 0: none are */
     uint64_t last_row; /* 0: none yet */
     void *internal;
 };
@@ -214,7 +217,9 @@ enum mailbox_notice_kind {
     MAILBOX_NOTICE_DELIVERED, /* to the senders that want it of seqs `from` to `to` */
     MAILBOX_NOTICE_READ,      /* to `other`: `user` has read all of its up to seq `to` */
     MAILBOX_NOTICE_DROPPED,   /* to the user itself: its device `other` was, its cursor at `to` */
-    MAILBOX_NOTICE_PASS_ON,   /* no notice: the message in `row` is for `user`, who is elsewhere */
+    /* No notice: a message for `user`, who is elsewhere. The one in `row`, which has no seq; or
+     * with `from` not 0 those from seq `from` to `to`, and `row` is where to walk back from. */
+    MAILBOX_NOTICE_PASS_ON,
 };
 struct mailbox_notice { /* borrowed until the next apply */
     enum mailbox_notice_kind kind;

@@ -56,6 +56,7 @@ struct mailbox_user_entry {
     struct mailbox_move_entry *move; /* NULL: at home here; see mailbox_moves.c */
     uint64_t head;
     uint64_t oldest;
+    uint64_t base;
     uint64_t last_row;
     uint32_t epoch;
     uint32_t mark_count;
@@ -183,6 +184,9 @@ void mailbox_notices_dropped(struct mailbox *mailbox, const struct mailbox_user_
                              const struct mailbox_device_entry *device);
 void mailbox_notices_pass_on(struct mailbox *mailbox, const struct mailbox_user_entry *user,
                              uint64_t row);
+/* The same for what has seqs: all from `from` on, a notice for each mark's worth of them. */
+void mailbox_notices_pass_on_from(struct mailbox *mailbox, struct mailbox_user_entry *user,
+                                  uint64_t from);
 /* All up to `number`; false when there was no such number yet. */
 bool mailbox_notices_remove(struct mailbox *mailbox, uint64_t number);
 void mailbox_notices_free(struct mailbox *mailbox);
@@ -268,7 +272,7 @@ void mailbox_lanes_move(struct mailbox *mailbox, struct text source,
 
 /* The form of a saved state; see mailbox_save.c. */
 #define MAILBOX_SAVE_MAGIC 0x3153424du /* "MBS1" */
-enum { MAILBOX_SAVE_VERSION = 5, MAILBOX_SAVE_CHECK_SIZE = 16 };
+enum { MAILBOX_SAVE_VERSION = 6, MAILBOX_SAVE_CHECK_SIZE = 16 };
 struct fingerprint mailbox_save_check(const void *bytes, size_t size);
 /* True: whole, and of this version; `ret_in` is behind the head. */
 bool mailbox_save_open(const void *bytes, size_t size, struct wire_cursor *ret_in);

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { DEVICE_SIZE_MIN = 21, USER_SIZE_MIN = 41 };
+enum { DEVICE_SIZE_MIN = 21, USER_SIZE_MIN = 49 };
 
 static void read_name(struct wire_cursor *in, char *to, size_t to_size)
 {
@@ -147,8 +147,9 @@ static void load_user(struct mailbox *mailbox, struct wire_cursor *in)
     user->epoch = wire_read_u32(in);
     user->head = wire_read_u64(in);
     user->oldest = wire_read_u64(in);
+    user->base = wire_read_u64(in);
     user->last_row = wire_read_u64(in);
-    if (user->oldest == 0 || user->oldest > user->head + 1)
+    if (user->oldest == 0 || user->oldest > user->head + 1 || user->base > user->head)
         in->failed = true;
     load_marks(user, in);
     load_devices(user, in);

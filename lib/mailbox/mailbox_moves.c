@@ -212,6 +212,7 @@ static void clear_user(struct mailbox_user_entry *user)
     user->wants = NULL;
     user->mark_count = 0;
     user->bytes_since = 0;
+    user->base = 0;
     user->last_row = 0;
 }
 
@@ -312,6 +313,7 @@ static void take_mailbox(struct mailbox_user_entry *user, const struct wire_mail
     } else if (user->oldest == user->move->first || mailbox->oldest > user->oldest) {
         user->oldest = mailbox->oldest; /* else our caps are lower */
     }
+    user->base = mailbox->base;
     take_devices(user, mailbox->devices);
     if (!mailbox->asked)
         return;
@@ -347,15 +349,18 @@ static void apply_move_in(struct mailbox *mailbox, const struct mailbox_input *i
     tell(mailbox, user, effects);
 }
 
-static void leave(struct mailbox *mailbox, struct mailbox_user_entry *user, struct text home)
+static void leave(struct mailbox *mailbox, struct mailbox_user_entry *user,
+                  const struct wire_move_end *end)
 {
     struct mailbox_move_entry *move = user->move;
+    if (end->from > 0)
+        mailbox_notices_pass_on_from(mailbox, user, end->from);
     for (size_t i = move->held_first; i < move->held_count; i++)
         mailbox_notices_pass_on(mailbox, user, move->held[i].row);
     free(move->held);
     move->held = NULL;
     move->held_first = move->held_count = move->held_capacity = 0;
-    set_region(move, home);
+    set_region(move, end->home);
     set_where(mailbox, move, MAILBOX_AWAY);
 }
 
@@ -386,7 +391,7 @@ static void apply_move_end(struct mailbox *mailbox, const struct mailbox_input *
     else if (here && where == MAILBOX_ARRIVED && done)
         end_move(mailbox, user);
     else if (!here && done == (where == MAILBOX_FROZEN))
-        leave(mailbox, user, end->home);
+        leave(mailbox, user, end);
     else {
         refuse(input, effects, "an end that is not this move's");
         return;
@@ -462,7 +467,7 @@ void mailbox_hand_over(const struct mailbox_user *user, struct buffer *devices,
 {
     const struct mailbox_user_entry *entry = user->internal;
     struct wire_mailbox mailbox = {
-        .epoch = entry->epoch, .head = entry->head, .oldest = entry->oldest};
+        .epoch = entry->epoch, .head = entry->head, .oldest = entry->oldest, .base = entry->base};
     for (const struct mailbox_device_entry *at = entry->devices;
          at != NULL && mailbox.device_count < UINT8_MAX; at = at->next) {
         const struct wire_mailbox_device device = {

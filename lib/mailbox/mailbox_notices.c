@@ -183,6 +183,24 @@ void mailbox_notices_pass_on(struct mailbox *mailbox, const struct mailbox_user_
             .kind = MAILBOX_NOTICE_PASS_ON, .user = user, .epoch = user->epoch, .row = row});
 }
 
+void mailbox_notices_pass_on_from(struct mailbox *mailbox, struct mailbox_user_entry *user,
+                                  uint64_t from)
+{
+    const struct mailbox_user known = {.head = user->head, .internal = user};
+    uint64_t to;
+    if (from < user->oldest)
+        from = user->oldest;
+    for (; from <= user->head; from = to + 1) {
+        to = user->head - from < MAILBOX_MARK_EVERY ? user->head : from + MAILBOX_MARK_EVERY - 1;
+        add(&mailbox->notices, &(struct mailbox_notice_entry){.kind = MAILBOX_NOTICE_PASS_ON,
+                                                              .user = user,
+                                                              .epoch = user->epoch,
+                                                              .from = from,
+                                                              .to = to,
+                                                              .row = mailbox_row_near(&known, to)});
+    }
+}
+
 bool mailbox_notices_remove(struct mailbox *mailbox, uint64_t number)
 {
     struct mailbox_notices *notices = &mailbox->notices;

@@ -78,6 +78,7 @@ static void save_user(const struct mailbox_user_entry *user, struct buffer *out)
     wire_write_u32(out, user->epoch);
     wire_write_u64(out, user->head);
     wire_write_u64(out, user->oldest);
+    wire_write_u64(out, user->base);
     wire_write_u64(out, user->last_row);
     wire_write_u32(out, user->bytes_since);
     wire_write_u32(out, user->mark_count);

@@ -105,6 +105,7 @@ bool mailbox_find_user(const struct mailbox *mailbox, struct text name,
                                       .epoch = user->epoch,
                                       .head = user->head,
                                       .oldest = user->oldest,
+                                      .base = user->base,
                                       .last_row = user->last_row,
                                       .internal = user};
     return true;

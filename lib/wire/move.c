@@ -31,6 +31,7 @@ static bool is_consistent(const struct wire_mailbox *mailbox)
            mailbox->oldest <= mailbox->head + 1 && mailbox->skipped_from <= mailbox->skipped_to &&
            mailbox->skipped_to <= mailbox->delivered && mailbox->delivered <= mailbox->head &&
            mailbox->delivered_to <= mailbox->head && mailbox->read_to <= mailbox->head &&
+           mailbox->base <= mailbox->head && (mailbox->epoch > 1 || mailbox->base == 0) &&
            (mailbox->asked || nothing);
 }
 
@@ -46,7 +47,7 @@ static struct wire_cursor read_devices(struct wire_cursor *in, uint8_t count, ui
 }
 
 /* Mailbox: u32 epoch, u64 head, u64 oldest, u8 asked (0 or 1), u64 delivered, u64 delivered_to,
- * u64 read_to, u64 skipped_from, u64 skipped_to, u8 count of devices, each as above */
+ * u64 read_to, u64 skipped_from, u64 skipped_to, u64 base, u8 count of devices, each as above */
 bool wire_mailbox_read(struct wire_cursor *in, struct wire_mailbox *mailbox)
 {
     mailbox->epoch = wire_read_u32(in);
@@ -59,6 +60,7 @@ bool wire_mailbox_read(struct wire_cursor *in, struct wire_mailbox *mailbox)
     mailbox->read_to = wire_read_u64(in);
     mailbox->skipped_from = wire_read_u64(in);
     mailbox->skipped_to = wire_read_u64(in);
+    mailbox->base = wire_read_u64(in);
     mailbox->device_count = wire_read_u8(in);
     mailbox->devices = read_devices(in, mailbox->device_count, mailbox->head);
     if (!is_consistent(mailbox))
@@ -78,6 +80,7 @@ void wire_mailbox_write(struct buffer *out, const struct wire_mailbox *mailbox)
     wire_write_u64(out, mailbox->read_to);
     wire_write_u64(out, mailbox->skipped_from);
     wire_write_u64(out, mailbox->skipped_to);
+    wire_write_u64(out, mailbox->base);
     wire_write_u8(out, mailbox->device_count);
     if (mailbox->devices.left > 0)
         buffer_append(out, mailbox->devices.next, mailbox->devices.left);
@@ -120,7 +123,7 @@ void wire_move_in_put(struct buffer *out, const struct wire_move_in *move)
     wire_mailbox_write(out, &move->mailbox);
 }
 
-/* Move end: u64 generation, u64 move, text8 user, u8 outcome, text8 home */
+/* Move end: u64 generation, u64 move, text8 user, u8 outcome, text8 home, u64 from */
 bool wire_move_end_read(struct wire_cursor *in, struct wire_move_end *end)
 {
     end->generation = wire_read_u64(in);
@@ -128,6 +131,7 @@ bool wire_move_end_read(struct wire_cursor *in, struct wire_move_end *end)
     end->user = wire_read_checked(in, text_is_user_id);
     end->outcome = wire_read_u8(in);
     end->home = wire_read_checked(in, text_is_region_name);
+    end->from = wire_read_u64(in);
     return end->outcome <= WIRE_MOVE_DONE;
 }
 
@@ -139,6 +143,7 @@ void wire_move_end_put(struct buffer *out, const struct wire_move_end *end)
     wire_write_checked(out, end->user, text_is_user_id);
     wire_write_u8(out, end->outcome);
     wire_write_checked(out, end->home, text_is_region_name);
+    wire_write_u64(out, end->from);
 }
 
 /* Move ask: u8 what, u64 move, text8 user, text8 region, u64 from */

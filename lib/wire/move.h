@@ -5,8 +5,8 @@
 #include "wire/cursor.h"
 
 /* A mailbox without its messages, as one region hands it to another. Bounds, checked when read:
- * oldest is 1 to head + 1; nothing else is above the head; skipped_from <= skipped_to <= delivered.
- */
+ * oldest is 1 to head + 1; nothing else is above the head; skipped_from <= skipped_to <= delivered;
+ * the first epoch has no base. */
 struct wire_mailbox {
     uint32_t epoch;
     uint64_t head;
@@ -17,6 +17,7 @@ struct wire_mailbox {
     uint64_t read_to;
     uint64_t skipped_from;
     uint64_t skipped_to;
+    uint64_t base; /* up to it the epoch before this one has the same seqs; 0: none */
     uint8_t device_count;
     struct wire_cursor devices; /* for wire_mailbox_device_next() */
 };
@@ -46,6 +47,7 @@ struct wire_move_end {
     struct text user;
     uint8_t outcome;
     struct text home; /* where the user is at home now */
+    uint64_t from;    /* when that is elsewhere: messages from this seq on go there too; 0: none */
 };
 
 /* What owners ask one another, and operators ask owners: move.<r>.<s>. Answered on the reply

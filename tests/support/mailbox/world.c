@@ -92,13 +92,18 @@ void log_freeze(struct log *log, uint64_t generation, uint64_t move, const char 
                                                           .to = text_of(to)});
 }
 
+static uint32_t epoch_of(const struct log *log)
+{
+    return log->epoch == 0 ? 1 : log->epoch;
+}
+
 void log_move_row(struct log *log, uint64_t generation, uint64_t move, const char *user,
                   uint64_t seq, const char *sender, const char *id)
 {
     wire_move_row_write(&log->writer,
                         &(struct wire_move_row){.generation = generation,
                                                 .move = move,
-                                                .epoch = 1,
+                                                .epoch = epoch_of(log),
                                                 .seq = seq,
                                                 .at_ms = 5,
                                                 .user = text_of(user),
@@ -116,12 +121,13 @@ void log_move_in(struct log *log, uint64_t generation, uint64_t move, const char
         .move = move,
         .user = text_of(user),
         .from = text_of(from),
-        .mailbox = {.epoch = 1,
+        .mailbox = {.epoch = epoch_of(log),
                     .head = head,
                     .oldest = oldest,
                     .asked = log->wants != 0,
                     .delivered = log->wants != 0 ? acked : 0,
                     .delivered_to = log->wants != 0 ? head : 0,
+                    .base = log->base,
                     .device_count = 1,
                     .devices = wire_cursor_of(devices.data, devices.size)}};
     wire_move_in_write(&log->writer, &move_in);
@@ -135,7 +141,8 @@ void log_move_end(struct log *log, uint64_t generation, uint64_t move, const cha
                                                               .move = move,
                                                               .user = text_of(user),
                                                               .outcome = done,
-                                                              .home = text_of(home)});
+                                                              .home = text_of(home),
+                                                              .from = log->from});
 }
 
 void log_config(struct log *log, const struct wire_config *config)

@@ -31,6 +31,9 @@ struct log {
     uint8_t wants;  /* what the messages written next carry */
     uint16_t flags;
     size_t body_size; /* 0: a short body */
+    uint32_t epoch;   /* of what is moved in; 0: 1 */
+    uint64_t base;    /* of the same */
+    uint64_t from;    /* what ends of moves carry */
     struct buffer out;
     struct wire_batch_writer writer;
 };
@@ -50,10 +53,10 @@ void log_read(struct log *log, uint64_t generation, const char *user, const char
               uint32_t epoch, uint64_t seq);
 void log_freeze(struct log *log, uint64_t generation, uint64_t move, const char *user,
                 const char *to);
-/* Epoch 1, seq; as log_message() writes it, at log time 5. */
+/* As log_message() writes it, at log time 5. */
 void log_move_row(struct log *log, uint64_t generation, uint64_t move, const char *user,
                   uint64_t seq, const char *sender, const char *id);
-/* Epoch 1, with a device "d0" at `acked`. */
+/* With a device "d0" at `acked`. */
 void log_move_in(struct log *log, uint64_t generation, uint64_t move, const char *user,
                  const char *from, uint64_t head, uint64_t oldest, uint64_t acked);
 void log_move_end(struct log *log, uint64_t generation, uint64_t move, const char *user, bool done,

@@ -85,7 +85,8 @@ void model_note(struct model *model, const struct model_notice *notice)
     if (!at_level_2(model))
         return;
     model->notices = model_grow(model->notices, model->notice_count + 1, sizeof *model->notices);
-    model->notices[model->notice_count++] = *notice;
+    model->notices[model->notice_count] = *notice;
+    model->notices[model->notice_count++].epoch = model->users[notice->user].epoch;
 }
 
 const struct model_seen *model_seen(const struct model *model, const struct model_record *record,
@@ -112,6 +113,7 @@ void model_remember(struct model *model, const struct model_record *record, int 
                                                            .sender = record->sender,
                                                            .id = record->id,
                                                            .key = model->config.dedupe_key[0],
+                                                           .epoch = model->users[recipient].epoch,
                                                            .seq = seq,
                                                            .end_ms = model->generation_end_ms};
 }
@@ -120,7 +122,7 @@ struct model_user *model_take_user(struct model *model, int number)
 {
     struct model_user *user = &model->users[number];
     if (!user->exists)
-        *user = (struct model_user){.exists = true, .oldest = 1};
+        *user = (struct model_user){.exists = true, .epoch = 1, .oldest = 1};
     return user;
 }
 
@@ -188,9 +190,9 @@ static void append(struct model *model, const struct model_record *record, int t
            user->head - user->oldest + 1 > model->config.mailbox_max_messages)
         user->oldest++;
     model_weigh(model, user, record->body_size);
-    buffer_printf(model->trace, "row %" PRIu64 "<%" PRIu64 " u%d 1:%" PRIu64 " %s/m%d\n", row,
-                  user->last_row, to, user->head, model_sender_name(record->sender).text,
-                  record->id);
+    buffer_printf(model->trace, "row %" PRIu64 "<%" PRIu64 " u%d %u:%" PRIu64 " %s/m%d\n", row,
+                  user->last_row, to, user->epoch, user->head,
+                  model_sender_name(record->sender).text, record->id);
     user->last_row = row;
     model_remember(model, record, to, user->head);
     model_ask(model, record, to);
@@ -205,8 +207,8 @@ static void apply_message(struct model *model, const struct model_record *record
             buffer_printf(model->trace, "misrouted u%d %s/m%d\n", to,
                           model_sender_name(record->sender).text, record->id);
         } else if (first != NULL) {
-            buffer_printf(model->trace, "repeat u%d 1:%" PRIu64 " %s/m%d\n", to, first->seq,
-                          model_sender_name(record->sender).text, record->id);
+            buffer_printf(model->trace, "repeat u%d %u:%" PRIu64 " %s/m%d\n", to, first->epoch,
+                          first->seq, model_sender_name(record->sender).text, record->id);
         } else {
             append(model, record, to);
         }
@@ -293,7 +295,8 @@ static void apply_ack(struct model *model, const struct model_record *record)
     const struct model_user *user = &model->users[record->user];
     if (record->generation != model->generation) {
         model_pass(model, "deposed");
-    } else if (!model_is_ours(model, record->user) || !model_is_here(user) || record->epoch != 1 ||
+    } else if (!model_is_ours(model, record->user) || !model_is_here(user) ||
+               record->epoch != (user->exists ? user->epoch : 1) ||
                record->seq > (user->exists ? user->head : 0)) {
         model_pass(model, "refused");
     } else {
@@ -303,8 +306,8 @@ static void apply_ack(struct model *model, const struct model_record *record)
         device->used_ms = model->time_ms;
         if (record->seq >= device->seq) {
             device->seq = record->seq;
-            buffer_printf(model->trace, "acked u%d/d%d 1:%" PRIu64 "\n", record->user,
-                          record->device, device->seq);
+            buffer_printf(model->trace, "acked u%d/d%d %u:%" PRIu64 "\n", record->user,
+                          record->device, user->epoch, device->seq);
             deliver(model, record->user, before + 1, device->seq);
         }
     }
@@ -314,13 +317,13 @@ static void apply_read(struct model *model, const struct model_record *record)
 {
     const struct model_user *user = &model->users[record->user];
     const struct model_name of = model_sender_name(record->sender);
-    if (!model_is_ours(model, record->user) || record->epoch != 1 || !user->exists ||
+    if (!model_is_ours(model, record->user) || !user->exists || record->epoch != user->epoch ||
         !model_is_here(user) || record->seq > user->head) {
         model_pass(model, "refused");
         return;
     }
-    buffer_printf(model->trace, "read u%d of %s 1:%" PRIu64 "\n", record->user, of.text,
-                  record->seq);
+    buffer_printf(model->trace, "read u%d of %s %u:%" PRIu64 "\n", record->user, of.text,
+                  user->epoch, record->seq);
     if (user->read_to > 0)
         model_note(model, &(struct model_notice){.kind = "read",
                                                  .user = record->user,
@@ -452,9 +455,9 @@ void model_tell_notices(const struct model *model, struct buffer *lines)
 {
     for (size_t i = 0; i < model->notice_count; i++) {
         const struct model_notice *it = &model->notices[i];
-        buffer_printf(lines, "%" PRIu64 " %s u%d/%s 1:%" PRIu64 "-%" PRIu64 " row %" PRIu64 "\n",
-                      model->notices_gone + i + 1, it->kind, it->user, it->other.text, it->from,
-                      it->to, it->row);
+        buffer_printf(lines, "%" PRIu64 " %s u%d/%s %u:%" PRIu64 "-%" PRIu64 " row %" PRIu64 "\n",
+                      model->notices_gone + i + 1, it->kind, it->user, it->other.text, it->epoch,
+                      it->from, it->to, it->row);
     }
 }
 

@@ -44,6 +44,7 @@ struct model_record {
     struct wire_config config;
     uint64_t move; /* of what moves users */
     uint64_t oldest;
+    uint64_t base;
     bool done;
     bool here; /* the region that is named is this one */
 };
@@ -90,8 +91,10 @@ struct model_user {
     uint64_t skipped_from; /* after it, up to the next: passed by, acked by nobody */
     uint64_t skipped_to;
     uint64_t read_to;
+    uint32_t epoch;
     uint64_t head;
     uint64_t oldest;
+    uint64_t base;
     uint64_t last_row;
     struct model_device devices[MODEL_DEVICES]; /* in the order they came */
     size_t device_count;
@@ -101,6 +104,7 @@ struct model_seen {
     int sender;
     int id;
     uint8_t key;
+    uint32_t epoch;
     uint64_t seq;
     int64_t end_ms; /* of its generation */
 };
@@ -108,6 +112,7 @@ struct model_notice {
     const char *kind;
     int user;
     struct model_name other;
+    uint32_t epoch;
     uint64_t from;
     uint64_t to;
     uint64_t row;

@@ -26,6 +26,28 @@ static void pass_on(struct model *model, int number, uint64_t row)
     model_note(model, &(struct model_notice){.kind = "pass on", .user = number, .row = row});
 }
 
+/* The row at or after each end: that of the next marked seq. */
+static void pass_on_from(struct model *model, int number, uint64_t from)
+{
+    const struct model_user *user = &model->users[number];
+    if (from == 0)
+        return;
+    for (uint64_t to, seq = from < user->oldest ? user->oldest : from; seq <= user->head;
+         seq = to + 1) {
+        to = seq + 255 < user->head ? seq + 255 : user->head;
+        uint64_t marked = to;
+        while (marked <= user->head && !user->messages[marked].marked)
+            marked++;
+        model_note(model,
+                   &(struct model_notice){.kind = "pass on",
+                                          .user = number,
+                                          .from = seq,
+                                          .to = to,
+                                          .row = marked > user->head ? user->last_row
+                                                                     : user->messages[marked].row});
+    }
+}
+
 void model_hold(struct model *model, const struct model_record *record, int to)
 {
     struct model_user *user = &model->users[to];
@@ -91,10 +113,12 @@ static bool may_stage(const struct model_user *user)
            (user->where == MAILBOX_AT_HOME && user->head == 0);
 }
 
-static void stage(struct model_user *user, uint64_t move, uint64_t seq)
+static void stage(struct model_user *user, uint64_t move, uint32_t epoch, uint64_t seq)
 {
     user->where = MAILBOX_STAGED;
     user->move = move;
+    user->epoch = epoch;
+    user->base = 0;
     user->first = 0;
     user->head = seq - 1;
     user->oldest = seq;
@@ -118,10 +142,10 @@ static void move_row(struct model *model, const struct model_record *record)
         return;
     }
     if (user->where != MAILBOX_STAGED || user->move != record->move)
-        stage(user, record->move, record->seq);
-    if (record->seq <= user->head)
+        stage(user, record->move, record->epoch, record->seq);
+    if (record->seq <= user->head && record->epoch == user->epoch)
         return;
-    if (record->seq != user->head + 1) {
+    if (record->seq != user->head + 1 || record->epoch != user->epoch) {
         model_pass(model, "refused");
         return;
     }
@@ -130,8 +154,8 @@ static void move_row(struct model *model, const struct model_record *record)
     if (!known)
         model_remember(model, record, record->user, user->head);
     user->first = user->first == 0 ? user->head : user->first;
-    buffer_printf(model->trace, "row %" PRIu64 "<%" PRIu64 " u%d 1:%" PRIu64 " %s/m%d\n",
-                  user->last_row, before, record->user, user->head,
+    buffer_printf(model->trace, "row %" PRIu64 "<%" PRIu64 " u%d %u:%" PRIu64 " %s/m%d\n",
+                  user->last_row, before, record->user, user->epoch, user->head,
                   model_sender_name(record->sender).text, record->id);
 }
 
@@ -142,8 +166,8 @@ static void move_in(struct model *model, const struct model_record *record)
         return;
     const bool good = may_stage(user) && !record->here;
     if (good && (user->where != MAILBOX_STAGED || user->move != record->move))
-        stage(user, record->move, record->seq + 1);
-    if (!good || user->head != record->seq) {
+        stage(user, record->move, record->epoch, record->seq + 1);
+    if (!good || user->head != record->seq || user->epoch != record->epoch) {
         model_pass(model, "refused");
         return;
     }
@@ -153,6 +177,7 @@ static void move_in(struct model *model, const struct model_record *record)
     } else if (user->oldest == user->first || record->oldest > user->oldest) {
         user->oldest = record->oldest;
     }
+    user->base = record->base;
     user->devices[0] = (struct model_device){.seq = record->number, .used_ms = 3};
     user->device_count = 1;
     user->asked = record->wants != 0;
@@ -176,8 +201,8 @@ static void stay(struct model *model, int number)
             model_remember(model, &held->record, number, user->head);
             model_ask(model, &held->record, number);
             buffer_printf(model->trace,
-                          "released %" PRIu64 " as %" PRIu64 "<%" PRIu64 " u%d 1:%" PRIu64 "\n",
-                          held->row, user->last_row, before, number, user->head);
+                          "released %" PRIu64 " as %" PRIu64 "<%" PRIu64 " u%d %u:%" PRIu64 "\n",
+                          held->row, user->last_row, before, number, user->epoch, user->head);
         }
         model->config.dedupe_key[0] = key;
     }
@@ -199,6 +224,7 @@ static void move_end(struct model *model, const struct model_record *record)
     } else if (record->here && user->where == MAILBOX_ARRIVED && record->done) {
         user->where = MAILBOX_AT_HOME;
     } else if (!record->here && record->done == (user->where == MAILBOX_FROZEN)) {
+        pass_on_from(model, record->user, record->seq);
         for (size_t i = 0; i < user->held_count; i++)
             pass_on(model, record->user, user->held[i].row);
         user->where = MAILBOX_AWAY;

@@ -81,7 +81,7 @@ static struct model_record make_ack(struct play *play)
     struct model_record record = {
         .kind = WIRE_ACK, .user = below(play, MODEL_USERS), .device = below(play, MODEL_DEVICES)};
     const struct model_user *user = &play->model.users[record.user];
-    record.epoch = one_in(play, 20) ? 2 : 1;
+    record.epoch = (user->exists ? user->epoch : 1) + one_in(play, 20);
     record.seq = user->head == 0 ? 0 : user->head - (uint64_t)below(play, (int)user->head + 1);
     if (one_in(play, 20))
         record.seq = user->head + 1;
@@ -152,8 +152,13 @@ static struct model_record make_move(struct play *play)
     const bool known = user->where != MAILBOX_AT_HOME && user->where != MAILBOX_AWAY;
     record.move = known && !one_in(play, 12) ? user->move : 1 + next(play) % 1000;
     record.seq = user->head + 1;
+    record.epoch = user->exists && !one_in(play, 20) ? user->epoch : 1;
+    if (user->where == MAILBOX_AWAY && one_in(play, 2))
+        record.epoch++;
     if (user->where == MAILBOX_AWAY || one_in(play, 12)) /* the rows begin somewhere */
         record.seq = 1 + user->head / 2 + next(play) % 20;
+    if (record.kind == WIRE_MOVE_END && one_in(play, 2))
+        record.seq = user->head < 3 ? 0 : 1 + next(play) % (user->head + 2);
     if (record.kind != WIRE_MOVE_IN)
         return record;
     record.seq--;
@@ -161,6 +166,7 @@ static struct model_record make_move(struct play *play)
     if (record.oldest == 0)
         record.oldest = 1;
     record.number = record.seq == 0 ? 0 : record.seq - next(play) % record.seq;
+    record.base = record.epoch == 1 ? 0 : next(play) % (record.seq + 1);
     return record;
 }
 
@@ -249,6 +255,9 @@ static void write_move(struct log *log, const struct model_record *record)
     log->wants = record->wants;
     log->flags = 0;
     log->body_size = record->body_size;
+    log->epoch = record->epoch;
+    log->base = record->base;
+    log->from = record->seq;
     if (record->kind == WIRE_FREEZE)
         log_freeze(log, record->generation, record->move, user.text, region);
     else if (record->kind == WIRE_MOVE_ROW)
@@ -351,6 +360,8 @@ static void check_user(const struct play *play, int number)
         return;
     assert_int_equal(user.head, expected->head);
     assert_int_equal(user.oldest, expected->oldest);
+    assert_int_equal(user.epoch, expected->epoch);
+    assert_int_equal(user.base, expected->base);
     assert_int_equal(user.last_row, expected->last_row);
     assert_int_equal(mailbox_device_count(&user), expected->device_count);
     struct mailbox_move move = {.where = MAILBOX_AT_HOME};

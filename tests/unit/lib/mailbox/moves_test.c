@@ -1,6 +1,8 @@
 /* Home moves, seen from the old home and from the new one. */
 #include "tests/support/mailbox/world.h"
 
+#include <stdio.h>
+
 enum { MOVE = 77 };
 
 /* At generation 3, with bob's m1 and m2, and his device at the first. */
@@ -136,6 +138,13 @@ static void arrive(struct world *world, uint64_t move, uint64_t head, uint64_t o
     log_by_hub(&world->log);
 }
 
+static void send_to_carol(struct world *world, const char *id)
+{
+    log_begin(&world->log);
+    log_message(&world->log, "alice", id, "carol");
+    log_by_edge(&world->log);
+}
+
 static void a_mailbox_that_comes_goes_on_where_it_was(void **state)
 {
     (void)state;
@@ -267,6 +276,102 @@ static void no_more_is_held_than_a_mailbox_keeps(void **state)
     world_done(&world);
 }
 
+static void a_mailbox_that_leaves_takes_its_newest_along(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t from;
+        const char *notices;
+    } rows[] = {
+        {0, "1 pass on bob/ 1:0-0 row 3\n"},
+        {1, "1 pass on bob/ 1:1-2 row 2\n2 pass on bob/ 1:0-0 row 3\n"},
+        {2, "1 pass on bob/ 1:2-2 row 2\n2 pass on bob/ 1:0-0 row 3\n"},
+        {3, "1 pass on bob/ 1:0-0 row 3\n"},
+        {UINT64_MAX, "1 pass on bob/ 1:0-0 row 3\n"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct world world;
+        begin(&world);
+        freeze(&world);
+        send(&world, "m3");
+        world.log.from = rows[i].from;
+        end(&world, MOVE, true, "nrt"); /* not where it was to go */
+        assert_int_equal(world_apply(&world), 0);
+        world_expect_notices(&world, rows[i].notices);
+        mailbox_free(saved_and_loaded(world.mailbox));
+        world_done(&world);
+    }
+}
+
+/* One notice for so many seqs at most. */
+static void what_leaves_is_told_of_in_parts(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world);
+    struct wire_config config = world_config();
+    config.level = 3;
+    config.mailbox_max_messages = 0;
+    log_begin(&world.log);
+    log_config(&world.log, &config);
+    for (int i = 3; i <= 258; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "m%d", i);
+        log_message(&world.log, "alice", id, "bob");
+    }
+    log_by_hub(&world.log);
+    freeze(&world);
+    world.log.from = 2;
+    end(&world, MOVE, true, "sin");
+    assert_int_equal(world_apply(&world), 0);
+    world_expect_notices(&world,
+                         "1 pass on bob/ 1:2-257 row 258\n2 pass on bob/ 1:258-258 row 258\n");
+    world_done(&world);
+}
+
+static void an_epoch_goes_on_with_the_seqs_of_the_one_before(void **state)
+{
+    (void)state;
+    struct world world;
+    struct mailbox_user user;
+    begin(&world);
+    world.log.epoch = 2;
+    copy(&world, MOVE, 41, "m41");
+    world.log.epoch = 3;
+    copy(&world, MOVE, 42, "m42"); /* of another one than it began with */
+    arrive(&world, MOVE, 41, 41);
+    world.log.epoch = 2;
+    world.log.base = 41;
+    arrive(&world, MOVE, 41, 41);
+    send_to_carol(&world, "m42");
+    world_expect(&world, "row 3<0 carol 2:41 alice/m41\npassed 5: refused\npassed 6: refused\n"
+                         "carol is arrived/sin 77\nrow 4<3 carol 2:42 alice/m42\n");
+    assert_true(mailbox_find_user(world.mailbox, TEXT("carol"), &user));
+    assert_true(user.epoch == 2 && user.head == 42 && user.base == 41);
+    mailbox_free(saved_and_loaded(world.mailbox));
+    world.log.from = 0;
+    log_begin(&world.log); /* and on, by plan: the base is handed over */
+    log_move_end(&world.log, 3, MOVE, "carol", true, "dub");
+    log_freeze(&world.log, 3, 78, "carol", "nrt");
+    log_by_hub(&world.log);
+    world_expect(&world, "carol is at home/ 0\ncarol is frozen/nrt 78\n");
+    struct buffer devices = {0};
+    struct wire_mailbox handed;
+    assert_true(mailbox_find_user(world.mailbox, TEXT("carol"), &user));
+    mailbox_hand_over(&user, &devices, &handed);
+    assert_true(handed.epoch == 2 && handed.head == 42 && handed.base == 41);
+    buffer_free(&devices);
+    log_begin(&world.log); /* what comes back later begins without one */
+    log_move_end(&world.log, 3, 78, "carol", true, "nrt");
+    log_by_hub(&world.log);
+    world.log.base = 0;
+    copy(&world, 79, 42, "m42");
+    world_expect(&world, "carol is away/nrt 78\nrow 5<0 carol 2:42 alice/m42\n");
+    assert_true(mailbox_find_user(world.mailbox, TEXT("carol"), &user));
+    assert_true(user.base == 0);
+    world_done(&world);
+}
+
 static void count(void *context, const struct mailbox_move *move)
 {
     size_t *counts = context;
@@ -307,6 +412,9 @@ int main(void)
         cmocka_unit_test(who_is_at_home_here_is_not_copied_here),
         cmocka_unit_test(nothing_moves_below_level_2),
         cmocka_unit_test(no_more_is_held_than_a_mailbox_keeps),
+        cmocka_unit_test(a_mailbox_that_leaves_takes_its_newest_along),
+        cmocka_unit_test(what_leaves_is_told_of_in_parts),
+        cmocka_unit_test(an_epoch_goes_on_with_the_seqs_of_the_one_before),
         cmocka_unit_test(those_that_move_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ static struct wire_mailbox make_mailbox(struct buffer *devices)
         {.name = TEXT("tablet-2"), .seq = 0, .used_ms = 1700000000456}};
     for (size_t i = 0; i < COUNT_OF(both); i++)
         wire_mailbox_device_write(devices, &both[i]);
-    return (struct wire_mailbox){.epoch = 1,
+    return (struct wire_mailbox){.epoch = 2,
                                  .head = 90,
                                  .oldest = 12,
                                  .asked = true,
@@ -40,13 +40,14 @@ static struct wire_mailbox make_mailbox(struct buffer *devices)
                                  .read_to = 70,
                                  .skipped_from = 40,
                                  .skipped_to = 42,
+                                 .base = 50,
                                  .device_count = 2,
                                  .devices = wire_cursor_of(devices->data, devices->size)};
 }
 
 static void check_mailbox(const struct wire_mailbox *mailbox)
 {
-    assert_int_equal(mailbox->epoch, 1);
+    assert_int_equal(mailbox->epoch, 2);
     assert_int_equal(mailbox->head, 90);
     assert_int_equal(mailbox->oldest, 12);
     assert_true(mailbox->asked);
@@ -55,6 +56,7 @@ static void check_mailbox(const struct wire_mailbox *mailbox)
     assert_int_equal(mailbox->read_to, 70);
     assert_int_equal(mailbox->skipped_from, 40);
     assert_int_equal(mailbox->skipped_to, 42);
+    assert_int_equal(mailbox->base, 50);
     assert_int_equal(mailbox->device_count, 2);
     struct wire_cursor devices = mailbox->devices;
     struct wire_mailbox_device device;
@@ -186,7 +188,8 @@ static void pins_the_end(void **state)
                                                          .move = move,
                                                          .user = TEXT("bob"),
                                                          .outcome = WIRE_MOVE_DONE,
-                                                         .home = TEXT("sin")});
+                                                         .home = TEXT("sin"),
+                                                         .from = 51});
     const struct wire_record record = check_record(&out, "record_move_end", &bytes);
     assert_int_equal(record.kind, WIRE_MOVE_END);
     assert_int_equal(record.move_end.generation, 4719);
@@ -194,6 +197,7 @@ static void pins_the_end(void **state)
     assert_text(record.move_end.user, "bob");
     assert_int_equal(record.move_end.outcome, WIRE_MOVE_DONE);
     assert_text(record.move_end.home, "sin");
+    assert_int_equal(record.move_end.from, 51);
     buffer_free(&bytes);
 }
 

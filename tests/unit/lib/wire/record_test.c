@@ -477,8 +477,11 @@ static void numbers_are_held_to_their_bounds(void **state)
         {"record_move_in", 61, 8, 91, -EBADMSG}, /* read_to */
         {"record_move_in", 69, 8, 43, -EBADMSG}, /* skipped_from */
         {"record_move_in", 77, 8, 81, -EBADMSG}, /* skipped_to */
-        {"record_move_in", 85, 1, 3, -EBADMSG},  /* devices */
-        {"record_move_in", 94, 8, 91, -EBADMSG}, /* the first one's seq */
+        {"record_move_in", 85, 8, 90, 0},        /* base */
+        {"record_move_in", 85, 8, 91, -EBADMSG},
+        {"record_move_in", 24, 4, 1, -EBADMSG},   /* the first epoch, and a base */
+        {"record_move_in", 93, 1, 3, -EBADMSG},   /* devices */
+        {"record_move_in", 102, 8, 91, -EBADMSG}, /* the first one's seq */
         {"record_move_end", 20, 1, WIRE_MOVE_ABORTED, 0},
         {"record_move_end", 20, 1, WIRE_MOVE_DONE + 1, -EPROTO},
     };
