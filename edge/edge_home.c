@@ -167,10 +167,19 @@ void edge_home_place_attach_again(struct edge_home *home, struct edge_home_place
         attach_again(home, container_of(node, struct edge_attach, of_place));
 }
 
+/* Whether the cursor is of what was written to the device. What was before the mailbox began a new
+ * epoch has cursors of both. */
+static bool was_written(const struct edge_attach *attach, uint32_t epoch, uint64_t seq)
+{
+    if (epoch == attach->epoch)
+        return seq < attach->next;
+    return attach->former_to > 0 && epoch == attach->epoch - 1 && seq <= attach->former_to;
+}
+
 int edge_home_ack(struct edge_home *home, struct edge_attach *attach, uint32_t epoch, uint64_t seq)
 {
     if (attach->state == EDGE_DETACHED || attach->state == EDGE_ATTACHING ||
-        epoch != attach->epoch || seq >= attach->next)
+        !was_written(attach, epoch, seq))
         return -EINVAL;
     if (seq <= attach->acked)
         return 0;
@@ -187,9 +196,9 @@ int edge_home_read(struct edge_home *home, struct edge_attach *attach, struct te
                    uint32_t epoch, uint64_t seq)
 {
     const struct edge_read *read;
-    if (!edge_home_takes(attach) || epoch != attach->epoch || seq == 0 || seq >= attach->next)
+    if (!edge_home_takes(attach) || seq == 0 || !was_written(attach, epoch, seq))
         return -EINVAL;
-    int err = edge_reads_add(&home->reads, attach, of, epoch, seq, home->now_ms, &read);
+    int err = edge_reads_add(&home->reads, attach, of, attach->epoch, seq, home->now_ms, &read);
     if (err == 0 && read != NULL)
         edge_home_write_read(home, attach, read);
     return err;
@@ -259,13 +268,30 @@ static void on_entry_deliver(struct edge_home *home, struct edge_home_place *pla
     }
 }
 
+/* The mailbox has begun a new epoch, and the device goes on in it as if nothing were. */
+static bool is_renumbered(const struct edge_attach *attach, const struct wire_attached *attached)
+{
+    const bool had_cursor =
+        attach->state == EDGE_ATTACHING_AGAIN || (attach->flags & WIRE_ATTACH_HAS_CURSOR) != 0;
+    return had_cursor && (attached->flags & WIRE_ATTACHED_RESUMED) != 0 &&
+           attached->epoch - 1 == attach->epoch && attached->seq + 1 == attach->next;
+}
+
 static void attach_answer(struct edge_home *home, struct edge_attach *attach,
                           const struct wire_attached *attached)
 {
     bool again = attach->state == EDGE_ATTACHING_AGAIN;
+    bool renumbered = is_renumbered(attach, attached);
     bool resync = (attached->flags & WIRE_ATTACHED_RESYNC) != 0 ||
-                  (again && attached->epoch != attach->epoch);
+                  (again && !renumbered && attached->epoch != attach->epoch);
     attach->attach = attached->attach;
+    if (renumbered) {
+        attach->epoch = attached->epoch;
+        attach->former_to = attached->seq;
+        edge_reads_renumber(&home->reads, attach, attach->epoch);
+    } else if (resync) {
+        attach->former_to = 0;
+    }
     if (!again || resync) {
         attach->epoch = attached->epoch;
         attach->next = attached->seq + 1;

@@ -59,8 +59,9 @@ struct edge_attach {
     bool unconfirmed : 1; /* an ack waits for its confirmation */
     uint16_t place;
     uint32_t epoch;
-    uint32_t asked_ms; /* when the last attach or fetch left; low bits of the time */
-    uint64_t attach;   /* the owner's number; 0: none yet */
+    uint32_t asked_ms;  /* when the last attach or fetch left; low bits of the time */
+    uint64_t former_to; /* cursors of the epoch before mean the same up to here */
+    uint64_t attach;    /* the owner's number; 0: none yet */
     uint64_t request;
     uint64_t next;      /* the seq that is written next */
     uint64_t acked;     /* by the device */

@@ -119,6 +119,14 @@ void edge_reads_noted(struct edge_reads *reads, struct edge_attach *attach, stru
         read->noted = seq;
 }
 
+void edge_reads_renumber(struct edge_reads *reads, struct edge_attach *attach, uint32_t epoch)
+{
+    struct edge_reader *reader = find_reader(reads, attach);
+    if (reader == NULL)
+        return;
+    list_each(node, &reader->reads) container_of(node, struct edge_read, link)->epoch = epoch;
+}
+
 void edge_reads_tick(struct edge_reads *reads, int64_t now_ms, edge_reads_on_due *on_due,
                      void *context)
 {

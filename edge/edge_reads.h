@@ -51,6 +51,8 @@ MUST_USE int edge_reads_add(struct edge_reads *reads, struct edge_attach *attach
 /* It is in the log up to there. */
 void edge_reads_noted(struct edge_reads *reads, struct edge_attach *attach, struct text of,
                       uint32_t epoch, uint64_t seq);
+/* The same messages are in another epoch now. */
+void edge_reads_renumber(struct edge_reads *reads, struct edge_attach *attach, uint32_t epoch);
 /* Calls on_due for each that was last asked for a second ago and is not in the log; those that are
  * are forgotten. */
 void edge_reads_tick(struct edge_reads *reads, int64_t now_ms, edge_reads_on_due *on_due,

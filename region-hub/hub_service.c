@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "log/log.h"
+#include "region-hub/hub_cursor.h"
 #include "region-hub/hub_horizon.h"
 #include "wire/beat.h"
 
@@ -104,26 +105,21 @@ static bool choose_cursor(const struct hub_acks *acks, const struct mailbox_user
                           struct hub_attach *attach)
 {
     struct mailbox_device device;
-    bool known = is_known(user, asked->device) && mailbox_find_device(user, asked->device, &device);
+    const bool known =
+        is_known(user, asked->device) && mailbox_find_device(user, asked->device, &device);
+    const struct hub_cursor_of of = {
+        .epoch = user->epoch,
+        .head = user->head,
+        .base = user->base,
+        .first = first,
+        .known = known,
+        .confirmed = known ? device.seq : 0,
+        .noted = hub_acks_noted(acks, asked->user, asked->device, user->epoch)};
+    const struct hub_cursor cursor = hub_cursor_choose(&of, asked);
     attach->epoch = user->epoch;
-    attach->confirmed = known ? device.seq : 0;
-    attach->cursor = known ? device.seq : first - 1;
-    /* What it acknowledged a moment ago is still on its way into the log. */
-    uint64_t noted = hub_acks_noted(acks, asked->user, asked->device, user->epoch);
-    if (noted > attach->cursor)
-        attach->cursor = noted;
-    if ((asked->flags & WIRE_ATTACH_HAS_CURSOR) != 0) {
-        if (asked->epoch == user->epoch && asked->seq <= user->head) {
-            attach->cursor = asked->seq;
-            attach->flags = WIRE_ATTACHED_RESUMED;
-        } else {
-            attach->flags = WIRE_ATTACHED_RESYNC;
-        }
-    } else if (known) {
-        attach->flags = WIRE_ATTACHED_RESUMED;
-    } else if ((asked->flags & WIRE_ATTACH_FROM_HEAD) != 0) {
-        attach->cursor = user->head;
-    }
+    attach->confirmed = of.confirmed;
+    attach->cursor = cursor.seq;
+    attach->flags = cursor.flags;
     return known;
 }
 

@@ -174,6 +174,9 @@ static void on_welcome(struct meridian_client *client, const struct meridian_fra
 
     client->state = CLIENT_READY;
     client->retry_ms = RETRY_FIRST_MS;
+    /* The mailbox may have begun a new epoch, with the same messages up to here. */
+    if (frame->resumed && client->acked[0] != '\0' && strcmp(client->acked, client->cursor) == 0)
+        keep_cursor(client->acked, frame->cursor);
     keep_cursor(client->cursor, frame->cursor);
     /* The last acknowledgement may have been lost with the connection. */
     client->acknowledges = client->acked[0] != '\0' && strcmp(client->acked, frame->cursor) == 0;

@@ -185,6 +185,93 @@ static void a_new_owner_that_knows_less_resyncs(void **state)
     expect_told("attached 2:3 again resync\n");
 }
 
+/* The same messages under other cursors: nothing is told, and what was written may be acknowledged
+ * by both. */
+static void a_new_epoch_goes_on_where_it_was(void **state)
+{
+    (void)state;
+    attach_bob();
+    assert_int_equal(edge_home_read(it.home, &it.attach, TEXT("alice"), 1, 9), 0);
+    expect_sent("read alice 9\n");
+    beat_as(GENERATION + 4, 0);
+    expect_sent("attach 77 at 1:10\n");
+    struct wire_entry entry = attached(10, 10);
+    entry.attached.flags = WIRE_ATTACHED_RESUMED;
+    entry.attached.epoch = 2;
+    entry.attached.acked = 0;
+    owner_says_as(GENERATION + 4, &entry);
+    expect_told("attached 2:10 again\n");
+    expect_sent("report 10 acked 10\n");
+    owner_says_as(
+        GENERATION + 4,
+        &(struct wire_entry){
+            .kind = WIRE_READ_NOTED,
+            .read_noted = {.user = TEXT("bob"), .of = TEXT("alice"), .epoch = 2, .seq = 9}});
+    pass(1000);
+    entry = (struct wire_entry){.kind = WIRE_DELIVER,
+                                .deliver = {.attach = 77,
+                                            .user = TEXT("bob"),
+                                            .epoch = 2,
+                                            .seq = 11,
+                                            .sender = TEXT("alice"),
+                                            .id = TEXT("m"),
+                                            .body = TEXT("1")}};
+    owner_says_as(GENERATION + 4, &entry);
+    expect_told("msg 11\n");
+    expect_sent("report 11 acked 10\n"); /* and nothing was read that is not known */
+    pass(20);
+    assert_int_equal(edge_home_ack(it.home, &it.attach, 1, 10), 0);
+    assert_int_equal(edge_home_ack(it.home, &it.attach, 1, 11), -EINVAL);
+    assert_int_equal(edge_home_ack(it.home, &it.attach, 0, 10), -EINVAL);
+    assert_int_equal(edge_home_ack(it.home, &it.attach, 3, 10), -EINVAL);
+    assert_int_equal(edge_home_read(it.home, &it.attach, TEXT("carol"), 1, 11), -EINVAL);
+    expect_sent("");
+    assert_int_equal(edge_home_read(it.home, &it.attach, TEXT("carol"), 1, 10), 0);
+    assert_int_equal(edge_home_ack(it.home, &it.attach, 2, 11), 0);
+    expect_sent("report 11 acked 11\nread carol 10\n");
+}
+
+static void a_new_epoch_elsewhere_resyncs(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t epoch;
+        uint64_t seq;
+    } rows[] = {{2, 9}, {3, 10}, {2, 11}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        attach_bob();
+        beat_as(GENERATION + 4, 0);
+        expect_sent("attach 77 at 1:10\n");
+        struct wire_entry entry = attached(rows[i].seq, 20);
+        entry.attached.flags = WIRE_ATTACHED_RESUMED;
+        entry.attached.epoch = rows[i].epoch;
+        owner_says_as(GENERATION + 4, &entry);
+        assert_non_null(strstr(it.told, "again resync"));
+        assert_int_equal(edge_home_ack(it.home, &it.attach, rows[i].epoch - 1, 1), -EINVAL);
+        (void)end(state);
+        (void)begin(state);
+    }
+}
+
+static void a_cursor_of_the_epoch_before_may_be_resumed(void **state)
+{
+    (void)state;
+    it.attach.flags = WIRE_ATTACH_HAS_CURSOR;
+    it.attach.epoch = 1;
+    it.attach.next = 11;
+    beat_as(GENERATION, 0);
+    assert_int_equal(edge_home_attach(it.home, &it.attach, 0, it.now_ms), 0);
+    expect_sent("attach 0 at 1:10\n");
+    struct wire_entry entry = attached(10, 10);
+    entry.attached.flags = WIRE_ATTACHED_RESUMED;
+    entry.attached.epoch = 2;
+    entry.attached.acked = 0;
+    owner_says(&entry);
+    expect_told("attached 2:10\n");
+    assert_int_equal(edge_home_ack(it.home, &it.attach, 1, 10), 0); /* the last one, once more */
+    expect_sent("report 10 acked 10\n");
+}
+
 static void who_is_unattached_attaches_again(void **state)
 {
     (void)state;
@@ -349,6 +436,9 @@ int main(void)
         ROW(the_last_report_goes_before_the_detach),
         ROW(a_new_owner_is_attached_to_again),
         ROW(a_new_owner_that_knows_less_resyncs),
+        ROW(a_new_epoch_goes_on_where_it_was),
+        ROW(a_new_epoch_elsewhere_resyncs),
+        ROW(a_cursor_of_the_epoch_before_may_be_resumed),
         ROW(who_is_unattached_attaches_again),
         ROW(the_same_device_elsewhere_replaces),
         ROW(a_device_that_was_dropped_is_lost),
