@@ -149,7 +149,7 @@ void wire_move_end_put(struct buffer *out, const struct wire_move_end *end)
 /* Move ask: u8 what, u64 move, text8 user, text8 region, u64 from */
 static bool is_what(uint8_t what)
 {
-    return what >= WIRE_MOVE_BEGIN && what <= WIRE_MOVE_MOVED;
+    return what >= WIRE_MOVE_BEGIN && what <= WIRE_MOVE_BASE;
 }
 
 bool wire_move_ask_read(struct wire_cursor *in, struct wire_move_ask *ask)
@@ -177,7 +177,12 @@ static bool is_region_or_empty(struct text text)
     return text.size == 0 || text_is_region_name(text);
 }
 
-/* Move state: u8 code, u64 move, text8 user, text8 region; when the code is "frozen": mailbox */
+static bool has_mailbox(uint8_t code)
+{
+    return code == WIRE_MOVE_FROZEN || code == WIRE_MOVE_KEPT;
+}
+
+/* Move state: u8 code, u64 move, text8 user, text8 region; when it has one: mailbox */
 bool wire_move_state_read(struct wire_cursor *in, struct wire_move_state *state)
 {
     state->code = wire_read_u8(in);
@@ -185,7 +190,7 @@ bool wire_move_state_read(struct wire_cursor *in, struct wire_move_state *state)
     state->user = wire_read_checked(in, text_is_user_id);
     state->region = wire_read_checked(in, is_region_or_empty);
     state->mailbox = (struct wire_mailbox){0};
-    if (state->code == WIRE_MOVE_FROZEN)
+    if (has_mailbox(state->code))
         return wire_mailbox_read(in, &state->mailbox);
     return state->code < WIRE_MOVE_CODES;
 }
@@ -197,6 +202,6 @@ void wire_move_state_put(struct buffer *out, const struct wire_move_state *state
     wire_write_u64(out, state->move);
     wire_write_checked(out, state->user, text_is_user_id);
     wire_write_checked(out, state->region, is_region_or_empty);
-    if (state->code == WIRE_MOVE_FROZEN)
+    if (has_mailbox(state->code))
         wire_mailbox_write(out, &state->mailbox);
 }

@@ -60,7 +60,12 @@ enum wire_move_what {
                              that is not 0: if it is frozen by that one already, and not anew */
     WIRE_MOVE_ROWS = 4,  /* the same: the rows from seq `from` on, as move rows behind the state */
     WIRE_MOVE_MOVED = 5, /* the same: the directory says that the user is at home elsewhere */
+    WIRE_MOVE_RESCUE = 6, /* as begin, without the home in `region`, which is gone: out of the
+                             archive. With `from` WIRE_MOVE_FORCED also if that home is heard */
+    WIRE_MOVE_BASE = 7,   /* to whose the user is now, from the owner in `region`, which has come
+                             back: where do you go on from? */
 };
+enum { WIRE_MOVE_FORCED = 1 };
 struct wire_move_ask {
     uint8_t what;
     uint64_t move; /* 0: none */
@@ -74,12 +79,15 @@ enum wire_move_code {
     WIRE_MOVE_FROZEN = 2,  /* by `move`; the mailbox follows */
     WIRE_MOVE_NOT_FROZEN = 3,
     WIRE_MOVE_UNKNOWN_USER = 4,
-    WIRE_MOVE_ELSEWHERE = 5, /* it moves to `region` */
-    WIRE_MOVE_REFUSED = 6,   /* users that are pinned may not be at home there */
-    WIRE_MOVE_BUSY = 7,      /* too many move at once: ask again later */
-    WIRE_MOVE_UNSURE = 8,    /* the directory cannot be read or written now */
-    WIRE_MOVE_GIVEN_UP = 9,  /* it was aborted */
-    WIRE_MOVE_TOO_OLD = 10,  /* the log's level is too low */
+    WIRE_MOVE_ELSEWHERE = 5,   /* it moves to `region` */
+    WIRE_MOVE_REFUSED = 6,     /* users that are pinned may not be at home there */
+    WIRE_MOVE_BUSY = 7,        /* too many move at once: ask again later */
+    WIRE_MOVE_UNSURE = 8,      /* the directory cannot be read or written now */
+    WIRE_MOVE_GIVEN_UP = 9,    /* it was aborted */
+    WIRE_MOVE_TOO_OLD = 10,    /* the log's level is too low */
+    WIRE_MOVE_KEPT = 11,       /* it is at home here, as the mailbox that follows */
+    WIRE_MOVE_ALIVE = 12,      /* not rescued from `region`, which is heard: move it */
+    WIRE_MOVE_NO_ARCHIVE = 13, /* there is none to rescue from */
     WIRE_MOVE_CODES
 };
 struct wire_move_state {
@@ -87,7 +95,7 @@ struct wire_move_state {
     uint64_t move;
     struct text user;
     struct text region;          /* may be empty */
-    struct wire_mailbox mailbox; /* when it is frozen */
+    struct wire_mailbox mailbox; /* when it is frozen, or kept */
 };
 
 /* The readers return false for a value that is not known; what is malformed fails the cursor. */

@@ -200,7 +200,7 @@ static void numbers_are_held_to_their_bounds(void **state)
         {"entry_ephemeral_send", 0, 1, WIRE_EPHEMERAL + 1, -EPROTO}, /* class */
         {"entry_move_ask", 0, 1, 0, -EPROTO},
         {"entry_move_ask", 0, 1, WIRE_MOVE_BEGIN, 0},
-        {"entry_move_ask", 0, 1, WIRE_MOVE_MOVED + 1, -EPROTO},
+        {"entry_move_ask", 0, 1, WIRE_MOVE_BASE + 1, -EPROTO},
         {"entry_move_state", 17, 4, 0, -EBADMSG}, /* epoch */
     };
     for (size_t i = 0; i < COUNT_OF(changes); i++) {

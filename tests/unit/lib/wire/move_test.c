@@ -255,6 +255,11 @@ static void pins_what_is_answered(void **state)
     assert_int_equal(read.move_state.code, WIRE_MOVE_FROZEN);
     assert_text(read.move_state.region, "sin");
     check_mailbox(&read.move_state.mailbox);
+    bytes.data[6] = WIRE_MOVE_KEPT; /* the other code that a mailbox follows */
+    struct wire_frame frame = {.count = 1, .entries = wire_cursor_of(bytes.data, bytes.size)};
+    assert_int_equal(wire_entry_next(&frame, &read), 0);
+    assert_int_equal(read.move_state.code, WIRE_MOVE_KEPT);
+    check_mailbox(&read.move_state.mailbox);
     buffer_free(&bytes);
 
     const struct wire_entry row = {.kind = WIRE_MOVE_ROW_COPY, .move_row = make_row()};
