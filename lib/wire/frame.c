@@ -1,5 +1,7 @@
 #include "wire/frame.h"
 
+#include "wire/frame_history.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -467,6 +469,9 @@ static const struct entry_format {
     [WIRE_MOVE_ASK] = {read_move_ask, write_move_ask},
     [WIRE_MOVE_STATE] = {read_move_state, write_move_state},
     [WIRE_MOVE_ROW_COPY] = {read_move_row, write_move_row},
+    [WIRE_HISTORY_ASK] = {wire_history_ask_read, wire_history_ask_write},
+    [WIRE_HISTORY_PAGE] = {wire_history_page_read, wire_history_page_write},
+    [WIRE_HISTORY_ROW] = {wire_history_row_read, wire_history_row_write},
 };
 
 static const struct entry_format *find_format(uint8_t kind)

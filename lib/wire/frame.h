@@ -12,7 +12,8 @@
 #include "wire/record.h"
 
 enum wire_entry_kind {
-    /* edge -> owner: hub.<r>.<s>.attach, .detach, .ack, .read, .fetch, .eph, .claim, .lane */
+    /* edge -> owner: hub.<r>.<s>.attach, .detach, .ack, .read, .fetch, .eph, .claim, .lane,
+     * .history */
     WIRE_ATTACH = 1,
     WIRE_DETACH = 2,
     WIRE_REPORT = 3,
@@ -22,6 +23,7 @@ enum wire_entry_kind {
     WIRE_LANE_ASK = 7, /* a request: answered on its reply subject by WIRE_LANE_AT */
     WIRE_READ_UP_TO = 8,
     WIRE_MOVE_ASK = 9, /* move.<r>.<s>, a request: see move.h */
+    WIRE_HISTORY_ASK = 10, /* a request: answered by a frame with one WIRE_HISTORY_PAGE and rows */
     /* owner -> edge: edge.<r>.<edge> */
     WIRE_ATTACHED = 32,
     WIRE_DELIVER = 33,
@@ -34,9 +36,11 @@ enum wire_entry_kind {
     WIRE_READ_NOTED = 40,
     WIRE_MOVE_STATE = 41,
     WIRE_MOVE_ROW_COPY = 42,
+    WIRE_HISTORY_PAGE = 43,
+    WIRE_HISTORY_ROW = 44,
 };
 
-/* Codes of ATTACHED and CLAIMED. */
+/* Codes of ATTACHED, CLAIMED and HISTORY_PAGE. */
 enum wire_answer {
     WIRE_OK = 0,
     WIRE_NOT_HOME = 1, /* the user's home is not here: ask the directory again */
@@ -50,6 +54,9 @@ enum {
     WIRE_ATTACH_FROM_HEAD = 2,  /* a device not known yet starts at the head, not at the oldest */
     WIRE_ATTACHED_RESUMED = 1,  /* goes on exactly where the device was */
     WIRE_ATTACHED_RESYNC = 2,   /* its cursor could not be honoured */
+    WIRE_HISTORY_BEFORE = 1,    /* what is before the cursor, the newest; else the newest of all */
+    WIRE_HISTORY_AFTER = 2,     /* what is after the cursor, the oldest; not both */
+    WIRE_HISTORY_MORE = 1,      /* of a page: there are more on that way */
 };
 
 struct wire_attach {
@@ -169,6 +176,34 @@ struct wire_lane_at {
     uint64_t sequence;       /* the outbox sequence applied last */
 };
 
+/* A page of a user's mailbox, over all epochs. Asking again changes nothing. */
+enum { WIRE_HISTORY_ROWS_MAX = 200, WIRE_HISTORY_BYTES_MAX = 512 * 1024 };
+struct wire_history_ask {
+    uint64_t request; /* the edge's own; the answer repeats it */
+    struct text user;
+    uint8_t flags;
+    uint32_t epoch; /* of the cursor, exclusive; zeros without a flag */
+    uint64_t seq;
+    uint16_t rows_max;  /* 1 to WIRE_HISTORY_ROWS_MAX */
+    uint32_t bytes_max; /* of the rows, about; at most WIRE_HISTORY_BYTES_MAX. One always fits. */
+};
+struct wire_history_page { /* `count` rows follow it in its frame, in rising order */
+    uint64_t request;
+    uint8_t code; /* enum wire_answer */
+    uint8_t flags;
+    uint16_t count;
+    struct text reason; /* a word: why some that should be here are not; empty: none is missing */
+};
+struct wire_history_row {
+    uint32_t epoch;
+    uint64_t seq;
+    int64_t at_ms; /* log time */
+    uint16_t flags;
+    struct text sender;
+    struct text id;
+    struct text body;
+};
+
 struct wire_read_noted { /* for all devices of the user: what WIRE_READ_UP_TO said is in the log */
     struct text user;
     struct text of;
@@ -199,6 +234,9 @@ struct wire_entry {
         struct wire_move_ask move_ask;
         struct wire_move_state move_state;
         struct wire_move_row move_row;
+        struct wire_history_ask history_ask;
+        struct wire_history_page history_page;
+        struct wire_history_row history_row;
     };
 };
 

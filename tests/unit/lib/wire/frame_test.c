@@ -6,6 +6,11 @@ static const char *const golden_files[] = {
     "entry_deliver",        "entry_acked",    "entry_read_up_to", "entry_read_noted",
     "entry_kick",           "entry_gap",      "entry_unattached", "entry_claimed",
     "entry_lane_at",        "entry_move_ask", "entry_move_state", "entry_move_row",
+    "entry_attach",         "entry_detach",      "entry_report",       "entry_fetch",
+    "entry_ephemeral_send", "entry_claim",       "entry_lane_ask",     "entry_attached",
+    "entry_deliver",        "entry_acked",       "entry_read_up_to",   "entry_read_noted",
+    "entry_kick",           "entry_gap",         "entry_unattached",   "entry_claimed",
+    "entry_lane_at",        "entry_history_ask", "entry_history_page", "entry_history_row",
 };
 
 /* Cuts the entry short, and also its payload with the size set right. */
@@ -128,6 +133,9 @@ static void texts_are_held_to_their_bounds(void **state)
         {"entry_move_state", "bob", GOLDEN_USER},
         {"entry_move_state", "phone-1", GOLDEN_DEVICE},
         {"entry_move_row", "bob", GOLDEN_USER},
+        {"entry_history_ask", "bob", GOLDEN_USER},
+        {"entry_history_row", "alice", GOLDEN_USER},
+        {"entry_history_row", "m-0001", GOLDEN_ID},
     };
     for (size_t i = 0; i < COUNT_OF(fields); i++)
         golden_check_field(&fields[i], SIZE_AT, decode);
