@@ -319,6 +319,88 @@ int view_read(struct view *view, uint64_t start_row, uint64_t from_seq, size_t r
     return error == 0 ? ended : error;
 }
 
+/* --- falling order --- */
+
+struct reading_back {
+    char user[TEXT_USER_MAX]; /* whose rows; nothing before the first one */
+    size_t user_size;
+    struct view_link at; /* the row that comes next; row 0: the chain has ended */
+    uint64_t before_seq;
+    view_on_row *on_row;
+    void *context;
+};
+
+/* Whether the row is of the same user as those before it. */
+static bool is_same_user(struct reading_back *reading, struct text user)
+{
+    if (reading->user_size == 0 && user.size > 0 && user.size <= sizeof reading->user) {
+        memcpy(reading->user, user.data, user.size);
+        reading->user_size = user.size;
+    }
+    return text_equal(user, (struct text){reading->user, reading->user_size});
+}
+
+/* 1: go on; 0: enough; or negative. */
+static int give_back(struct view *view, struct reading_back *reading)
+{
+    struct view_row row;
+    int found = get_row(view, reading->at.row, &row);
+    if (found <= 0)
+        return found < 0 ? found : -EILSEQ; /* its link was there */
+    const bool fits = is_same_user(reading, row.user);
+    const bool more = fits && reading->on_row(reading->context, &row);
+    view_end(view, VIEW_ROW_GET);
+    return fits ? more : -EILSEQ;
+}
+
+static int step_back(struct view *view, struct reading_back *reading)
+{
+    const struct view_link at = reading->at;
+    int found = at.previous_row == 0 ? 0 : get_link(view, at.previous_row, &reading->at);
+    if (found < 0)
+        return found;
+    if (found == 0 || reading->at.epoch != at.epoch) /* trimmed, or where the epoch began */
+        reading->at = (struct view_link){0};
+    else if (reading->at.row >= at.row || reading->at.seq + 1 != at.seq)
+        return -EILSEQ;
+    return 0;
+}
+
+static int read_back(struct view *view, uint64_t start_row, size_t steps_max,
+                     struct reading_back *reading)
+{
+    int found = start_row == 0 ? 0 : get_link(view, start_row, &reading->at);
+    if (found <= 0)
+        return found;
+    int more = 1;
+    for (size_t steps = 0; steps < steps_max && reading->at.row != 0; steps++) {
+        if (reading->at.seq < reading->before_seq)
+            more = give_back(view, reading);
+        if (more <= 0) {
+            reading->at = (struct view_link){0};
+            return more;
+        }
+        int error = step_back(view, reading);
+        if (error != 0)
+            return error;
+    }
+    return 0;
+}
+
+int view_read_back(struct view *view, uint64_t start_row, uint64_t before_seq, size_t steps_max,
+                   view_on_row *on_row, void *context, uint64_t *ret_next)
+{
+    struct reading_back reading = {.before_seq = before_seq, .on_row = on_row, .context = context};
+    const bool begins = !view->in_transaction;
+    int error = begins ? view_run(view, VIEW_BEGIN_READ) : 0;
+    if (error != 0)
+        return error;
+    error = read_back(view, start_row, steps_max, &reading);
+    const int ended = begins ? view_step(view, VIEW_COMMIT) : 0;
+    *ret_next = error == 0 ? reading.at.row : 0;
+    return error == 0 ? ended : error;
+}
+
 int view_trim(struct view *view, uint64_t row, uint64_t rows_max, bool *ret_more)
 {
     bool began;
