@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "catalogue/catalogue.h"
 #include "log/log.h"
+#include "region-hub/hub_archive_reader.h"
 #include "region-hub/hub_archiver.h"
 #include "region-hub/hub_health.h"
 #include "region-hub/hub_shard.h"
@@ -28,6 +29,7 @@ struct hub {
     int lock; /* of the data folder; -1: none */
     struct hub_health *health;
     struct hub_archiver *archiver; /* NULL: no archive */
+    struct hub_archive_reader *archive_reader;
     struct hub_shard *shards[CATALOGUE_SHARDS_MAX];
     size_t shard_count;
 };
@@ -82,7 +84,7 @@ static int lock_data(struct hub *hub, struct error_text *reterr_why)
     return 0;
 }
 
-static int start_archiver(struct hub *hub, struct error_text *reterr_why)
+static int start_archive(struct hub *hub, struct error_text *reterr_why)
 {
     if (hub->settings->archive_url[0] == '\0')
         return 0;
@@ -90,7 +92,9 @@ static int start_archiver(struct hub *hub, struct error_text *reterr_why)
                                                                     .region = hub->region->name,
                                                                     .shards = hub->region->shards},
                                        reterr_why);
-    return hub->archiver == NULL ? -EINVAL : 0;
+    if (hub->archiver != NULL)
+        hub->archive_reader = hub_archive_reader_start(hub->settings, reterr_why);
+    return hub->archive_reader == NULL ? -EINVAL : 0;
 }
 
 static int start_shards(struct hub *hub, struct error_text *reterr_why)
@@ -100,6 +104,7 @@ static int start_shards(struct hub *hub, struct error_text *reterr_why)
         .catalogue = hub->catalogue,
         .region = hub->region,
         .archiver = hub->archiver,
+        .archive_reader = hub->archive_reader,
     };
     while (place.hub_index + 1 < hub->region->hub_count &&
            strcmp(hub->region->hubs[place.hub_index].name, hub->settings->name) != 0)
@@ -144,7 +149,7 @@ struct hub *hub_start(struct loop *loop, const struct hub_settings *settings,
     if (hub->catalogue != NULL)
         hub->region = catalogue_region(hub->catalogue, text_of(settings->region));
     if (hub->region != NULL && lock_data(hub, reterr_why) == 0 &&
-        start_health(hub, reterr_why) == 0 && start_archiver(hub, reterr_why) == 0 &&
+        start_health(hub, reterr_why) == 0 && start_archive(hub, reterr_why) == 0 &&
         start_shards(hub, reterr_why) == 0)
         return hub;
     if (!hub_stop(hub))
@@ -156,12 +161,14 @@ bool hub_stop(struct hub *hub)
 {
     int64_t due_ms = clock_monotonic_ms() + STOP_MAX_MS;
     hub_archiver_stop(hub->archiver);
+    hub_archive_reader_stop(hub->archive_reader);
     for (size_t i = 0; i < hub->shard_count; i++)
         hub_shard_stop(hub->shards[i], true);
     for (size_t i = 0; i < hub->shard_count; i++)
         if (hub_shard_join(hub->shards[i], due_ms) != 0)
             return false;
-    if (hub_archiver_join(hub->archiver, due_ms) != 0)
+    if (hub_archive_reader_join(hub->archive_reader, due_ms) != 0 ||
+        hub_archiver_join(hub->archiver, due_ms) != 0)
         return false;
     hub_health_stop(hub->health);
     catalogue_free(hub->catalogue);

@@ -434,7 +434,10 @@ void hub_service_message(struct hub_service *service, const struct bus_message *
         }
         if (edge == NULL && (edge = edge_of(service, from)) == NULL)
             return;
-        on_entry(service, edge, &entry);
+        if (entry.kind == WIRE_HISTORY_ASK)
+            hub_history_ask(settings->history, message->reply, &entry.history_ask);
+        else
+            on_entry(service, edge, &entry);
     }
     if (err != 0 && err != -ENODATA)
         log_limited(&service->broken_limit, LOG_LEVEL_WARNING, "a frame is malformed",

@@ -1,6 +1,6 @@
 /* Answers what edges ask of an owner: attach, detach, report, read, fetch, ephemeral messages,
- * claims; and what forwarders ask about their lanes. It answers nothing unless it serves. One shard
- * thread. */
+ * claims, history; and what forwarders ask about their lanes. It answers nothing unless it serves.
+ * One shard thread. */
 #pragma once
 
 #include "catalogue/catalogue.h"
@@ -8,6 +8,7 @@
 #include "region-hub/hub_apply.h"
 #include "region-hub/hub_claims.h"
 #include "region-hub/hub_delivery.h"
+#include "region-hub/hub_history.h"
 #include "region-hub/hub_presence.h"
 #include "region-hub/hub_reads.h"
 
@@ -26,6 +27,7 @@ struct hub_service_settings { /* all borrowed */
     struct hub_acks *acks;
     struct hub_claims *claims;
     const struct hub_reads *reads;
+    struct hub_history *history;
 };
 MUST_USE struct hub_service *hub_service_new(const struct hub_service_settings *settings);
 void hub_service_free(struct hub_service *service); /* NULL is fine */

@@ -96,6 +96,7 @@ static void serve(struct hub_shard *shard)
     hub_presence_reset(shard->presence, generation);
     hub_delivery_serve(shard->delivery, generation);
     hub_service_serve(shard->service, generation);
+    hub_history_serve(shard->history, generation);
     hub_beats_serve(shard->beats, generation);
     loop_later(shard->loop, &shard->begin_service);
     log_info("this hub serves the shard", LOG_STRING("region", shard->place.region->name),
@@ -114,6 +115,7 @@ static void stand_down(struct hub_shard *shard)
     shard->generation = 0;
     hub_delivery_serve(shard->delivery, 0);
     hub_service_serve(shard->service, 0);
+    hub_history_serve(shard->history, 0);
     hub_beats_serve(shard->beats, 0);
     hub_writer_drop_queue(shard->writer);
     loop_later(shard->loop, &shard->end_service);
@@ -397,6 +399,7 @@ void hub_shard_on_housekeeping(struct loop_timer *timer)
         follow(shard, hub_ownership_tick(&shard->ownership, hub_shard_now_ms(shard)));
         if (shard->generation != 0) {
             keep_presence(shard);
+            hub_history_tick(shard->history);
             on_write_acks(&shard->write_acks);
             hub_beats_keep(shard->beats);
             keep_checkpoints(shard);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "catalogue/catalogue.h"
+#include "region-hub/hub_archive_reader.h"
 #include "region-hub/hub_archiver.h"
 #include "region-hub/hub_settings.h"
 
@@ -16,7 +17,8 @@ struct hub_shard_place { /* all borrowed for the shard's life */
     const struct hub_settings *settings;
     const struct catalogue *catalogue;
     const struct catalogue_region *region;
-    struct hub_archiver *archiver; /* NULL: none */
+    struct hub_archiver *archiver;             /* NULL: none */
+    struct hub_archive_reader *archive_reader; /* NULL: none */
     unsigned shard;
     unsigned hub_index; /* of this hub among the region's */
     uint64_t start;     /* random for each start of the process */

@@ -126,6 +126,15 @@ static bool build_service(struct hub_shard *shard)
         .credit = credit,
         .turn_bytes = settings->turn_bytes,
     });
+    shard->history = hub_history_new(&(struct hub_history_settings){
+        .loop = shard->loop,
+        .bus = shard->bus,
+        .apply = shard->apply,
+        .reader = shard->place.archive_reader,
+        .region = shard->place.region,
+        .shard = shard->place.shard,
+        .hub = settings->name,
+    });
     shard->service = hub_service_new(&(struct hub_service_settings){
         .loop = shard->loop,
         .bus = shard->bus,
@@ -139,6 +148,7 @@ static bool build_service(struct hub_shard *shard)
         .acks = shard->acks,
         .claims = shard->claims,
         .reads = &shard->reads,
+        .history = shard->history,
     });
     shard->writer = hub_shard_make_writer(shard, shard->place.shard);
     shard->reads = (struct hub_reads){.apply = shard->apply,
@@ -164,8 +174,9 @@ static bool build_service(struct hub_shard *shard)
         .context = shard,
         .fill = hub_shard_fill_member_beat,
     });
-    return shard->delivery != NULL && shard->service != NULL && shard->writer != NULL &&
-           shard->passers != NULL && shard->beats != NULL && shard->members != NULL;
+    return shard->delivery != NULL && shard->history != NULL && shard->service != NULL &&
+           shard->writer != NULL && shard->passers != NULL && shard->beats != NULL &&
+           shard->members != NULL;
 }
 
 static bool build(struct hub_shard *shard)
@@ -203,6 +214,7 @@ static void take_down(struct hub_shard *shard)
     hub_beats_free(shard->beats);
     hub_writer_free(shard->writer);
     hub_service_free(shard->service);
+    hub_history_free(shard->history);
     hub_claims_free(shard->claims);
     hub_acks_free(shard->acks);
     hub_presence_free(shard->presence);

@@ -12,6 +12,7 @@
 #include "region-hub/hub_claims.h"
 #include "region-hub/hub_delivery.h"
 #include "region-hub/hub_forwarder.h"
+#include "region-hub/hub_history.h"
 #include "region-hub/hub_members.h"
 #include "region-hub/hub_notices.h"
 #include "region-hub/hub_ownership.h"
@@ -50,6 +51,7 @@ struct hub_shard {
     struct hub_delivery *delivery;
     struct hub_acks *acks;
     struct hub_claims *claims;
+    struct hub_history *history;
     struct hub_service *service;
     struct hub_writer *writer;
     struct hub_beats *beats;

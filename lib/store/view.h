@@ -77,9 +77,9 @@ MUST_USE int view_get(struct view *view, uint64_t row, view_on_row *on_row, void
 /* Appends `copy` with what row `from` holds: of `copy` only row, previous_row, position, epoch, seq
  * and at_ms count. -ENOENT: there is no such row; a transaction that is open stays so. */
 MUST_USE int view_copy(struct view *view, uint64_t from, const struct view_row *copy);
-/* The other way round: from `start_row` walks back along its user's rows of the same epoch and gives
- * those below before_seq, in falling order, steps_max steps at most. `ret_next` is the row to go on
- * from; 0 when the chain has ended there, or on_row has said enough. */
+/* The other way round: from `start_row` walks back along its user's rows of the same epoch, and
+ * gives those below before_seq in falling order, steps_max steps at most. `ret_next` is the row to
+ * go on from; 0 when the chain has ended there, or on_row has said enough. */
 MUST_USE int view_read_back(struct view *view, uint64_t start_row, uint64_t before_seq,
                             size_t steps_max, view_on_row *on_row, void *context,
                             uint64_t *ret_next);
