@@ -2,8 +2,10 @@
 
 #include "bus/bus.h"
 #include "edge/edge_api.h"
+#include "edge/edge_history.h"
 #include "edge/edge_http.h"
 #include "edge/edge_listener.h"
+#include "edge/edge_recalls.h"
 #include "edge/edge_session.h"
 #include "log/log.h"
 #include "wire/beat.h"
@@ -47,6 +49,8 @@ struct edge {
     struct edge_dispatch *dispatch;
     struct edge_sessions *sessions;
     struct edge_api *api;
+    struct edge_history *history;
+    struct edge_recalls *recalls;
     struct edge_http *http;
     struct edge_listener *listener;
 
@@ -222,7 +226,10 @@ static void on_poll(void *context, struct edge_request *request, struct text use
                     struct text query)
 {
     struct edge *edge = context;
-    edge_api_poll(edge->api, request, user, query);
+    if (edge_recalls_wants(query))
+        edge_recalls_get(edge->recalls, request, user, query);
+    else
+        edge_api_poll(edge->api, request, user, query);
 }
 
 static const char *edge_why_not_open(void *context)
@@ -443,6 +450,10 @@ static bool edge_make_client_parts(struct edge *edge)
                                                            .home = edge->home});
     if (edge->dispatch == NULL)
         return false;
+    edge->history = edge_history_new(&(struct edge_history_settings){
+        .bus = edge->bus, .catalogue = edge->catalogue, .edge = settings});
+    if (edge->history == NULL)
+        return false;
     edge->sessions =
         edge_sessions_new(&(struct edge_sessions_settings){.loop = edge->loop,
                                                            .edge = settings,
@@ -450,6 +461,7 @@ static bool edge_make_client_parts(struct edge *edge)
                                                            .directory = edge->directory,
                                                            .dispatch = edge->dispatch,
                                                            .home = edge->home,
+                                                           .history = edge->history,
                                                            .on_closed = on_connection_closed,
                                                            .context = edge});
     edge->api = edge_api_new(&(struct edge_api_settings){.loop = edge->loop,
@@ -457,7 +469,11 @@ static bool edge_make_client_parts(struct edge *edge)
                                                          .directory = edge->directory,
                                                          .dispatch = edge->dispatch,
                                                          .home = edge->home});
-    return edge->sessions != NULL && edge->api != NULL;
+    edge->recalls = edge_recalls_new(&(struct edge_recalls_settings){.loop = edge->loop,
+                                                                     .edge = settings,
+                                                                     .directory = edge->directory,
+                                                                     .history = edge->history});
+    return edge->sessions != NULL && edge->api != NULL && edge->recalls != NULL;
 }
 
 static int edge_listen(struct edge *edge, struct error_text *reterr_why)
@@ -522,7 +538,9 @@ void edge_free(struct edge *edge)
     edge_listener_close(edge->listener);
     edge->listener = NULL;
     edge_api_free(edge->api);
+    edge_recalls_free(edge->recalls);
     edge_sessions_free(edge->sessions);
+    edge_history_free(edge->history);
     if (edge->home != NULL && edge->bus != NULL)
         edge_home_flush(edge->home, loop_now_ms(edge->loop)); /* the last reports and detaches */
     edge_http_free(edge->http);

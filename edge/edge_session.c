@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "edge/edge_plain.h"
+#include "edge/edge_recall.h"
 #include "edge/edge_v1.h"
 #include "edge/edge_wheel.h"
 #include "log/log.h"
@@ -87,6 +88,7 @@ static void finding_end(struct edge_session *session)
 static void session_leave(struct edge_session *session)
 {
     finding_end(session);
+    edge_recall_end(session);
     edge_home_detach(session->sessions->settings.home, &session->attach);
     edge_sender_done(&session->sender);
 }

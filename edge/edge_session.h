@@ -28,6 +28,7 @@ struct edge_sessions_settings {
     struct homes *directory;
     struct edge_dispatch *dispatch;
     struct edge_home *home;
+    struct edge_history *history;
     void (*on_closed)(void *context); /* the count has gone down */
     void *context;
 };
@@ -77,7 +78,8 @@ struct edge_session {
     struct edge_sender sender;
     struct edge_sessions *sessions;
     const struct edge_dialect *dialect;
-    struct finding *finding; /* while the directory is asked */
+    struct finding *finding;    /* while the directory is asked */
+    struct edge_recall *recall; /* while history is asked for */
     struct list wheel;
     char *names;        /* user, then device; NULL before the hello */
     uint32_t begun_ms;  /* low bits of the time: when it came */

@@ -2,6 +2,7 @@
 
 #include "catalogue/catalogue.h"
 #include "wire/batch.h"
+#include "wire/frame.h"
 #include "wire/record.h"
 
 #include <arpa/inet.h>
@@ -67,6 +68,10 @@ const struct setting edge_settings_table[] = {
         "Messages in the answer to one such request."),
     DURATION(poll_wait_max_ms, "limits.poll_wait_max", SECONDS(60), 0, SECONDS(600),
         "The longest wait= such a request may ask for."),
+    U32(histories_max, "limits.histories_max", 256, 1, 100000,
+        "Pages of history that are asked for at one time; one more is answered busy."),
+    U32(history_messages_max, "limits.history_messages_max", WIRE_HISTORY_ROWS_MAX, 1, WIRE_HISTORY_ROWS_MAX,
+        "Messages of one such page."),
 
     DURATION(hello_timeout_ms, "times.hello_timeout", SECONDS(5), 100, SECONDS(60),
         "How long a connection may stay without its hello."),

@@ -34,6 +34,8 @@ struct edge_settings {
     uint32_t polls_max;
     uint32_t poll_messages_max;
     int64_t poll_wait_max_ms;
+    uint32_t histories_max;
+    uint32_t history_messages_max;
 
     int64_t hello_timeout_ms;
     int64_t heartbeat_ms;

@@ -1,5 +1,6 @@
 #include "edge/edge_v1.h"
 
+#include "edge/edge_recall.h"
 #include "edge/edge_receipt.h"
 #include "edge/edge_url.h"
 #include "json/json.h"
@@ -11,7 +12,7 @@
 /* The members of all kinds, picked in one pass. */
 struct frame {
     struct json_value t, user, device, cursor, start, id, to, body, message_class, ttl, want, kind,
-        from;
+        from, before, after, limit;
 };
 
 /* Writing. */
@@ -440,6 +441,14 @@ static void on_receipt(struct edge_session *session, const struct frame *frame)
         write_error(session, "busy", "too many receipts wait: say it again later");
 }
 
+static void on_history(struct edge_session *session, const struct frame *frame)
+{
+    edge_recall_ask(session, &(struct edge_recall_frame){.id = frame->id,
+                                                         .before = frame->before,
+                                                         .after = frame->after,
+                                                         .limit = frame->limit});
+}
+
 static void on_bye(struct edge_session *session, const struct frame *frame)
 {
     (void)frame;
@@ -457,7 +466,7 @@ static const struct kind {
     void (*on_frame)(struct edge_session *session, const struct frame *frame);
 } kinds[] = {
     {"\"send\"", on_send}, {"\"ack\"", on_ack},     {"\"receipt\"", on_receipt},
-    {"\"bye\"", on_bye},   {"\"hello\"", on_again},
+    {"\"bye\"", on_bye},   {"\"hello\"", on_again}, {"\"history\"", on_history},
 };
 
 static void v1_on_frame(struct edge_session *session, const struct frame *frame)
@@ -475,11 +484,12 @@ static void v1_on_text(struct edge_session *session, struct text text)
 {
     struct frame frame;
     const struct json_pick picks[] = {
-        {"t", &frame.t},           {"user", &frame.user},   {"device", &frame.device},
-        {"cursor", &frame.cursor}, {"start", &frame.start}, {"id", &frame.id},
-        {"to", &frame.to},         {"body", &frame.body},   {"class", &frame.message_class},
-        {"ttl", &frame.ttl},       {"want", &frame.want},   {"kind", &frame.kind},
-        {"from", &frame.from},
+        {"t", &frame.t},           {"user", &frame.user},     {"device", &frame.device},
+        {"cursor", &frame.cursor}, {"start", &frame.start},   {"id", &frame.id},
+        {"to", &frame.to},         {"body", &frame.body},     {"class", &frame.message_class},
+        {"ttl", &frame.ttl},       {"want", &frame.want},     {"kind", &frame.kind},
+        {"from", &frame.from},     {"before", &frame.before}, {"after", &frame.after},
+        {"limit", &frame.limit},
     };
     int err = json_object_pick(text, picks, COUNT_OF(picks));
     bool hello = err == 0 && text_equal(frame.t.raw, TEXT("\"hello\""));
