@@ -69,9 +69,10 @@ static int on_home(void *context, const struct bus_message *answer)
 /* -ENOENT: nobody has this user; without a sentence. */
 static int look_up(struct homes *homes, struct home *ret_home, struct error_text *reterr_why)
 {
-    struct wire_name subject = wire_directory_subject(homes->user);
-    int err = cli_link_get_last(&homes->link, WIRE_DIRECTORY_STREAM, subject.text, GET_MS, on_home,
-                                ret_home);
+    unsigned buckets = homes->catalogue->directory_buckets;
+    struct wire_name subject = wire_directory_subject(homes->user, buckets);
+    struct wire_name stream = wire_directory_stream(wire_directory_bucket(homes->user, buckets));
+    int err = cli_link_get_last(&homes->link, stream.text, subject.text, GET_MS, on_home, ret_home);
 
     if (err < 0 && err != -ENOENT)
         error_text_set(reterr_why, -EIO, "cannot read the directory: %s", strerror(-err));
@@ -150,7 +151,8 @@ int cli_where(const struct cli_arguments *arguments)
 static int claim(struct homes *homes, const char *home, struct error_text *reterr_why)
 {
     struct cli_jetstream js = {.link = &homes->link, .patience_ms = PATIENCE_MS};
-    struct wire_name subject = wire_directory_subject(homes->user);
+    struct wire_name subject =
+        wire_directory_subject(homes->user, homes->catalogue->directory_buckets);
     const struct wire_directory_entry entry = {.home = text_of(home), .epoch = 1};
     struct buffer bytes = {0};
     uint64_t position;

@@ -1,5 +1,6 @@
 #include "cli/provision.h"
 
+#include "cli/buckets.h"
 #include "cli/http.h"
 #include "cli/jetstream.h"
 #include "cli/provision_log.h"
@@ -230,6 +231,8 @@ static int make(struct provision *provision, size_t i, struct error_text *reterr
         cli_found_begin(found, stream);
         cli_notes_write(&found->notes, &notes);
     }
+    if (stream->buckets > 0)
+        cli_buckets_note(stream->buckets, &notes);
     cli_stream_write(stream, buffer_text(&notes), &config);
     snprintf(call, sizeof call, "STREAM.CREATE.%s", stream->name.text);
     int err =
@@ -348,6 +351,8 @@ static int run(struct provision *provision, struct error_text *reterr_why)
     }
     if (err == -ENOMEM)
         error_text_set(reterr_why, err, "out of memory");
+    if (err == 0)
+        err = cli_buckets_check(&provision->js, provision->catalogue, reterr_why);
     if (err == 0)
         err = look_at_all(provision, reterr_why);
     if (err < 0)

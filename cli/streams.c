@@ -123,20 +123,44 @@ static void plan_region(struct cli_plan *plan, const struct catalogue *catalogue
     plan->streams[plan->count++] = checkpoints_of(catalogue, region);
 }
 
+static struct wire_bucket bucket_of(const struct catalogue *catalogue, unsigned number)
+{
+    return (struct wire_bucket){.number = number, .of = catalogue->directory_buckets};
+}
+
+/* A bucket of several is given as much as one alone: it is split because that is not enough. */
+struct cli_stream cli_stream_directory(const struct catalogue *catalogue,
+                                       const struct catalogue_region *region, unsigned number)
+{
+    struct wire_name name = wire_directory_stream(bucket_of(catalogue, number));
+    struct cli_stream stream = bucket_in(region, name.text, directory_max_bytes);
+    stream.buckets = catalogue->directory_buckets;
+    return stream;
+}
+
+struct cli_stream cli_stream_directory_mirror(const struct catalogue *catalogue,
+                                              const struct catalogue_region *region,
+                                              unsigned number)
+{
+    struct cli_stream origin = cli_stream_directory(catalogue, region, number);
+    return mirror_in(region, wire_directory_mirror(bucket_of(catalogue, number), region->name),
+                     &origin);
+}
+
 static void plan_buckets(struct cli_plan *plan, const struct catalogue *catalogue)
 {
     const struct catalogue_region *primary = catalogue_primary(catalogue);
-    struct cli_stream directory = bucket_in(primary, WIRE_DIRECTORY_STREAM, directory_max_bytes);
     struct cli_stream revoked = bucket_in(primary, WIRE_REVOKED_STREAM, revoked_max_bytes);
 
-    plan->streams[plan->count++] = directory;
+    for (unsigned i = 0; i < catalogue->directory_buckets; i++)
+        plan->streams[plan->count++] = cli_stream_directory(catalogue, primary, i);
     plan->streams[plan->count++] = revoked;
     for (size_t i = 0; i < catalogue->region_count; i++) {
         const struct catalogue_region *region = &catalogue->regions[i];
         if (region == primary)
             continue;
-        plan->streams[plan->count++] =
-            mirror_in(region, wire_directory_mirror(region->name), &directory);
+        for (unsigned j = 0; j < catalogue->directory_buckets; j++)
+            plan->streams[plan->count++] = cli_stream_directory_mirror(catalogue, region, j);
         plan->streams[plan->count++] =
             mirror_in(region, wire_revoked_mirror(region->name), &revoked);
     }
@@ -144,7 +168,7 @@ static void plan_buckets(struct cli_plan *plan, const struct catalogue *catalogu
 
 int cli_plan_init(struct cli_plan *plan, const struct catalogue *catalogue)
 {
-    size_t max = 2 * catalogue->region_count;
+    size_t max = (1 + catalogue->directory_buckets) * catalogue->region_count;
     for (size_t i = 0; i < catalogue->region_count; i++)
         max += catalogue->regions[i].shards + catalogue->region_count;
 

@@ -23,6 +23,7 @@ struct cli_stream {
     const struct catalogue_region *region;      /* where it is placed */
     const struct catalogue_region *destination; /* of an outbox, else NULL */
     unsigned shard;                             /* of a log */
+    unsigned buckets;                           /* of the directory that it is one of, else 0 */
     struct wire_name name;
     struct wire_name subjects; /* empty for a mirror */
     struct wire_name mirror;   /* the origin of a mirror, else empty */
@@ -49,6 +50,12 @@ struct cli_plan {
 /* Every stream, in the order in which they are to be made. Borrows the catalogue. -ENOMEM. */
 MUST_USE int cli_plan_init(struct cli_plan *plan, const struct catalogue *catalogue);
 void cli_plan_done(struct cli_plan *plan);
+/* A bucket of the directory with its origin in `region`, and a region's mirror of one. */
+struct cli_stream cli_stream_directory(const struct catalogue *catalogue,
+                                       const struct catalogue_region *region, unsigned number);
+struct cli_stream cli_stream_directory_mirror(const struct catalogue *catalogue,
+                                              const struct catalogue_region *region,
+                                              unsigned number);
 /* What the streams of a region reserve on the disks of its nodes, replicas included. */
 uint64_t cli_plan_bytes(const struct cli_plan *plan, const struct catalogue_region *region);
 

@@ -131,8 +131,12 @@ static void on_directory_beat(struct loop_timer *timer)
     for (size_t i = 0; i < sizeof number; i++)
         number[i] = (uint8_t)(count >> (8 * i));
     loop_timer_set(beats->settings.loop, timer, DIRECTORY_BEAT_MS);
-    if (bus_publish(beats->settings.bus, WIRE_DIRECTORY_BEAT, NULL, number, sizeof number) != 0)
-        return; /* the mirrors are believed to be behind until the next one */
+    struct wire_bucket bucket = {.of = beats->settings.place->catalogue->directory_buckets};
+    for (; bucket.number < bucket.of; bucket.number++) {
+        struct wire_name subject = wire_directory_beat(bucket);
+        if (bus_publish(beats->settings.bus, subject.text, NULL, number, sizeof number) != 0)
+            return; /* the mirrors are believed to be behind until the next one */
+    }
 }
 
 static bool beats_for_directory(const struct hub_shard_place *place)

@@ -102,10 +102,14 @@ static void answer_unsure(struct claim *claim)
 
 static void read_entry(struct claim *claim)
 {
-    struct wire_name subject = wire_directory_subject(user_of(claim));
+    struct hub_claims *claims = claim->claims;
+    struct text user = user_of(claim);
+    unsigned buckets = claims->settings.buckets;
+    struct wire_name subject = wire_directory_subject(user, buckets);
+    struct wire_name stream = wire_directory_stream(wire_directory_bucket(user, buckets));
     claim->reading = true;
-    if (bus_get_last(claim->claims->settings.bus, &claim->request, WIRE_DIRECTORY_STREAM,
-                     subject.text, READ_TIMEOUT_MS) != 0)
+    if (bus_get_last(claims->settings.bus, &claim->request, stream.text, subject.text,
+                     READ_TIMEOUT_MS) != 0)
         answer_unsure(claim);
 }
 
@@ -172,7 +176,7 @@ static bool on_answer(struct bus_request *request, enum bus_outcome outcome,
 static void write_entry(struct claim *claim)
 {
     struct hub_claims *claims = claim->claims;
-    struct wire_name subject = wire_directory_subject(user_of(claim));
+    struct wire_name subject = wire_directory_subject(user_of(claim), claims->settings.buckets);
     const struct wire_directory_entry entry = {
         .home = text_of(claims->settings.region),
         .epoch = FIRST_EPOCH,

@@ -14,6 +14,7 @@ struct hub_claims_settings {
     struct loop *loop;
     struct bus *bus;
     const char *region; /* the only home that may be claimed here; borrowed */
+    unsigned buckets;   /* of the directory */
     size_t claims_max;
     void *context;
     /* The answer for an edge; its texts are borrowed for the call. */

@@ -108,6 +108,7 @@ static bool build_service(struct hub_shard *shard)
         .loop = shard->loop,
         .bus = shard->bus,
         .region = shard->place.region->name,
+        .buckets = shard->place.catalogue->directory_buckets,
         .claims_max = settings->claims_max,
         .context = shard,
         .on_claimed = hub_shard_on_claimed,

@@ -25,6 +25,7 @@ enum {
     CATALOGUE_URL_MAX = 255,
     CATALOGUE_PINS_MAX = 1024,
     CATALOGUE_TENANT_MAX = 64,
+    CATALOGUE_BUCKETS_MAX = 64, /* of the directory */
 };
 
 /* Texts are terminated, never NULL. `line` is where an entry starts in the file. Addresses are
@@ -95,6 +96,7 @@ struct catalogue {
     uint64_t mailbox_max_messages;
     uint64_t mailbox_max_bytes;
     enum catalogue_unknown unknown_recipients;
+    uint32_t directory_buckets;       /* streams of the directory, fixed when it is provisioned */
     char geo_database[512];           /* path of a MaxMind DB file; empty: none */
     struct catalogue_region *regions; /* in the order of the file */
     size_t region_count;

@@ -118,6 +118,9 @@ const struct setting catalogue_table[] = {
                  unknown_names,
                  "A message to a user nobody has seen: reject it, or adopt the user near its "
                  "sender."),
+    SETTING_U32(struct catalogue, directory_buckets, "directory_buckets", 1, 1,
+                CATALOGUE_BUCKETS_MAX,
+                "Streams that the directory is split into; fixed when it is provisioned."),
     SETTING_U32(struct catalogue, dedupe_window_h, "dedupe_window_h", 96, 1, 720,
                 "Hours in which a message sent again is recognised."),
     SETTING_U32(struct catalogue, retention_d, "retention_d", 7, 1, 365,

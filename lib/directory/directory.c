@@ -1,4 +1,5 @@
 #include "directory/directory.h"
+#include "base/hash.h"
 #include "base/list.h"
 #include "base/table.h"
 
@@ -18,22 +19,27 @@ struct entry {
     char user[];
 };
 
+struct pulse {
+    bool heard;  /* a heartbeat, so `last` counts */
+    bool proved; /* a heartbeat that moved on, so `proved_ms` counts */
+    struct directory_beat last;
+    int64_t proved_ms;
+};
+
 struct directory {
     struct directory_settings settings;
     struct entry *entries; /* by user */
     struct list homes;
     struct list absent;
     size_t absent_count;
-    bool heard;  /* a heartbeat, so `position` counts */
-    bool proved; /* a heartbeat that moved on, so `proved_ms` counts */
-    uint64_t position;
-    int64_t proved_ms;
+    struct pulse pulses[]; /* of each bucket */
 };
 
 struct directory *directory_new(const struct directory_settings *settings)
 {
-    assert(settings->users_max >= 1);
-    struct directory *directory = calloc(1, sizeof *directory);
+    assert(settings->users_max >= 1 && settings->buckets >= 1);
+    struct directory *directory =
+        calloc(1, sizeof *directory + settings->buckets * sizeof directory->pulses[0]);
     if (directory == NULL)
         return NULL;
     directory->settings = *settings;
@@ -113,6 +119,18 @@ static struct entry *add(struct directory *directory, struct text user)
     return entry;
 }
 
+static bool is_current(const struct directory *directory, unsigned bucket, int64_t now_ms)
+{
+    const struct pulse *pulse = &directory->pulses[bucket];
+    return pulse->proved && now_ms - pulse->proved_ms <= directory->settings.current_ms;
+}
+
+/* The bucket that holds the user, if any does. */
+static bool knows_absent(const struct directory *directory, struct text user, int64_t now_ms)
+{
+    return is_current(directory, hash_shard(user, directory->settings.buckets), now_ms);
+}
+
 enum directory_answer directory_look_up(struct directory *directory, struct text user,
                                         int64_t now_ms, struct directory_home *ret_home)
 {
@@ -121,7 +139,7 @@ enum directory_answer directory_look_up(struct directory *directory, struct text
         return DIRECTORY_ASK;
     if (is_absent(entry)) {
         bool fresh = now_ms - entry->absent_ms <= directory->settings.unknown_ms;
-        return fresh && directory_is_current(directory, now_ms) ? DIRECTORY_UNKNOWN : DIRECTORY_ASK;
+        return fresh && knows_absent(directory, user, now_ms) ? DIRECTORY_UNKNOWN : DIRECTORY_ASK;
     }
     unlink_entry(directory, entry);
     link_entry(directory, entry);
@@ -152,7 +170,7 @@ enum directory_answer directory_learn_absent(struct directory *directory, struct
     struct entry *entry = find(directory, user);
     if (entry != NULL && !is_absent(entry))
         return DIRECTORY_UNSURE; /* a claim was faster than the mirror: the home stands */
-    if (!directory_is_current(directory, now_ms))
+    if (!knows_absent(directory, user, now_ms))
         return DIRECTORY_UNSURE;
     if (entry == NULL)
         entry = add(directory, user);
@@ -171,21 +189,29 @@ void directory_forget(struct directory *directory, struct text user)
         drop(directory, entry);
 }
 
-void directory_heartbeat(struct directory *directory, uint64_t position, int64_t now_ms)
+void directory_heartbeat(struct directory *directory, unsigned bucket,
+                         const struct directory_beat *beat, int64_t now_ms)
 {
-    bool moved = directory->heard && position > directory->position;
-    if (!directory->heard || moved)
-        directory->position = position;
-    directory->heard = true;
+    assert(bucket < directory->settings.buckets);
+    struct pulse *pulse = &directory->pulses[bucket];
+    bool on = beat->position > pulse->last.position;
+    bool anew = beat->position < pulse->last.position && beat->stored_ms > pulse->last.stored_ms;
+    bool moved = pulse->heard && (on || anew);
+    if (!pulse->heard || moved)
+        pulse->last = *beat;
+    pulse->heard = true;
     if (!moved)
         return;
-    directory->proved = true;
-    directory->proved_ms = now_ms;
+    pulse->proved = true;
+    pulse->proved_ms = now_ms;
 }
 
 bool directory_is_current(const struct directory *directory, int64_t now_ms)
 {
-    return directory->proved && now_ms - directory->proved_ms <= directory->settings.current_ms;
+    for (unsigned bucket = 0; bucket < directory->settings.buckets; bucket++)
+        if (!is_current(directory, bucket, now_ms))
+            return false;
+    return true;
 }
 
 size_t directory_size(const struct directory *directory)

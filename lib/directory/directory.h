@@ -20,6 +20,7 @@ struct directory_settings {
     size_t users_max;
     int64_t unknown_ms; /* 2000 */
     int64_t current_ms; /* 5000 */
+    unsigned buckets;   /* that the directory is split into, each with a heartbeat of its own */
 };
 
 enum directory_answer {
@@ -27,6 +28,10 @@ enum directory_answer {
     DIRECTORY_UNKNOWN, /* nobody has this user */
     DIRECTORY_ASK,     /* not in the cache: ask the mirror, then directory_learn() */
     DIRECTORY_UNSURE,  /* not found, by a mirror that may be behind */
+};
+struct directory_beat {
+    uint64_t position;
+    int64_t stored_ms;
 };
 struct directory_home {
     char region[TEXT_REGION_MAX + 1];
@@ -45,8 +50,12 @@ void directory_learn(struct directory *directory, struct text user,
 enum directory_answer directory_learn_absent(struct directory *directory, struct text user,
                                              int64_t now_ms);
 void directory_forget(struct directory *directory, struct text user);
-/* The primary's heartbeat as the mirror shows it. A higher number than the last proves it current;
- * the first one after the start does not, since the mirror may have stood still for long. */
-void directory_heartbeat(struct directory *directory, uint64_t position, int64_t now_ms);
+/* The primary's heartbeat as the mirror of a bucket shows it: where it stands, and when it was
+ * stored. A higher position than the last proves the mirror current; the first one after the start
+ * does not, since the mirror may have stood still for long. A lower one that was stored later is of
+ * a bucket that was made anew: from then on its positions count. */
+void directory_heartbeat(struct directory *directory, unsigned bucket,
+                         const struct directory_beat *beat, int64_t now_ms);
+/* All of it. */
 bool directory_is_current(const struct directory *directory, int64_t now_ms);
 size_t directory_size(const struct directory *directory);

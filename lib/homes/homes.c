@@ -42,8 +42,11 @@ struct homes {
     size_t waiting;
     uint64_t claims; /* the last number given */
     struct bus_subscription *changes;
-    struct bus_request heartbeat;
     int64_t heartbeat_ms;
+    struct heartbeat { /* of a bucket of the directory */
+        struct homes *homes;
+        struct bus_request request;
+    } heartbeats[CATALOGUE_BUCKETS_MAX];
 };
 
 static struct text question_user(const struct question *question)
@@ -62,11 +65,20 @@ static void on_directory_changed(void *context, const struct bus_message *messag
 static bool on_heartbeat(struct bus_request *request, enum bus_outcome outcome,
                          const struct bus_message *message)
 {
-    struct homes *homes = container_of(request, struct homes, heartbeat);
+    struct heartbeat *heartbeat = container_of(request, struct heartbeat, request);
+    struct homes *homes = heartbeat->homes;
     struct bus_entry entry;
-    if (outcome == BUS_ANSWER && bus_entry_read(message, &entry, NULL) == 0)
-        directory_heartbeat(homes->cache, entry.position, loop_now_ms(homes->settings.loop));
+    if (outcome != BUS_ANSWER || bus_entry_read(message, &entry, NULL) != 0)
+        return false;
+    const struct directory_beat beat = {.position = entry.position, .stored_ms = entry.time_ms};
+    directory_heartbeat(homes->cache, (unsigned)(heartbeat - homes->heartbeats), &beat,
+                        loop_now_ms(homes->settings.loop));
     return false;
+}
+
+static unsigned buckets_of(const struct homes *homes)
+{
+    return homes->settings.catalogue->directory_buckets;
 }
 
 struct homes *homes_new(const struct homes_settings *settings)
@@ -79,9 +91,14 @@ struct homes *homes_new(const struct homes_settings *settings)
     list_init(&homes->ended);
     hash_random(&homes->claims, sizeof homes->claims);
     homes->claims >>= 1; /* never runs over, and never is 0 */
-    homes->heartbeat.on_answer = on_heartbeat;
-    homes->cache = directory_new(&(struct directory_settings){
-        .users_max = settings->users_max, .unknown_ms = 2000, .current_ms = 5000});
+    for (size_t i = 0; i < COUNT_OF(homes->heartbeats); i++) {
+        homes->heartbeats[i].homes = homes;
+        homes->heartbeats[i].request.on_answer = on_heartbeat;
+    }
+    homes->cache = directory_new(&(struct directory_settings){.users_max = settings->users_max,
+                                                              .unknown_ms = 2000,
+                                                              .current_ms = 5000,
+                                                              .buckets = buckets_of(homes)});
     homes->changes =
         bus_subscribe(settings->bus, WIRE_DIRECTORY_CHANGED, on_directory_changed, homes);
     if (homes->cache == NULL || homes->changes == NULL) {
@@ -117,7 +134,8 @@ void homes_free(struct homes *homes)
         question_end(question);
     }
     homes_free_ended(homes);
-    bus_request_cancel(&homes->heartbeat);
+    for (size_t i = 0; i < COUNT_OF(homes->heartbeats); i++)
+        bus_request_cancel(&homes->heartbeats[i].request);
     bus_unsubscribe(homes->changes);
     directory_free(homes->cache);
     free(homes);
@@ -236,8 +254,10 @@ static bool on_get_answer(struct bus_request *request, enum bus_outcome outcome,
 static void question_ask(struct question *question)
 {
     struct homes *homes = question->homes;
-    struct wire_name subject = wire_directory_subject(question_user(question));
-    int err = bus_get_last(homes->settings.bus, &question->get, WIRE_DIRECTORY_STREAM, subject.text,
+    struct text user = question_user(question);
+    struct wire_name subject = wire_directory_subject(user, buckets_of(homes));
+    struct wire_name stream = wire_directory_stream(wire_directory_bucket(user, buckets_of(homes)));
+    int err = bus_get_last(homes->settings.bus, &question->get, stream.text, subject.text,
                            GET_TIMEOUT_MS);
     question->again_ms =
         err == 0 || err == -EBUSY ? INT64_MAX : loop_now_ms(homes->settings.loop) + RETRY_MS;
@@ -368,6 +388,16 @@ static void question_tick(struct question *question, int64_t now_ms)
     }
 }
 
+/* One still on its way is not asked again. */
+static void ask_heartbeats(struct homes *homes)
+{
+    struct wire_bucket bucket = {.of = buckets_of(homes)};
+    for (; bucket.number < bucket.of; bucket.number++)
+        (void)!bus_get_last(homes->settings.bus, &homes->heartbeats[bucket.number].request,
+                            wire_directory_stream(bucket).text, wire_directory_beat(bucket).text,
+                            GET_TIMEOUT_MS);
+}
+
 void homes_tick(struct homes *homes, int64_t now_ms)
 {
     /* Answering may open new questions, at the end, and ends this one only. */
@@ -383,8 +413,7 @@ void homes_tick(struct homes *homes, int64_t now_ms)
     if (now_ms - homes->heartbeat_ms < HEARTBEAT_MS)
         return;
     homes->heartbeat_ms = now_ms;
-    (void)!bus_get_last(homes->settings.bus, &homes->heartbeat, WIRE_DIRECTORY_STREAM,
-                        WIRE_DIRECTORY_BEAT, GET_TIMEOUT_MS);
+    ask_heartbeats(homes);
 }
 
 bool homes_is_current(const struct homes *homes, int64_t now_ms)

@@ -1,4 +1,5 @@
 #include "wire/names.h"
+#include "base/hash.h"
 #include "wire/cursor.h"
 
 #include <assert.h>
@@ -48,9 +49,41 @@ struct wire_name wire_checkpoint_stream(const char *region)
     return name_of("CKPT_%s", region_of(region));
 }
 
-struct wire_name wire_directory_mirror(const char *region)
+/* "DIRECTORY", or "DIRECTORY_3": what the key-value bucket is called. */
+static struct wire_name bucket_of(struct wire_bucket bucket)
 {
-    return name_of(WIRE_DIRECTORY_STREAM "_%s", region_of(region));
+    assert(bucket.of >= 1 && bucket.of <= WIRE_DIRECTORY_BUCKETS_MAX && bucket.number < bucket.of);
+    return bucket.of == 1 ? name_of("DIRECTORY") : name_of("DIRECTORY_%u", bucket.number);
+}
+
+struct wire_bucket wire_directory_bucket(struct text user, unsigned of)
+{
+    return (struct wire_bucket){.number = hash_shard(user, of), .of = of};
+}
+
+struct wire_name wire_directory_stream(struct wire_bucket bucket)
+{
+    return name_of("KV_%s", bucket_of(bucket).text);
+}
+
+struct wire_name wire_directory_mirror(struct wire_bucket bucket, const char *region)
+{
+    return name_of("KV_%s_%s", bucket_of(bucket).text, region_of(region));
+}
+
+struct wire_name wire_directory_subjects(struct wire_bucket bucket)
+{
+    return name_of("$KV.%s.>", bucket_of(bucket).text);
+}
+
+struct wire_name wire_directory_users(struct wire_bucket bucket)
+{
+    return name_of("$KV.%s.u.*", bucket_of(bucket).text);
+}
+
+struct wire_name wire_directory_beat(struct wire_bucket bucket)
+{
+    return name_of("$KV.%s.beat", bucket_of(bucket).text);
 }
 
 struct wire_name wire_revoked_mirror(const char *region)
@@ -315,21 +348,33 @@ static bool decode_key(struct text key, char *user, size_t *ret_size)
     return pending < 6 && (bits & ((1U << pending) - 1)) == 0;
 }
 
-static const char directory_prefix[] = "$KV.DIRECTORY.u.";
-
-struct wire_name wire_directory_subject(struct text user)
+struct wire_name wire_directory_subject(struct text user, unsigned buckets)
 {
     char key[KEY_MAX];
     assert(text_is_user_id(user));
     size_t size = encode_key(user, key);
-    return name_of("%s%.*s", directory_prefix, (int)size, key);
+    struct wire_name bucket = bucket_of(wire_directory_bucket(user, buckets));
+    return name_of("$KV.%s.u.%.*s", bucket.text, (int)size, key);
+}
+
+/* Of any bucket: which one it should be in is the reader's to know. */
+static bool is_bucket(struct text token)
+{
+    const struct text numbered = TEXT("DIRECTORY_");
+    uint64_t number;
+    if (text_equal(token, TEXT("DIRECTORY")))
+        return true;
+    if (token.size <= numbered.size || memcmp(token.data, numbered.data, numbered.size) != 0)
+        return false;
+    struct text number_text = {token.data + numbered.size, token.size - numbered.size};
+    return text_to_u64(number_text, WIRE_DIRECTORY_BUCKETS_MAX - 1, &number) == 0;
 }
 
 int wire_directory_user(struct text subject, char ret_user[TEXT_USER_MAX + 1])
 {
     struct text rest = subject;
     bool good = text_equal(take_token(&rest), TEXT("$KV"));
-    good = text_equal(take_token(&rest), TEXT("DIRECTORY")) && good;
+    good = is_bucket(take_token(&rest)) && good;
     good = text_equal(take_token(&rest), TEXT("u")) && good;
     char user[TEXT_USER_MAX];
     size_t size;

@@ -16,10 +16,8 @@ struct wire_name {
 struct wire_name wire_log_stream(const char *region, unsigned shard);    /* LOG_dub_3 */
 struct wire_name wire_outbox_stream(const char *region, const char *to); /* OUT_sin_dub */
 struct wire_name wire_checkpoint_stream(const char *region);             /* CKPT_dub */
-#define WIRE_DIRECTORY_STREAM "KV_DIRECTORY"
 #define WIRE_REVOKED_STREAM "KV_REVOKED"
-struct wire_name wire_directory_mirror(const char *region); /* KV_DIRECTORY_sin */
-struct wire_name wire_revoked_mirror(const char *region);
+struct wire_name wire_revoked_mirror(const char *region); /* KV_REVOKED_sin */
 
 /* Subjects of the log and of outboxes */
 struct wire_name wire_log_subjects(const char *region, unsigned shard);   /* log.dub.3.> */
@@ -83,11 +81,24 @@ struct wire_name wire_edge_beat_subject(const char *region, const char *edge);
 #define WIRE_EDGE_BEATS "beat.edge.*.*"
 #define WIRE_DIRECTORY_CHANGED "dir.changed"
 
-/* The directory: $KV.DIRECTORY.<key>; the key is the user id in base64url without padding (RFC
+/* The directory: one bucket, or several by the hash of the user id. One alone is KV_DIRECTORY, one
+ * of several has its number: KV_DIRECTORY_3. */
+enum { WIRE_DIRECTORY_BUCKETS_MAX = 64 };
+struct wire_bucket {
+    unsigned number; /* 0 to of - 1 */
+    unsigned of;     /* 1 to WIRE_DIRECTORY_BUCKETS_MAX */
+};
+struct wire_bucket wire_directory_bucket(struct text user, unsigned of);
+struct wire_name
+wire_directory_stream(struct wire_bucket bucket); /* KV_DIRECTORY, KV_DIRECTORY_3 */
+struct wire_name wire_directory_mirror(struct wire_bucket bucket, const char *region);
+struct wire_name wire_directory_subjects(struct wire_bucket bucket); /* $KV.DIRECTORY.> */
+struct wire_name wire_directory_users(struct wire_bucket bucket);    /* $KV.DIRECTORY.u.* */
+struct wire_name wire_directory_beat(struct wire_bucket bucket);     /* $KV.DIRECTORY.beat */
+
+/* $KV.DIRECTORY.u.<key>; the key is the user id in base64url without padding (RFC
  * 4648, section 5), behind "u."; "beat" is the primary's heartbeat. */
-struct wire_name wire_directory_subject(struct text user);
-#define WIRE_DIRECTORY_SUBJECTS "$KV.DIRECTORY.>"
-#define WIRE_DIRECTORY_BEAT "$KV.DIRECTORY.beat"
+struct wire_name wire_directory_subject(struct text user, unsigned buckets);
 /* The user of such a subject. -EBADMSG. */
 MUST_USE int wire_directory_user(struct text subject, char ret_user[TEXT_USER_MAX + 1]);
 

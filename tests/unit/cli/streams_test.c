@@ -66,6 +66,24 @@ static void plans_every_stream_once_and_mirrors_last(void **state)
         assert_string_equal(plan.streams[i].name.text, names[i]);
 }
 
+static void plans_each_bucket_of_a_split_directory_and_its_mirrors(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"KV_DIRECTORY_0",     "KV_DIRECTORY_1",
+                                        "KV_REVOKED",         "KV_DIRECTORY_0_sin",
+                                        "KV_DIRECTORY_1_sin", "KV_REVOKED_sin"};
+    struct cli_plan split;
+    catalogue->directory_buckets = 2;
+    assert_int_equal(cli_plan_init(&split, catalogue), 0);
+    catalogue->directory_buckets = 1;
+    size_t from = split.count - COUNT_OF(names);
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        assert_string_equal(split.streams[from + i].name.text, names[i]);
+    assert_string_equal(split.streams[from + 1].subjects.text, "$KV.DIRECTORY_1.>");
+    assert_string_equal(split.streams[from + 4].mirror.text, "KV_DIRECTORY_1");
+    cli_plan_done(&split);
+}
+
 static void writes_a_log_as_the_design_has_it(void **state)
 {
     (void)state;
@@ -208,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plans_every_stream_once_and_mirrors_last),
+        cmocka_unit_test(plans_each_bucket_of_a_split_directory_and_its_mirrors),
         cmocka_unit_test(writes_a_log_as_the_design_has_it),
         cmocka_unit_test(an_outbox_can_be_trimmed_and_never_expires),
         cmocka_unit_test(checkpoints_outlive_the_log_and_the_segments_they_refer_to),

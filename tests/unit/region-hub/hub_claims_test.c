@@ -42,6 +42,7 @@ static int set_up(void **state)
     world->claims = hub_claims_new(&(struct hub_claims_settings){.loop = world->loop,
                                                                  .bus = world->bus,
                                                                  .region = "sin",
+                                                                 .buckets = 1,
                                                                  .claims_max = CLAIMS_MAX,
                                                                  .context = world,
                                                                  .on_claimed = on_claimed});

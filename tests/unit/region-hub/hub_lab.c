@@ -128,7 +128,9 @@ static void make_streams(struct lab *lab)
     make_stream(lab, wire_outbox_stream("dub", "sin").text,
                 wire_outbox_subjects("dub", "sin").text);
     begin_stream(lab, wire_outbox_genesis("dub", "sin").text, "dub", "sin");
-    make_stream(lab, WIRE_DIRECTORY_STREAM, WIRE_DIRECTORY_SUBJECTS);
+    const struct wire_bucket directory = {.of = 1};
+    make_stream(lab, wire_directory_stream(directory).text,
+                wire_directory_subjects(directory).text);
 }
 
 /* --- the edge --- */

@@ -294,7 +294,7 @@ static void claims_a_home_once(void **state)
     struct buffer bytes = {0};
     const struct wire_directory_entry entry = {.home = TEXT("dub"), .epoch = 1};
     wire_directory_entry_write(&bytes, &entry);
-    lab_store(lab, wire_directory_subject(TEXT("dave")).text, bytes.data, bytes.size);
+    lab_store(lab, wire_directory_subject(TEXT("dave"), 1).text, bytes.data, bytes.size);
     buffer_free(&bytes);
     claim.claim.request = 2;
     claim.claim.user = TEXT("dave");

@@ -1,3 +1,4 @@
+#include "base/hash.h"
 #include "directory/directory.h"
 
 #include <setjmp.h>
@@ -10,7 +11,7 @@
 #include <cmocka.h>
 
 static const struct directory_settings settings = {
-    .users_max = 16, .unknown_ms = 2000, .current_ms = 5000};
+    .users_max = 16, .unknown_ms = 2000, .current_ms = 5000, .buckets = 1};
 static const struct directory_home home_dub = {.region = "dub", .epoch = 2};
 static const struct directory_home home_sin = {.region = "sin", .epoch = 3};
 
@@ -23,12 +24,22 @@ static struct directory *directory_of(size_t users_max)
     return directory;
 }
 
+static const int64_t stored_ms = 1000000; /* of the beat at position 0 */
+
+/* The n-th of a bucket, a second after the one before. */
+static void beat(struct directory *directory, unsigned bucket, uint64_t position, int64_t now_ms)
+{
+    const struct directory_beat heard = {.position = position,
+                                         .stored_ms = stored_ms + 1000 * (int64_t)position};
+    directory_heartbeat(directory, bucket, &heard, now_ms);
+}
+
 /* One whose mirror is known to be current at `now_ms`. */
 static struct directory *current_directory_of(size_t users_max, int64_t now_ms)
 {
     struct directory *directory = directory_of(users_max);
-    directory_heartbeat(directory, 1, now_ms);
-    directory_heartbeat(directory, 2, now_ms);
+    beat(directory, 0, 1, now_ms);
+    beat(directory, 0, 2, now_ms);
     return directory;
 }
 
@@ -138,8 +149,52 @@ static void unknown_is_believed_only_from_a_current_mirror(void **state)
     assert_int_equal(directory_learn_absent(directory, TEXT("bob"), 6001), DIRECTORY_UNSURE);
     assert_int_equal(directory_learn_absent(directory, TEXT("carol"), 6001), DIRECTORY_UNSURE);
     assert_int_equal(directory_size(directory), 1); /* what is unsure is not kept */
-    directory_heartbeat(directory, 3, 6002);
+    beat(directory, 0, 3, 6002);
     assert_int_equal(directory_learn_absent(directory, TEXT("carol"), 6002), DIRECTORY_UNKNOWN);
+    directory_free(directory);
+}
+
+static void a_bucket_that_was_made_anew_is_heard_and_an_old_mirror_is_not(void **state)
+{
+    (void)state;
+    struct directory *directory = directory_of(16);
+    const struct directory_beat old = {.position = 900, .stored_ms = 50000};
+    const struct directory_beat behind = {.position = 800, .stored_ms = 49000};
+    const struct directory_beat anew = {.position = 3, .stored_ms = 61000};
+    const struct directory_beat next = {.position = 4, .stored_ms = 62000};
+    directory_heartbeat(directory, 0, &old, 0);
+    directory_heartbeat(directory, 0, &behind, 1000);
+    directory_heartbeat(directory, 0, &old, 2000); /* two mirrors that stand still, in turn */
+    assert_false(directory_is_current(directory, 2000));
+    directory_heartbeat(directory, 0, &anew, 3000);
+    assert_true(directory_is_current(directory, 8000));
+    assert_false(directory_is_current(directory, 8001));
+    directory_heartbeat(directory, 0, &next, 9000);
+    assert_true(directory_is_current(directory, 9000));
+    directory_free(directory);
+}
+
+static void each_bucket_is_current_by_itself(void **state)
+{
+    (void)state;
+    struct directory_settings split = settings;
+    split.buckets = 4;
+    struct directory *directory = directory_new(&split);
+    assert_non_null(directory);
+    for (unsigned bucket = 0; bucket < 3; bucket++) {
+        beat(directory, bucket, 1, 0);
+        beat(directory, bucket, 2, 0);
+    }
+    beat(directory, 3, 1, 0);
+    assert_false(directory_is_current(directory, 0));
+    for (int i = 0; i < 16; i++) {
+        struct name name = name_of("user", i);
+        enum directory_answer answer = directory_learn_absent(directory, text_of(name.text), 0);
+        bool silent = hash_shard(text_of(name.text), 4) == 3;
+        assert_int_equal(answer, silent ? DIRECTORY_UNSURE : DIRECTORY_UNKNOWN);
+    }
+    beat(directory, 3, 2, 0);
+    assert_true(directory_is_current(directory, 0));
     directory_free(directory);
 }
 
@@ -148,19 +203,19 @@ static void only_a_heartbeat_that_moves_on_proves_the_mirror_current(void **stat
     (void)state;
     struct directory *directory = directory_of(16);
     assert_false(directory_is_current(directory, 0));
-    directory_heartbeat(directory, 7, 0); /* it may have stood there for an hour */
+    beat(directory, 0, 7, 0); /* it may have stood there for an hour */
     assert_false(directory_is_current(directory, 0));
-    directory_heartbeat(directory, 7, 1000);
+    beat(directory, 0, 7, 1000);
     assert_false(directory_is_current(directory, 1000));
-    directory_heartbeat(directory, 6, 1000); /* a replica that is behind */
+    beat(directory, 0, 6, 1000); /* a replica that is behind */
     assert_false(directory_is_current(directory, 1000));
-    directory_heartbeat(directory, 7, 1000);
+    beat(directory, 0, 7, 1000);
     assert_false(directory_is_current(directory, 1000));
-    directory_heartbeat(directory, 8, 2000);
+    beat(directory, 0, 8, 2000);
     assert_true(directory_is_current(directory, 2000));
     assert_true(directory_is_current(directory, 7000));
     assert_false(directory_is_current(directory, 7001));
-    directory_heartbeat(directory, 8, 7000);
+    beat(directory, 0, 8, 7000);
     assert_false(directory_is_current(directory, 7001));
     directory_free(directory);
 }
@@ -283,6 +338,8 @@ int main(void)
         cmocka_unit_test(unknown_is_believed_for_two_seconds),
         cmocka_unit_test(unknown_is_believed_only_from_a_current_mirror),
         cmocka_unit_test(only_a_heartbeat_that_moves_on_proves_the_mirror_current),
+        cmocka_unit_test(a_bucket_that_was_made_anew_is_heard_and_an_old_mirror_is_not),
+        cmocka_unit_test(each_bucket_is_current_by_itself),
         cmocka_unit_test(a_home_ends_unknown),
         cmocka_unit_test(a_known_home_outlives_a_mirror_that_is_behind),
         cmocka_unit_test(the_one_used_longest_ago_goes_first),

@@ -24,10 +24,44 @@ static void pins_the_names_of_streams(void **state)
     assert_name(wire_log_stream("dub", 3), "LOG_dub_3");
     assert_name(wire_outbox_stream("sin", "dub"), "OUT_sin_dub");
     assert_name(wire_checkpoint_stream("dub"), "CKPT_dub");
-    assert_string_equal(WIRE_DIRECTORY_STREAM, "KV_DIRECTORY");
     assert_string_equal(WIRE_REVOKED_STREAM, "KV_REVOKED");
-    assert_name(wire_directory_mirror("sin"), "KV_DIRECTORY_sin");
     assert_name(wire_revoked_mirror("sin"), "KV_REVOKED_sin");
+}
+
+static void pins_the_names_of_the_directory(void **state)
+{
+    (void)state;
+    const struct wire_bucket alone = {.number = 0, .of = 1}, last = {.number = 63, .of = 64};
+    assert_name(wire_directory_stream(alone), "KV_DIRECTORY");
+    assert_name(wire_directory_mirror(alone, "sin"), "KV_DIRECTORY_sin");
+    assert_name(wire_directory_subjects(alone), "$KV.DIRECTORY.>");
+    assert_name(wire_directory_users(alone), "$KV.DIRECTORY.u.*");
+    assert_name(wire_directory_beat(alone), "$KV.DIRECTORY.beat");
+    assert_name(wire_directory_stream(last), "KV_DIRECTORY_63");
+    assert_name(wire_directory_mirror(last, "sin"), "KV_DIRECTORY_63_sin");
+    assert_name(wire_directory_subjects(last), "$KV.DIRECTORY_63.>");
+    assert_name(wire_directory_users(last), "$KV.DIRECTORY_63.u.*");
+    assert_name(wire_directory_beat(last), "$KV.DIRECTORY_63.beat");
+}
+
+static void pins_the_bucket_of_a_user(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *user;
+        unsigned of, number;
+    } pinned[] = {
+        {"alice", 1, 0}, {"alice", 4, 3}, {"bob", 4, 2}, {"carol", 4, 1}, {"alice", 64, 47}};
+    for (size_t i = 0; i < COUNT_OF(pinned); i++) {
+        struct wire_bucket bucket = wire_directory_bucket(text_of(pinned[i].user), pinned[i].of);
+        assert_int_equal(bucket.number, pinned[i].number);
+        assert_int_equal(bucket.of, pinned[i].of);
+    }
+    char user[TEXT_USER_MAX + 1];
+    struct wire_name name = wire_directory_subject(TEXT("alice"), 4);
+    assert_name(name, "$KV.DIRECTORY_3.u.YWxpY2U");
+    assert_int_equal(wire_directory_user(text_of(name.text), user), 0);
+    assert_string_equal(user, "alice");
 }
 
 static void pins_the_subjects_of_logs_and_outboxes(void **state)
@@ -111,8 +145,6 @@ static void pins_the_core_subjects(void **state)
     assert_name(wire_edge_beat_subject("dub", "dub-2"), "beat.edge.dub.dub-2");
     assert_string_equal(WIRE_EDGE_BEATS, "beat.edge.*.*");
     assert_string_equal(WIRE_DIRECTORY_CHANGED, "dir.changed");
-    assert_string_equal(WIRE_DIRECTORY_SUBJECTS, "$KV.DIRECTORY.>");
-    assert_string_equal(WIRE_DIRECTORY_BEAT, "$KV.DIRECTORY.beat");
 }
 
 static void the_longest_names_fit(void **state)
@@ -210,13 +242,13 @@ static void reads_the_number_of_a_puback(void **state)
 static void pins_the_keys_of_users(void **state)
 {
     (void)state;
-    assert_name(wire_directory_subject(TEXT("a")), "$KV.DIRECTORY.u.YQ");
-    assert_name(wire_directory_subject(TEXT("ab")), "$KV.DIRECTORY.u.YWI");
-    assert_name(wire_directory_subject(TEXT("abc")), "$KV.DIRECTORY.u.YWJj");
-    assert_name(wire_directory_subject(TEXT("alice")), "$KV.DIRECTORY.u.YWxpY2U");
-    assert_name(wire_directory_subject(TEXT("chloé")), "$KV.DIRECTORY.u.Y2hsb8Op");
-    assert_name(wire_directory_subject(TEXT("a?>~")), "$KV.DIRECTORY.u.YT8-fg");    /* no '+' */
-    assert_name(wire_directory_subject(TEXT("?\xC3\xBF")), "$KV.DIRECTORY.u.P8O_"); /* no '/' */
+    assert_name(wire_directory_subject(TEXT("a"), 1), "$KV.DIRECTORY.u.YQ");
+    assert_name(wire_directory_subject(TEXT("ab"), 1), "$KV.DIRECTORY.u.YWI");
+    assert_name(wire_directory_subject(TEXT("abc"), 1), "$KV.DIRECTORY.u.YWJj");
+    assert_name(wire_directory_subject(TEXT("alice"), 1), "$KV.DIRECTORY.u.YWxpY2U");
+    assert_name(wire_directory_subject(TEXT("chloé"), 1), "$KV.DIRECTORY.u.Y2hsb8Op");
+    assert_name(wire_directory_subject(TEXT("a?>~"), 1), "$KV.DIRECTORY.u.YT8-fg");    /* no '+' */
+    assert_name(wire_directory_subject(TEXT("?\xC3\xBF"), 1), "$KV.DIRECTORY.u.P8O_"); /* no '/' */
 }
 
 static void every_user_comes_back_from_its_key(void **state)
@@ -226,7 +258,7 @@ static void every_user_comes_back_from_its_key(void **state)
     for (size_t i = 0; i < sizeof user; i++)
         user[i] = (char)(' ' + i % 95);
     for (size_t size = 1; size <= sizeof user; size++) {
-        struct wire_name name = wire_directory_subject((struct text){user, size});
+        struct wire_name name = wire_directory_subject((struct text){user, size}, 1);
         char back[TEXT_USER_MAX + 1];
         assert_int_equal(wire_directory_user(text_of(name.text), back), 0);
         assert_int_equal(strlen(back), size);
@@ -253,6 +285,10 @@ static void refuses_what_is_no_key_of_a_user(void **state)
         "$KV.DIRECTORY.u._w", /* not UTF-8 */
         "$KV.DIRECTORY.u.AA", /* a control */
         "$KV.REVOKED.u.YQ",
+        "$KV.DIRECTORY_.u.YQ",
+        "$KV.DIRECTORY_64.u.YQ", /* one past the last bucket */
+        "$KV.DIRECTORY_x.u.YQ",
+        "$KV.DIRECTORY3.u.YQ",
         "KV.DIRECTORY.u.YQ",
     };
     for (size_t i = 0; i < COUNT_OF(subjects); i++) {
@@ -334,6 +370,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pins_the_names_of_streams),
+        cmocka_unit_test(pins_the_names_of_the_directory),
+        cmocka_unit_test(pins_the_bucket_of_a_user),
         cmocka_unit_test(pins_the_subjects_of_logs_and_outboxes),
         cmocka_unit_test(pins_the_subjects_of_checkpoints),
         cmocka_unit_test(takes_a_subject_of_checkpoints_apart),
