@@ -2,6 +2,7 @@
 
 #include "cli/archive.h"
 #include "cli/dev.h"
+#include "cli/directory.h"
 #include "cli/homes.h"
 #include "cli/listen.h"
 #include "cli/provision.h"
@@ -106,18 +107,30 @@ const struct cli_command cli_commands[] = {
      .run = cli_status},
     {.name = "directory get",
      .operands = "USER",
-     .summary = "Prints a user's home region and epoch.",
+     .summary = "Prints a user's home region, epoch and revision.",
      .operands_min = 1,
      .operands_max = 1,
      .options = {OPTION_CATALOGUE},
      .run = cli_directory_get},
     {.name = "directory set",
-     .operands = "USER HOME",
-     .summary = "Gives a user that nobody has seen yet a home region.",
+     .operands = "USER REGION",
+     .summary = "Writes a user's home region by compare-and-set; it moves no messages.",
+     .help =
+         "For registering users ahead, and for repair. A user that is at home elsewhere is left\n"
+         "alone without --force; an epoch never goes back.",
      .operands_min = 2,
      .operands_max = 2,
-     .options = {OPTION_CATALOGUE},
+     .options = {OPTION_CATALOGUE,
+                 {"epoch", "NUMBER", "The epoch of the entry (1; with another home, the next)."},
+                 {"if-revision", "NUMBER", "Only when `directory get` still says so; 0: no entry."},
+                 {"force", NULL, "Also when the user is at home elsewhere: messages stay there."}},
      .run = cli_directory_set},
+    {.name = "directory count",
+     .operands = "",
+     .summary = "Counts users by home region, and entries that cannot be read.",
+     .help = "Reads the whole directory. Exit code 1 when an entry cannot be read.",
+     .options = {OPTION_CATALOGUE},
+     .run = cli_directory_count},
     {.name = "provision",
      .operands = "",
      .summary = "Makes the streams and buckets of a catalogue and begins its logs.",
