@@ -9,6 +9,7 @@
 
 enum {
     OWN_SIZE_MAX = 128,
+    MOVE_IN_SIZE = 192, /* what is fixed of it, and a region */
     /* Error answers of a stream without room or leader: no need to hurry. */
     REFUSED_PAUSE_MS = 250,
 };
@@ -258,6 +259,45 @@ int hub_writer_config(struct hub_writer *writer, const struct wire_config *confi
     if (batch == NULL)
         return -ENOBUFS;
     wire_config_write(&batch->records, config);
+    return taken(writer, batch);
+}
+
+int hub_writer_freeze(struct hub_writer *writer, const struct wire_freeze *freeze)
+{
+    struct batch *batch = batch_within(writer, 64 + freeze->user.size + freeze->to.size);
+    if (batch == NULL)
+        return -ENOBUFS;
+    wire_freeze_write(&batch->records, freeze);
+    return taken(writer, batch);
+}
+
+int hub_writer_move_row(struct hub_writer *writer, const struct wire_move_row *row)
+{
+    const struct wire_recipient to = {.kind = WIRE_USER, .name = row->user};
+    struct batch *batch =
+        batch_within(writer, 64 + row->user.size + wire_message_size(&row->message, &to, 1));
+    if (batch == NULL)
+        return -ENOBUFS;
+    wire_move_row_write(&batch->records, row);
+    return taken(writer, batch);
+}
+
+int hub_writer_move_in(struct hub_writer *writer, const struct wire_move_in *move)
+{
+    struct batch *batch =
+        batch_within(writer, MOVE_IN_SIZE + move->user.size + move->mailbox.devices.left);
+    if (batch == NULL)
+        return -ENOBUFS;
+    wire_move_in_write(&batch->records, move);
+    return taken(writer, batch);
+}
+
+int hub_writer_move_end(struct hub_writer *writer, const struct wire_move_end *end)
+{
+    struct batch *batch = batch_within(writer, 64 + end->user.size + end->home.size);
+    if (batch == NULL)
+        return -ENOBUFS;
+    wire_move_end_write(&batch->records, end);
     return taken(writer, batch);
 }
 

@@ -43,6 +43,10 @@ MUST_USE int hub_writer_own(struct hub_writer *writer, const struct wire_own *ow
 
 MUST_USE int hub_writer_noticed(struct hub_writer *writer, const struct wire_noticed *noticed);
 MUST_USE int hub_writer_read(struct hub_writer *writer, const struct wire_read *read);
+MUST_USE int hub_writer_freeze(struct hub_writer *writer, const struct wire_freeze *freeze);
+MUST_USE int hub_writer_move_row(struct hub_writer *writer, const struct wire_move_row *row);
+MUST_USE int hub_writer_move_in(struct hub_writer *writer, const struct wire_move_in *move);
+MUST_USE int hub_writer_move_end(struct hub_writer *writer, const struct wire_move_end *end);
 
 /* How many records were taken, and how many of them need no more waiting: what was taken when the
  * first was n is stored once the second is n, unless hub_writer_lost() has changed since. */

@@ -125,6 +125,56 @@ static void writes_a_checkpoint_beside_other_records(void **state)
     assert_true(record.checkpoint.generation == 7);
 }
 
+static int write_move(struct world *world, uint8_t kind)
+{
+    const struct wire_freeze freeze = {.move = 5, .user = TEXT("bob"), .to = TEXT("dub")};
+    const struct wire_move_row row = {
+        .move = 5,
+        .epoch = 1,
+        .seq = 1,
+        .user = TEXT("bob"),
+        .message = {.sender = TEXT("alice"), .id = TEXT("m1"), .body = TEXT("{}")}};
+    const struct wire_move_in in = {.move = 5,
+                                    .user = TEXT("bob"),
+                                    .from = TEXT("dub"),
+                                    .mailbox = {.epoch = 1, .head = 1, .oldest = 1}};
+    const struct wire_move_end end = {
+        .move = 5, .user = TEXT("bob"), .outcome = WIRE_MOVE_DONE, .home = TEXT("sin")};
+    return kind == WIRE_FREEZE     ? hub_writer_freeze(world->writer, &freeze)
+           : kind == WIRE_MOVE_ROW ? hub_writer_move_row(world->writer, &row)
+           : kind == WIRE_MOVE_IN  ? hub_writer_move_in(world->writer, &in)
+                                   : hub_writer_move_end(world->writer, &end);
+}
+
+static const uint8_t move_kinds[] = {WIRE_FREEZE, WIRE_MOVE_ROW, WIRE_MOVE_IN, WIRE_MOVE_END};
+
+static void writes_what_is_said_of_moves_in_its_order(void **state)
+{
+    struct world *world = *state;
+    struct wire_batch batch;
+    struct wire_record record;
+    for (size_t i = 0; i < COUNT_OF(move_kinds); i++)
+        assert_int_equal(write_move(world, move_kinds[i]), 0);
+    WAIT_FOR(world->loop, 5000, world->count == 1);
+    assert_int_equal(wire_batch_read(world->attempts[0].data, world->attempts[0].size, &batch), 0);
+    for (size_t i = 0; i < COUNT_OF(move_kinds); i++) {
+        assert_int_equal(wire_record_next(&batch.body, &record), 0);
+        assert_int_equal(record.kind, move_kinds[i]);
+    }
+}
+
+static void holds_what_is_said_of_moves_to_the_bound(void **state)
+{
+    struct world *world = *state;
+    for (size_t i = 0; i < COUNT_OF(move_kinds); i++) {
+        while (write_move(world, move_kinds[i]) == 0)
+            ;
+        assert_int_equal(write_move(world, move_kinds[i]), -ENOBUFS);
+        assert_true(hub_writer_queued_bytes(world->writer) <= QUEUE_MAX);
+        hub_writer_drop_queue(world->writer);
+    }
+}
+
 static void a_refusal_is_followed_by_the_same_batch(void **state)
 {
     struct world *world = *state;
@@ -242,6 +292,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_WORLD(writes_a_batch_again_byte_for_byte_until_it_is_stored),
         WITH_WORLD(writes_a_checkpoint_beside_other_records),
+        WITH_WORLD(writes_what_is_said_of_moves_in_its_order),
+        WITH_WORLD(holds_what_is_said_of_moves_to_the_bound),
         WITH_WORLD(a_refusal_is_followed_by_the_same_batch),
         WITH_WORLD(takes_records_up_to_the_bound_and_ownership_beyond_it),
         WITH_WORLD(what_no_longer_counts_is_dropped_but_not_what_is_on_its_way),
