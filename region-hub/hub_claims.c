@@ -1,7 +1,7 @@
 #include "region-hub/hub_claims.h"
 
 #include "log/log.h"
-#include "wire/names.h"
+#include "region-hub/hub_directory.h"
 #include "wire/record.h"
 
 #include <errno.h>
@@ -9,8 +9,6 @@
 #include <string.h>
 
 enum {
-    WRITE_TIMEOUT_MS = 3000,
-    READ_TIMEOUT_MS = 1000,
     CLAIM_TIMEOUT_MS = 5000,
     AGAIN_MS = 100, /* a mirror that does not yet show what the primary has */
     FIRST_EPOCH = 1,
@@ -110,6 +108,7 @@ static void read_entry(struct claim *claim)
     claim->reading = true;
     if (bus_get_last(claims->settings.bus, &claim->request, stream.text, subject.text,
                      READ_TIMEOUT_MS) != 0)
+    if (hub_directory_read(claim->claims->settings.bus, &claim->request, user_of(claim)) != 0)
         answer_unsure(claim);
 }
 
@@ -129,35 +128,30 @@ static void on_again(struct loop_timer *timer)
 
 static void on_read(struct claim *claim, const struct bus_message *message)
 {
-    struct bus_entry entry;
-    struct wire_directory_entry found;
-    if (message == NULL || bus_entry_read(message, &entry, NULL) != 0 ||
-        wire_directory_entry_read(entry.data, entry.size, &found) != 0)
-        read_again(claim);
+    struct hub_directory_entry entry;
+    if (hub_directory_found(message, &entry) == HUB_DIRECTORY_FOUND)
+        answer(claim, WIRE_OK, entry.home, entry.epoch);
     else
-        answer(claim, WIRE_OK, found.home, found.epoch);
+        read_again(claim);
 }
 
 static void on_written(struct claim *claim, const struct bus_message *message)
 {
     struct hub_claims *claims = claim->claims;
-    struct bus_puback ack;
-    if (message == NULL || bus_puback_read(message, &ack) != 0) {
-        read_entry(claim); /* the outcome is unknown: what does the directory say? */
-        return;
-    }
-    if (ack.position == 0 && ack.err_code == BUS_ERR_WRONG_LAST_SEQUENCE) {
+    uint64_t revision;
+    switch (hub_directory_written(message, &revision)) {
+    case HUB_DIRECTORY_WRITTEN:
+        hub_directory_tell(claims->settings.bus, user_of(claim), &claims->limit);
+        answer(claim, WIRE_OK, text_of(claims->settings.region), FIRST_EPOCH);
+        break;
+    case HUB_DIRECTORY_CHANGED:
+    case HUB_DIRECTORY_UNKNOWN: /* the outcome: what does the directory say? */
         read_entry(claim);
-        return;
-    }
-    if (ack.position == 0) {
+        break;
+    case HUB_DIRECTORY_REFUSED:
         answer_unsure(claim);
-        return;
+        break;
     }
-    struct text user = user_of(claim);
-    if (bus_publish(claims->settings.bus, WIRE_DIRECTORY_CHANGED, NULL, user.data, user.size) != 0)
-        log_limited(&claims->limit, LOG_LEVEL_WARNING, "a change of the directory was not told");
-    answer(claim, WIRE_OK, text_of(claims->settings.region), FIRST_EPOCH);
 }
 
 static bool on_answer(struct bus_request *request, enum bus_outcome outcome,
@@ -190,6 +184,9 @@ static void write_entry(struct claim *claim)
                                             bytes.size, WRITE_TIMEOUT_MS);
     buffer_free(&bytes);
     if (err != 0)
+    const struct hub_directory_entry entry = {.home = text_of(claims->settings.region),
+                                              .epoch = FIRST_EPOCH};
+    if (hub_directory_write(claims->settings.bus, &claim->request, user_of(claim), &entry) != 0)
         answer_unsure(claim);
 }
 
