@@ -90,6 +90,12 @@ const struct setting hub_settings_table[] = {
     SETTING_DURATION(HUB, stream_info_ms, "lanes.stream_info", 2000, 50, 600000,
                      "How full logs and outboxes are is asked that often."),
 
+    SETTING_U32(HUB, moves_max, "moves.max", 64, 1, 4096,
+                "Users that move here at once, and as many that move away, of one shard; one more "
+                "is answered busy."),
+    SETTING_DURATION(HUB, move_silent_ms, "moves.silent", 30000, 1000, 3600000,
+                     "A new home that asks nothing for that long is given up: the user stays."),
+
     SETTING_U32(HUB, notice_window, "notices.window", 256, 1, 65536,
                 "Notices to senders that are on their way, of one shard; the others wait."),
     SETTING_U32(HUB, notice_homes_max, "notices.homes_max", 20000, 16, 10000000,

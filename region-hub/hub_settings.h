@@ -50,6 +50,9 @@ struct hub_settings {
     int64_t trim_ms;
     int64_t stream_info_ms;
 
+    uint32_t moves_max;
+    int64_t move_silent_ms;
+
     uint32_t notice_window;
     uint32_t notice_homes_max;
     int64_t noticed_ms;

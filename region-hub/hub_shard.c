@@ -24,6 +24,28 @@ static void on_edge_beat(void *context, const struct bus_message *message)
     hub_service_edge_beat(shard->service, message);
 }
 
+static void on_move_ask(void *context, const struct bus_message *message)
+{
+    struct hub_shard *shard = context;
+    if (shard->generation != 0)
+        hub_move_message(shard->move, message);
+}
+
+static struct hub_move *make_move(struct hub_shard *shard)
+{
+    return hub_move_new(&(struct hub_move_settings){
+        .loop = shard->loop,
+        .bus = shard->bus,
+        .settings = shard->settings,
+        .catalogue = shard->place.catalogue,
+        .region = shard->place.region,
+        .shard = shard->place.shard,
+        .apply = shard->apply,
+        .writer = shard->writer,
+        .generation = shard->generation,
+    });
+}
+
 static struct hub_notices *make_notices(struct hub_shard *shard)
 {
     uint64_t number;
@@ -64,8 +86,12 @@ static void on_begin_service(struct loop_later *later)
         .first_number = number,
     });
     shard->notices = make_notices(shard);
+    shard->move = make_move(shard);
+    struct wire_name asks = wire_move_subject(shard->place.region->name, shard->place.shard);
+    if (shard->move != NULL)
+        shard->move_asks = bus_subscribe(shard->bus, asks.text, on_move_ask, shard);
     if (shard->requests == NULL || shard->edge_beats == NULL || shard->forwarder == NULL ||
-        shard->notices == NULL)
+        shard->notices == NULL || shard->move_asks == NULL)
         log_error("memory is short: this shard is owned and not served",
                   LOG_U64("shard", shard->place.shard));
     hub_beats_begin(shard->beats, shard->forwarder); /* edges attach when they hear it */
@@ -76,11 +102,14 @@ void hub_shard_on_end_service(struct loop_later *later)
     struct hub_shard *shard = container_of(later, struct hub_shard, end_service);
     hub_forwarder_free(shard->forwarder);
     hub_notices_free(shard->notices);
+    hub_move_free(shard->move);
     bus_unsubscribe(shard->requests);
     bus_unsubscribe(shard->edge_beats);
+    bus_unsubscribe(shard->move_asks);
     shard->forwarder = NULL;
     shard->notices = NULL;
-    shard->requests = shard->edge_beats = NULL;
+    shard->move = NULL;
+    shard->requests = shard->edge_beats = shard->move_asks = NULL;
     hub_claims_reset(shard->claims);
     hub_acks_reset(shard->acks);
     if (shard->generation == 0)
@@ -212,6 +241,8 @@ static void on_applied(void *context, bool caught_up)
     follow(shard, hub_ownership_tick(&shard->ownership, hub_shard_now_ms(shard)));
     if (shard->notices != NULL)
         hub_notices_wake(shard->notices);
+    if (shard->generation != 0 && shard->move != NULL)
+        hub_move_wake(shard->move);
 }
 
 static void on_fell_behind(void *context)
@@ -320,6 +351,8 @@ static void on_hub_beat(void *context, const struct bus_message *message)
     if (!text_equal(region, text_of(shard->place.region->name))) {
         if (shard->forwarder != NULL)
             hub_forwarder_heard(shard->forwarder, region, &beat);
+        if (shard->move != NULL)
+            hub_move_heard(shard->move, region, beat.shard, beat.generation);
         return;
     }
     if (beat.shard != shard->place.shard || beat.start == shard->place.start)
@@ -416,6 +449,8 @@ void hub_shard_on_housekeeping(struct loop_timer *timer)
             });
         if (shard->generation != 0 && shard->notices != NULL)
             hub_notices_tick(shard->notices);
+        if (shard->generation != 0 && shard->move != NULL)
+            hub_move_tick(shard->move);
     }
     hub_shard_judge_alarms(shard);
     hub_shard_tell_status(shard);

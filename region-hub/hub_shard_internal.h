@@ -14,6 +14,7 @@
 #include "region-hub/hub_forwarder.h"
 #include "region-hub/hub_history.h"
 #include "region-hub/hub_members.h"
+#include "region-hub/hub_move.h"
 #include "region-hub/hub_notices.h"
 #include "region-hub/hub_ownership.h"
 #include "region-hub/hub_presence.h"
@@ -68,7 +69,9 @@ struct hub_shard {
     uint64_t generation; /* 0: it does not */
     struct hub_forwarder *forwarder;
     struct hub_notices *notices;
+    struct hub_move *move;
     struct bus_subscription *requests;
+    struct bus_subscription *move_asks;
     struct bus_subscription *edge_beats;
 
     struct bus_subscription *doorbell;

@@ -375,6 +375,8 @@ void lab_hub_start(struct lab *lab, struct lab_hub *hub, const char *name)
     settings->log_check_ms = 200;
     settings->tick_ms = 300;
     settings->writer_retry_ms = 300;
+    if (lab->adjust != NULL)
+        lab->adjust(settings);
     (void)mkdir(settings->data, 0700);
     struct hub_shard_place place = {
         .settings = settings,

@@ -35,6 +35,7 @@ struct lab_hub {
 
 struct lab {
     struct lab_hub hubs[3];
+    void (*adjust)(struct hub_settings *settings); /* of hubs that are started; NULL: as they are */
     struct server server;
     struct loop *loop;
     struct bus *bus;

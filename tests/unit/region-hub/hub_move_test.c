@@ -1,0 +1,331 @@
+/* Moves between hubs of two regions on a real NATS server; an operator of the test's own asks. */
+#include "base/hash.h"
+#include "hub_lab.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MESSAGES = 40, SILENT_MS = 1000 };
+
+/* One question and its answer. */
+struct asked {
+    struct bus_request request;
+    bool ended;
+    bool answered;
+    uint8_t code;
+    uint64_t move;
+    uint64_t generation;
+    char region[TEXT_REGION_MAX + 1];
+    struct wire_mailbox mailbox; /* but its devices */
+    size_t rows;
+    uint64_t first;
+    uint64_t last;
+};
+
+static bool on_answer(struct bus_request *request, enum bus_outcome outcome,
+                      const struct bus_message *message)
+{
+    struct asked *asked = container_of(request, struct asked, request);
+    struct wire_frame frame;
+    struct wire_entry entry;
+    asked->ended = true;
+    asked->answered = outcome == BUS_ANSWER;
+    if (!asked->answered)
+        return false;
+    assert_int_equal(wire_frame_read(message->data, message->size, &frame), 0);
+    assert_int_equal(wire_entry_next(&frame, &entry), 0);
+    assert_int_equal(entry.kind, WIRE_MOVE_STATE);
+    asked->code = entry.move_state.code;
+    asked->move = entry.move_state.move;
+    asked->generation = frame.generation;
+    asked->mailbox = entry.move_state.mailbox;
+    assert_int_equal(text_put(asked->region, sizeof asked->region, entry.move_state.region), 0);
+    while (wire_entry_next(&frame, &entry) == 0) {
+        assert_int_equal(entry.kind, WIRE_MOVE_ROW_COPY);
+        assert_true(asked->rows == 0 || entry.move_row.seq == asked->last + 1);
+        asked->first = asked->rows++ == 0 ? entry.move_row.seq : asked->first;
+        asked->last = entry.move_row.seq;
+    }
+    return false;
+}
+
+static struct asked ask_once(struct lab *lab, const char *at, const struct wire_move_ask *ask,
+                             int64_t timeout_ms)
+{
+    const struct wire_frame head = {.region = text_of(at), .from = TEXT("operator")};
+    const struct wire_entry entry = {.kind = WIRE_MOVE_ASK, .move_ask = *ask};
+    struct asked asked = {.request.on_answer = on_answer};
+    struct wire_frame_writer frame;
+    struct buffer bytes = {0};
+    wire_frame_begin(&frame, &bytes, &head);
+    wire_entry_write(&frame, &entry);
+    assert_int_equal(wire_frame_end(&frame), 0);
+    assert_int_equal(bus_request(lab->bus, &asked.request, wire_move_subject(at, 0).text,
+                                 bytes.data, bytes.size, timeout_ms),
+                     0);
+    buffer_free(&bytes);
+    LAB_WAIT(lab, asked.ended);
+    return asked;
+}
+
+/* Until it is answered, and not by "wait". */
+static struct asked ask_move(struct lab *lab, const char *at, struct wire_move_ask ask)
+{
+    for (int tries = 0; tries < 200; tries++) {
+        struct asked asked = ask_once(lab, at, &ask, 2000);
+        if (asked.answered && asked.code != WIRE_MOVE_WAIT)
+            return asked;
+        lab_turn(lab, 50);
+    }
+    fail_msg("no answer about a move");
+    return (struct asked){0};
+}
+
+static struct asked begin(struct lab *lab, const char *user, const char *to)
+{
+    return ask_move(lab, to,
+                    (struct wire_move_ask){
+                        .what = WIRE_MOVE_BEGIN, .user = text_of(user), .region = text_of(to)});
+}
+
+static struct asked freeze(struct lab *lab, const char *user, const char *at, const char *to,
+                           uint64_t move)
+{
+    return ask_move(
+        lab, at,
+        (struct wire_move_ask){
+            .what = WIRE_MOVE_FREEZE, .move = move, .user = text_of(user), .region = text_of(to)});
+}
+
+static struct asked give_up(struct lab *lab, const char *user, const char *at)
+{
+    return ask_move(lab, at,
+                    (struct wire_move_ask){
+                        .what = WIRE_MOVE_ABORT, .user = text_of(user), .region = text_of(at)});
+}
+
+static struct asked rows(struct lab *lab, const char *user, const char *at, const char *to,
+                         uint64_t move, uint64_t from)
+{
+    return ask_move(lab, at,
+                    (struct wire_move_ask){.what = WIRE_MOVE_ROWS,
+                                           .move = move,
+                                           .user = text_of(user),
+                                           .region = text_of(to),
+                                           .from = from});
+}
+
+static void set_home(struct lab *lab, const char *user, const char *home)
+{
+    const struct wire_directory_entry entry = {.home = text_of(home), .epoch = 1};
+    struct buffer bytes = {0};
+    wire_directory_entry_write(&bytes, &entry);
+    lab_store(lab, wire_directory_subject(text_of(user)).text, bytes.data, bytes.size);
+    buffer_free(&bytes);
+}
+
+static int set_up(void **state)
+{
+    struct lab *lab = lab_new();
+    set_home(lab, "bob", "sin");
+    lab_send(lab, wire_log_from_edges("sin", 0).text, "bob", "m", MESSAGES);
+    *state = lab;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    lab_free(*state);
+    return 0;
+}
+
+static void start_both(struct lab *lab)
+{
+    lab_hub_start(lab, &lab->hubs[0], "sin-h1");
+    lab_hub_start(lab, &lab->hubs[1], "dub-h1");
+}
+
+static void moves_a_mailbox_and_back(void **state)
+{
+    struct lab *lab = *state;
+    start_both(lab);
+    struct asked asked = begin(lab, "bob", "dub");
+    assert_int_equal(asked.code, WIRE_MOVE_AT_HOME);
+    assert_string_equal(asked.region, "dub");
+    assert_int_equal(begin(lab, "bob", "dub").code, WIRE_MOVE_AT_HOME); /* nothing to do */
+
+    /* What is there now is what was at the old home: it is frozen, to look at it. */
+    asked = freeze(lab, "bob", "dub", "sin", 0);
+    assert_int_equal(asked.code, WIRE_MOVE_FROZEN);
+    assert_int_equal(asked.mailbox.epoch, 1);
+    assert_int_equal(asked.mailbox.head, MESSAGES);
+    assert_int_equal(asked.mailbox.oldest, 1);
+    asked = rows(lab, "bob", "dub", "sin", asked.move, 0);
+    assert_int_equal(asked.rows, MESSAGES);
+    assert_int_equal(asked.first, 1);
+    asked = rows(lab, "bob", "dub", "sin", asked.move, MESSAGES);
+    assert_int_equal(asked.rows, 1);
+    assert_int_equal(asked.first, MESSAGES);
+    asked = rows(lab, "bob", "dub", "sin", asked.move, MESSAGES + 1);
+    assert_int_equal(asked.rows, 0);
+
+    /* The old home has let go. */
+    asked = freeze(lab, "bob", "sin", "dub", 0);
+    assert_int_equal(asked.code, WIRE_MOVE_AT_HOME);
+    assert_string_equal(asked.region, "dub");
+
+    asked = begin(lab, "bob", "sin");
+    assert_int_equal(asked.code, WIRE_MOVE_AT_HOME);
+    assert_string_equal(asked.region, "sin");
+    asked = freeze(lab, "bob", "sin", "dub", 0);
+    assert_int_equal(asked.mailbox.head, MESSAGES);
+}
+
+static void moves_a_user_without_messages(void **state)
+{
+    struct lab *lab = *state;
+    set_home(lab, "eve", "sin");
+    start_both(lab);
+    assert_int_equal(begin(lab, "eve", "dub").code, WIRE_MOVE_AT_HOME);
+    struct asked asked = freeze(lab, "eve", "dub", "sin", 0);
+    assert_int_equal(asked.code, WIRE_MOVE_FROZEN);
+    assert_int_equal(asked.mailbox.head, 0);
+}
+
+static void refuses_what_makes_no_sense(void **state)
+{
+    struct lab *lab = *state;
+    start_both(lab);
+    assert_int_equal(begin(lab, "nobody", "dub").code, WIRE_MOVE_UNKNOWN_USER);
+    assert_int_equal(freeze(lab, "nobody", "sin", "dub", 0).code, WIRE_MOVE_UNKNOWN_USER);
+    assert_int_equal(freeze(lab, "bob", "sin", "sin", 0).code, WIRE_MOVE_REFUSED);
+    assert_int_equal(freeze(lab, "bob", "sin", "xyz", 0).code, WIRE_MOVE_REFUSED);
+    assert_int_equal(freeze(lab, "$meridian", "sin", "dub", 0).code, WIRE_MOVE_REFUSED);
+    assert_int_equal(freeze(lab, "bob", "sin", "dub", 7).code, WIRE_MOVE_NOT_FROZEN);
+    assert_int_equal(rows(lab, "bob", "sin", "dub", 7, 1).code, WIRE_MOVE_NOT_FROZEN);
+    /* To begin is asked of whom the user is to come to. */
+    const struct wire_move_ask ask = {
+        .what = WIRE_MOVE_BEGIN, .user = TEXT("bob"), .region = TEXT("dub")};
+    assert_int_equal(ask_move(lab, "sin", ask).code, WIRE_MOVE_REFUSED);
+    assert_int_equal(give_up(lab, "bob", "sin").code, WIRE_MOVE_AT_HOME);
+    assert_int_equal(freeze(lab, "bob", "dub", "sin", 0).code, WIRE_MOVE_AT_HOME);
+}
+
+static void answers_inboxes_and_nothing_else(void **state)
+{
+    struct lab *lab = *state;
+    lab_hub_start(lab, &lab->hubs[0], "sin-h1");
+    assert_int_equal(freeze(lab, "nobody", "sin", "dub", 0).code, WIRE_MOVE_UNKNOWN_USER);
+    const struct wire_frame head = {.region = TEXT("sin"), .from = TEXT("operator")};
+    const struct wire_entry entry = {
+        .kind = WIRE_MOVE_ASK,
+        .move_ask = {.what = WIRE_MOVE_ABORT, .user = TEXT("bob"), .region = TEXT("sin")}};
+    struct wire_frame_writer frame;
+    struct buffer bytes = {0};
+    wire_frame_begin(&frame, &bytes, &head);
+    wire_entry_write(&frame, &entry);
+    assert_int_equal(wire_frame_end(&frame), 0);
+    assert_int_equal(bus_publish(lab->bus, wire_move_subject("sin", 0).text,
+                                 wire_edge_subject("sin", "sin-1").text, bytes.data, bytes.size),
+                     0);
+    assert_int_equal(bus_publish(lab->bus, wire_move_subject("sin", 0).text, NULL, "x", 1), 0);
+    buffer_free(&bytes);
+    /* The next one is answered, and those were not: the edge heard nothing. */
+    assert_int_equal(give_up(lab, "bob", "sin").code, WIRE_MOVE_AT_HOME);
+    lab_must_not_hear(lab, WIRE_MOVE_STATE, 0);
+}
+
+static void take_one(struct hub_settings *settings)
+{
+    settings->moves_max = 1;
+}
+
+static void holds_moves_to_the_bound(void **state)
+{
+    struct lab *lab = *state;
+    set_home(lab, "eve", "sin");
+    lab->adjust = take_one;
+    lab_hub_start(lab, &lab->hubs[0], "sin-h1");
+    struct asked asked = freeze(lab, "bob", "sin", "dub", 0);
+    assert_int_equal(asked.code, WIRE_MOVE_FROZEN);
+    assert_int_equal(freeze(lab, "bob", "sin", "dub", 0).move, asked.move); /* the same one */
+    assert_int_equal(freeze(lab, "eve", "sin", "dub", 0).code, WIRE_MOVE_BUSY);
+    assert_int_equal(give_up(lab, "bob", "sin").code, WIRE_MOVE_GIVEN_UP);
+    assert_int_equal(freeze(lab, "eve", "sin", "dub", 0).code, WIRE_MOVE_FROZEN);
+}
+
+static void lose_patience_early(struct hub_settings *settings)
+{
+    settings->move_silent_ms = SILENT_MS;
+}
+
+static void gives_up_when_asked_and_when_nobody_asks(void **state)
+{
+    struct lab *lab = *state;
+    lab->adjust = lose_patience_early;
+    lab_hub_start(lab, &lab->hubs[0], "sin-h1");
+    struct asked asked = freeze(lab, "bob", "sin", "dub", 0);
+    assert_int_equal(freeze(lab, "bob", "sin", "dub", asked.move + 1).code, WIRE_MOVE_NOT_FROZEN);
+    assert_int_equal(give_up(lab, "bob", "sin").code, WIRE_MOVE_GIVEN_UP);
+    assert_int_equal(freeze(lab, "bob", "sin", "dub", asked.move).code, WIRE_MOVE_NOT_FROZEN);
+
+    lab->hubs[0].settings.move_silent_ms = 1000;
+    asked = freeze(lab, "bob", "sin", "dub", 0);
+    assert_int_equal(asked.code, WIRE_MOVE_FROZEN);
+    lab_turn(lab, 1200);
+    LAB_WAIT(lab, freeze(lab, "bob", "sin", "dub", asked.move).code == WIRE_MOVE_NOT_FROZEN);
+}
+
+/* The new home has decided and is gone before it could say so. */
+static void finds_out_by_itself_that_it_is_decided(void **state)
+{
+    struct lab *lab = *state;
+    lab->adjust = lose_patience_early;
+    lab_hub_start(lab, &lab->hubs[0], "sin-h1");
+    assert_int_equal(freeze(lab, "bob", "sin", "dub", 0).code, WIRE_MOVE_FROZEN);
+    set_home(lab, "bob", "dub");
+    LAB_WAIT(lab, freeze(lab, "bob", "sin", "dub", 0).code == WIRE_MOVE_AT_HOME);
+    assert_string_equal(freeze(lab, "bob", "sin", "dub", 0).region, "dub");
+}
+
+static void a_later_owner_goes_on(void **state)
+{
+    struct lab *lab = *state;
+    lab_hub_start(lab, &lab->hubs[1], "dub-h1");
+    /* It has nobody to ask yet; then the other hub of the old home comes. */
+    const struct wire_move_ask ask = {
+        .what = WIRE_MOVE_BEGIN, .user = TEXT("bob"), .region = TEXT("dub")};
+    LAB_WAIT(lab, ask_once(lab, "dub", &ask, 500).answered);
+    lab_hub_start(lab, &lab->hubs[0], "sin-h1");
+    struct asked asked = freeze(lab, "bob", "sin", "dub", 0);
+    assert_int_equal(asked.code, WIRE_MOVE_FROZEN);
+    lab_hub_stop(lab, &lab->hubs[0], false);
+    lab_hub_start(lab, &lab->hubs[2], "sin-h2");
+    assert_int_equal(begin(lab, "bob", "dub").code, WIRE_MOVE_AT_HOME);
+    lab_hub_stop(lab, &lab->hubs[1], false);
+    lab_hub_start(lab, &lab->hubs[1], "dub-h1");
+    asked = freeze(lab, "bob", "dub", "sin", 0);
+    assert_int_equal(asked.mailbox.head, MESSAGES);
+}
+
+#define WITH_LAB(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_LAB(moves_a_mailbox_and_back),
+        WITH_LAB(moves_a_user_without_messages),
+        WITH_LAB(refuses_what_makes_no_sense),
+        WITH_LAB(answers_inboxes_and_nothing_else),
+        WITH_LAB(holds_moves_to_the_bound),
+        WITH_LAB(gives_up_when_asked_and_when_nobody_asks),
+        WITH_LAB(finds_out_by_itself_that_it_is_decided),
+        WITH_LAB(a_later_owner_goes_on),
+    };
+    return RUN_GROUP_WITH_SERVER(tests);
+}
