@@ -100,15 +100,9 @@ static void answer_unsure(struct claim *claim)
 
 static void read_entry(struct claim *claim)
 {
-    struct hub_claims *claims = claim->claims;
-    struct text user = user_of(claim);
-    unsigned buckets = claims->settings.buckets;
-    struct wire_name subject = wire_directory_subject(user, buckets);
-    struct wire_name stream = wire_directory_stream(wire_directory_bucket(user, buckets));
+    const struct hub_claims_settings *settings = &claim->claims->settings;
     claim->reading = true;
-    if (bus_get_last(claims->settings.bus, &claim->request, stream.text, subject.text,
-                     READ_TIMEOUT_MS) != 0)
-    if (hub_directory_read(claim->claims->settings.bus, &claim->request, user_of(claim)) != 0)
+    if (hub_directory_read(settings->bus, &claim->request, user_of(claim), settings->buckets) != 0)
         answer_unsure(claim);
 }
 
@@ -170,23 +164,10 @@ static bool on_answer(struct bus_request *request, enum bus_outcome outcome,
 static void write_entry(struct claim *claim)
 {
     struct hub_claims *claims = claim->claims;
-    struct wire_name subject = wire_directory_subject(user_of(claim), claims->settings.buckets);
-    const struct wire_directory_entry entry = {
-        .home = text_of(claims->settings.region),
-        .epoch = FIRST_EPOCH,
-    };
-    struct buffer bytes = {0};
-    wire_directory_entry_write(&bytes, &entry);
-    int err = bytes.failed
-                  ? -ENOMEM
-                  : bus_request_with_header(claims->settings.bus, &claim->request, subject.text,
-                                            "Nats-Expected-Last-Subject-Sequence", "0", bytes.data,
-                                            bytes.size, WRITE_TIMEOUT_MS);
-    buffer_free(&bytes);
-    if (err != 0)
     const struct hub_directory_entry entry = {.home = text_of(claims->settings.region),
                                               .epoch = FIRST_EPOCH};
-    if (hub_directory_write(claims->settings.bus, &claim->request, user_of(claim), &entry) != 0)
+    if (hub_directory_write(claims->settings.bus, &claim->request, user_of(claim),
+                            claims->settings.buckets, &entry) != 0)
         answer_unsure(claim);
 }
 

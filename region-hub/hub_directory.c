@@ -8,10 +8,12 @@
 
 enum { WRITE_TIMEOUT_MS = 3000, READ_TIMEOUT_MS = 1000 };
 
-int hub_directory_read(struct bus *bus, struct bus_request *request, struct text user)
+int hub_directory_read(struct bus *bus, struct bus_request *request, struct text user,
+                       unsigned buckets)
 {
-    struct wire_name subject = wire_directory_subject(user);
-    return bus_get_last(bus, request, WIRE_DIRECTORY_STREAM, subject.text, READ_TIMEOUT_MS);
+    struct wire_name subject = wire_directory_subject(user, buckets);
+    struct wire_name stream = wire_directory_stream(wire_directory_bucket(user, buckets));
+    return bus_get_last(bus, request, stream.text, subject.text, READ_TIMEOUT_MS);
 }
 
 enum hub_directory_found hub_directory_found(const struct bus_message *message,
@@ -30,10 +32,10 @@ enum hub_directory_found hub_directory_found(const struct bus_message *message,
 }
 
 int hub_directory_write(struct bus *bus, struct bus_request *request, struct text user,
-                        const struct hub_directory_entry *entry)
+                        unsigned buckets, const struct hub_directory_entry *entry)
 {
     const struct wire_directory_entry value = {.home = entry->home, .epoch = entry->epoch};
-    struct wire_name subject = wire_directory_subject(user);
+    struct wire_name subject = wire_directory_subject(user, buckets);
     char revision[24];
     struct buffer bytes = {0};
     (void)snprintf(revision, sizeof revision, "%" PRIu64, entry->revision);

@@ -12,10 +12,12 @@ struct hub_directory_entry {
     struct text home;
 };
 
-/* Asks for a user's entry. The answer is for hub_directory_found(). A mirror near by may give it,
+/* Asks for a user's entry. Of how many buckets the catalogue says.
+ * The answer is for hub_directory_found(). A mirror near by may give it,
  * and be behind: what is decided by it must be safe then, or be written. Errors as
  * bus_request(). */
-MUST_USE int hub_directory_read(struct bus *bus, struct bus_request *request, struct text user);
+MUST_USE int hub_directory_read(struct bus *bus, struct bus_request *request, struct text user,
+                                unsigned buckets);
 enum hub_directory_found {
     HUB_DIRECTORY_FOUND,
     HUB_DIRECTORY_NOBODY, /* no such user, as far as the one who answered knows */
@@ -27,7 +29,7 @@ enum hub_directory_found hub_directory_found(const struct bus_message *message,
 
 /* Writes it at the primary, if what is there has entry->revision. */
 MUST_USE int hub_directory_write(struct bus *bus, struct bus_request *request, struct text user,
-                                 const struct hub_directory_entry *entry);
+                                 unsigned buckets, const struct hub_directory_entry *entry);
 enum hub_directory_written {
     HUB_DIRECTORY_WRITTEN,
     HUB_DIRECTORY_CHANGED, /* it has another revision by now: nothing was written */

@@ -79,7 +79,8 @@ static void read_directory(struct hub_move_in *in)
 {
     in->heard = HUB_MOVE_UNHEARD; /* what is said from now on is newer than what is read */
     in->waits_for = HUB_MOVE_WAITS_READ;
-    if (hub_directory_read(in->owner->settings.bus, &in->request, hub_move_in_user(in)) != 0)
+    if (hub_directory_read(in->owner->settings.bus, &in->request, hub_move_in_user(in),
+                           in->owner->settings.catalogue->directory_buckets) != 0)
         again(in);
 }
 
@@ -88,8 +89,8 @@ static void write_directory(struct hub_move_in *in, enum hub_move_in_waits waits
     const struct hub_directory_entry entry = {
         .revision = in->known.revision, .epoch = in->known.epoch, .home = text_of(home)};
     in->waits_for = waits;
-    if (hub_directory_write(in->owner->settings.bus, &in->request, hub_move_in_user(in), &entry) !=
-        0)
+    if (hub_directory_write(in->owner->settings.bus, &in->request, hub_move_in_user(in),
+                            in->owner->settings.catalogue->directory_buckets, &entry) != 0)
         again(in);
 }
 

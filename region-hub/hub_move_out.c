@@ -117,7 +117,8 @@ static void pause_for(struct hub_move_out *out, int64_t ms)
 static void read_directory(struct hub_move_out *out)
 {
     out->is_settling = false;
-    if (hub_directory_read(out->owner->settings.bus, &out->request, user_of(out)) != 0)
+    if (hub_directory_read(out->owner->settings.bus, &out->request, user_of(out),
+                           out->owner->settings.catalogue->directory_buckets) != 0)
         pause_for(out, HUB_MOVE_AGAIN_MS);
 }
 
@@ -127,7 +128,8 @@ static void settle(struct hub_move_out *out)
                                               .epoch = out->known.epoch,
                                               .home = text_of(out->known.home)};
     out->is_settling = true;
-    if (hub_directory_write(out->owner->settings.bus, &out->request, user_of(out), &entry) != 0) {
+    if (hub_directory_write(out->owner->settings.bus, &out->request, user_of(out),
+                            out->owner->settings.catalogue->directory_buckets, &entry) != 0) {
         out->known.directory = HUB_MOVE_UNREAD;
         pause_for(out, HUB_MOVE_AGAIN_MS);
     }

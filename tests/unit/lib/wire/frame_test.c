@@ -1,16 +1,12 @@
 #include "frame_file.h"
 
 static const char *const golden_files[] = {
-    "entry_attach",         "entry_detach",   "entry_report",     "entry_fetch",
-    "entry_ephemeral_send", "entry_claim",    "entry_lane_ask",   "entry_attached",
-    "entry_deliver",        "entry_acked",    "entry_read_up_to", "entry_read_noted",
-    "entry_kick",           "entry_gap",      "entry_unattached", "entry_claimed",
-    "entry_lane_at",        "entry_move_ask", "entry_move_state", "entry_move_row",
-    "entry_attach",         "entry_detach",      "entry_report",       "entry_fetch",
-    "entry_ephemeral_send", "entry_claim",       "entry_lane_ask",     "entry_attached",
-    "entry_deliver",        "entry_acked",       "entry_read_up_to",   "entry_read_noted",
-    "entry_kick",           "entry_gap",         "entry_unattached",   "entry_claimed",
-    "entry_lane_at",        "entry_history_ask", "entry_history_page", "entry_history_row",
+    "entry_attach",         "entry_detach",       "entry_report",      "entry_fetch",
+    "entry_ephemeral_send", "entry_claim",        "entry_lane_ask",    "entry_attached",
+    "entry_deliver",        "entry_acked",        "entry_read_up_to",  "entry_read_noted",
+    "entry_kick",           "entry_gap",          "entry_unattached",  "entry_claimed",
+    "entry_lane_at",        "entry_move_ask",     "entry_move_state",  "entry_move_row",
+    "entry_history_ask",    "entry_history_page", "entry_history_row",
 };
 
 /* Cuts the entry short, and also its payload with the size set right. */
