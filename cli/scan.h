@@ -1,5 +1,6 @@
-/* Reads what a stream holds from a position to its end, a page at a time, by batches of direct gets:
- * memory holds one page, whatever the stream holds. What is stored while it reads may come or not. */
+/* Reads what a stream holds from a position to its end, a page at a time, by batches of direct
+ * gets: memory holds one page, whatever the stream holds. What is stored while it reads may come or
+ * not. */
 #pragma once
 
 #include "base/buffer.h"

@@ -22,7 +22,7 @@ enum wire_entry_kind {
     WIRE_CLAIM = 6,
     WIRE_LANE_ASK = 7, /* a request: answered on its reply subject by WIRE_LANE_AT */
     WIRE_READ_UP_TO = 8,
-    WIRE_MOVE_ASK = 9, /* move.<r>.<s>, a request: see move.h */
+    WIRE_MOVE_ASK = 9,     /* move.<r>.<s>, a request: see move.h */
     WIRE_HISTORY_ASK = 10, /* a request: answered by a frame with one WIRE_HISTORY_PAGE and rows */
     /* owner -> edge: edge.<r>.<edge> */
     WIRE_ATTACHED = 32,

@@ -99,8 +99,9 @@ static void build(void)
         it.loop, it.bus, &it.settings, it.catalogue, region, on_outcome, NULL});
     it.dispatch = edge_dispatch_new(&(struct edge_dispatch_settings){
         it.loop, &it.settings, it.catalogue, it.directory, it.outbound, it.home});
-    it.sessions = edge_sessions_new(&(struct edge_sessions_settings){
-        it.loop, &it.settings, it.catalogue, it.directory, it.dispatch, it.home, on_closed, NULL});
+    it.sessions = edge_sessions_new(
+        &(struct edge_sessions_settings){it.loop, &it.settings, it.catalogue, it.directory,
+                                         it.dispatch, it.home, NULL, on_closed, NULL});
     assert_non_null(it.sessions);
 }
 
