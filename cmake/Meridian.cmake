@@ -100,6 +100,15 @@ function(meridian_fuzz name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
 endfunction()
 
+# meridian_tool(name SOURCES x.c USES lib...): a program that tests run, under
+# build/<preset>/tests. It is not installed.
+function(meridian_tool name)
+  cmake_parse_arguments(arg "" "" "SOURCES;USES" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_USES} meridian_flags)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+endfunction()
+
 # meridian_bench(name SOURCES x.c USES lib...): a measuring program under build/<preset>/bench.
 function(meridian_bench name)
   cmake_parse_arguments(arg "" "" "SOURCES;USES;PACKAGES" ${ARGN})

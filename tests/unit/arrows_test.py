@@ -45,7 +45,8 @@ MAY_INCLUDE = {
     "cli": EVERY_LIB | {"client/c"},
     "config": BASE | {"lib/settings", "lib/catalogue", "edge", "region-hub"},
     "bench": EVERY_LIB | {"client/c", "edge", "region-hub"},
-    "tests/fuzz": EVERY_LIB | {"edge", "geo", "region-hub"},
+    "tests/chaos/wan": BASE | {"lib/json", "lib/loop"},
+    "tests/fuzz": EVERY_LIB | {"edge", "geo", "region-hub", "tests/chaos/wan"},
     "tests/support": EVERY_LIB,
 }
 
@@ -69,6 +70,9 @@ NOT_PURE = re.compile(r"base/clock\.h|(?:time|unistd|fcntl|poll|pthread|threads)
 
 PACKAGES = ["libnats", "sqlite3", "libpq", "libh2o-evloop", "libwebsockets", "yaml-0.1", "libmaxminddb", "cmocka"]
 
+# Where the build looks for a header of ours.
+SEARCHED = ("lib", "", "client", "client/c/include", "tests/chaos")
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"(?P<ours>[^"]+)"|<(?P<theirs>[^>]+)>)', re.M)
 LIBRARY = re.compile(r"meridian_library\(\s*(\S+)([^)]*)\)")
 PRAGMA = re.compile(r"\A\s*(/\*.*?\*/\s*)*#pragma once$", re.S | re.M)
@@ -90,10 +94,16 @@ def folder_of(path):
     return None
 
 
+def mirrored_by(path):
+    """The folder that a unit test mirrors: of the tree, or of tests/."""
+    inner = pathlib.Path(*path.parts[2:])
+    return folder_of(inner) or folder_of("tests" / inner)
+
+
 def allowed_for(path):
     """The folders that a source may include, or None when it lies in no known folder."""
     if path.parts[:2] == ("tests", "unit"):
-        mirrored = folder_of(pathlib.Path(*path.parts[2:]))
+        mirrored = mirrored_by(path)
         if mirrored is None:
             return None
         return TESTS_MAY_INCLUDE | MAY_INCLUDE[mirrored] | {mirrored}
@@ -102,12 +112,12 @@ def allowed_for(path):
 
 
 def owner_of(path):
-    return folder_of(pathlib.Path(*path.parts[2:]) if path.parts[:2] == ("tests", "unit") else path)
+    return mirrored_by(path) if path.parts[:2] == ("tests", "unit") else folder_of(path)
 
 
 def resolve(root, path, included):
     """The file that an include names, searched as the build searches; None when there is none."""
-    for base in (path.parent, "lib", "", "client", "client/c/include"):
+    for base in (path.parent, *SEARCHED):
         candidate = pathlib.Path(os.path.normpath(pathlib.Path(base, included)))
         if (root / candidate).is_file():
             return candidate
@@ -167,7 +177,7 @@ def check_uses(root):
 
 
 def compile_alone(root, header, flags):
-    search = [f"-I{root / folder}" for folder in ("lib", "", "client", "client/c/include")]
+    search = [f"-I{root / folder}" for folder in SEARCHED]
     result = subprocess.run(
         ["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-fsyntax-only", *search, *flags, "-x", "c", "-"],
         input=f'#include "{header}"\n', cwd=root, capture_output=True, text=True, check=False,
