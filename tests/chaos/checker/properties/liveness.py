@@ -1,0 +1,63 @@
+"""After the last fault everything goes on, within a bound."""
+
+from .. import model
+from .base import Violation, cut_off
+
+BOUND_S = 30
+
+
+def bound_t(world):
+    return int(world.settings.get("bound_s", BOUND_S) * model.SECOND)
+
+
+def liveness(world):
+    bound, settled = bound_t(world), world.settled_t()
+    homes = world.homes_of()
+    for connection in world.connections.values():
+        due = max(connection.open_t, settled) + bound
+        if not world.cut_off(connection.region, *homes.get(connection.device.user, ())):
+            yield from _gets_ready(world, connection, due)
+    for message in world.messages.values():
+        for attempt in message.tries:
+            yield from _is_answered(world, message, attempt, settled, bound, homes)
+    yield from _arrives(world, settled, bound, homes)
+
+
+def _still_open(world, connection, due):
+    """True when the connection was there, and watched, beyond `due`."""
+    end = connection.close_t if connection.close_t is not None else world.end_t
+    return end > due
+
+
+def _gets_ready(world, connection, due):
+    late = connection.ready_t > due if connection.ready_t else _still_open(world, connection, due)
+    if late:
+        text = f"{connection} was not ready in time"
+        yield Violation(text, connection.open_line, connection.ready_line, connection.close_line)
+
+
+def _is_answered(world, message, attempt, settled, bound, homes):
+    answered = attempt.outcome in (model.ACCEPTED, model.REJECTED)
+    if attempt.t < settled and attempt.outcome == model.UNKNOWN:
+        return  # given up while there was a fault
+    due = max(attempt.t, settled) + bound
+    if answered:
+        late = attempt.outcome_t > due
+    else:
+        late = _still_open(world, attempt.connection, due)
+    region = attempt.connection.region
+    if late and not world.cut_off(region, *homes.get(message.to, ())):
+        how = f"was {attempt.outcome} too late" if answered else "was not answered"
+        yield Violation(f"{message} {how}", attempt.line, attempt.outcome_line)
+
+
+def _arrives(world, settled, bound, homes):
+    for connection, t, line, message in world.first_deliveries():
+        accepted_t = message.accepted_t()
+        if accepted_t is None or connection.slow:
+            continue
+        if t <= max(accepted_t, settled, connection.ready_t) + bound:
+            continue
+        if not cut_off(world, message, homes, connection.region):
+            text = f"{message} reached {connection} too late"
+            yield Violation(text, message.accepts()[0].outcome_line, line)
