@@ -125,9 +125,9 @@ int edge_home_attach(struct edge_home *home, struct edge_attach *attach, size_t 
 /* Forgets it here, without a word to the owner. */
 static void attach_drop(struct edge_home *home, struct edge_attach *attach)
 {
-    edge_reads_drop(&home->reads, attach, NULL, NULL);
     attach->hole = attach->unconfirmed = false;
     attach_set_state(home, attach, EDGE_DETACHED);
+    attach->attach = 0;
     edge_attaches_remove(&home->attaches, attach);
     list_remove(&attach->of_place);
     list_remove(&attach->dirty);
@@ -135,8 +135,10 @@ static void attach_drop(struct edge_home *home, struct edge_attach *attach)
 
 void edge_home_detach(struct edge_home *home, struct edge_attach *attach)
 {
-    if (attach->state == EDGE_DETACHED)
+    if (attach->state == EDGE_DETACHED) {
+        edge_reads_drop(&home->reads, attach, NULL, NULL);
         return;
+    }
     struct edge_home_place *place = edge_home_place_of(home, attach);
     if (list_linked(&attach->dirty))
         edge_home_write_report(home, attach);
@@ -149,6 +151,9 @@ void edge_home_detach(struct edge_home *home, struct edge_attach *attach)
 
 static void attach_lose(struct edge_home *home, struct edge_attach *attach, enum edge_lost lost)
 {
+    attach->between = lost == EDGE_LOST_NOT_HOME && (edge_home_takes(attach) || attach->between);
+    if (!attach->between)
+        edge_reads_drop(&home->reads, attach, NULL, NULL);
     attach_drop(home, attach);
     attach->ops->on_lost(attach, lost);
 }
@@ -178,12 +183,13 @@ static bool was_written(const struct edge_attach *attach, uint32_t epoch, uint64
 
 int edge_home_ack(struct edge_home *home, struct edge_attach *attach, uint32_t epoch, uint64_t seq)
 {
-    if (attach->state == EDGE_DETACHED || attach->state == EDGE_ATTACHING ||
-        !was_written(attach, epoch, seq))
+    if ((!edge_home_takes(attach) && !attach->between) || !was_written(attach, epoch, seq))
         return -EINVAL;
     if (seq <= attach->acked)
         return 0;
     attach->acked = seq;
+    if (attach->between) /* it is told at the new home */
+        return 0;
     if (!attach->unconfirmed && !attach->hole)
         attach->asked_ms = (uint32_t)home->now_ms;
     attach->unconfirmed = true;
@@ -196,7 +202,8 @@ int edge_home_read(struct edge_home *home, struct edge_attach *attach, struct te
                    uint32_t epoch, uint64_t seq)
 {
     const struct edge_read *read;
-    if (!edge_home_takes(attach) || seq == 0 || !was_written(attach, epoch, seq))
+    if ((!edge_home_takes(attach) && !attach->between) || seq == 0 ||
+        !was_written(attach, epoch, seq))
         return -EINVAL;
     int err = edge_reads_add(&home->reads, attach, of, attach->epoch, seq, home->now_ms, &read);
     if (err == 0 && read != NULL)
@@ -284,6 +291,7 @@ static void attach_answer(struct edge_home *home, struct edge_attach *attach,
     bool renumbered = is_renumbered(attach, attached);
     bool resync = (attached->flags & WIRE_ATTACHED_RESYNC) != 0 ||
                   (again && !renumbered && attached->epoch != attach->epoch);
+    const bool goes_on = attach->between && !resync;
     attach->attach = attached->attach;
     if (renumbered) {
         attach->epoch = attached->epoch;
@@ -295,12 +303,15 @@ static void attach_answer(struct edge_home *home, struct edge_attach *attach,
     if (!again || resync) {
         attach->epoch = attached->epoch;
         attach->next = attached->seq + 1;
-        attach->acked = attached->acked;
+        if (!goes_on || attach->acked < attached->acked)
+            attach->acked = attached->acked;
         attach->confirmed = attached->acked;
-        attach->unconfirmed = attach->hole = false;
+        attach->unconfirmed = attach->confirmed < attach->acked;
+        attach->hole = false;
     }
+    attach->between = false;
     attach_set_state(home, attach, EDGE_ATTACHED);
-    if (again) /* what the owner before was told may be lost with it */
+    if (again || goes_on) /* what the owner before was told may be lost with it */
         attach_mark_dirty(home, attach);
     bool was_unreachable = attach->told_unreachable;
     attach->told_unreachable = false;

@@ -23,7 +23,7 @@ struct edge_attach;
 enum edge_lost {
     EDGE_LOST_REPLACED, /* the same device is connected elsewhere, later than here */
     EDGE_LOST_REFUSED,
-    EDGE_LOST_NOT_HOME, /* ask the directory again */
+    EDGE_LOST_NOT_HOME, /* ask the directory again; what it acknowledged is kept until attached */
     EDGE_LOST_DROPPED,  /* the user has more devices than may be kept, and this one is stale */
 };
 
@@ -57,6 +57,7 @@ struct edge_attach {
     bool told_unreachable : 1; /* bits, for every connection has one of these */
     bool hole : 1;
     bool unconfirmed : 1; /* an ack waits for its confirmation */
+    bool between : 1;     /* it was attached, and will be where its home is now */
     uint16_t place;
     uint32_t epoch;
     uint32_t asked_ms;  /* when the last attach or fetch left; low bits of the time */
@@ -96,7 +97,8 @@ void edge_home_free(struct edge_home *home); /* everything was detached */
 /* Starts to attach at (region, user's shard there). -ENOMEM. */
 MUST_USE int edge_home_attach(struct edge_home *home, struct edge_attach *attach, size_t region,
                               int64_t now_ms);
-/* Tells the owner; fine when it is not attached. The owner may free it then. */
+/* Tells the owner; fine when it is not attached. The owner may free it then, and what was kept for
+ * an attach elsewhere is forgotten. */
 void edge_home_detach(struct edge_home *home, struct edge_attach *attach);
 /* The device has acknowledged up to `seq`. -EINVAL when that was never written: nothing changed. */
 MUST_USE int edge_home_ack(struct edge_home *home, struct edge_attach *attach, uint32_t epoch,

@@ -265,12 +265,16 @@ void edge_session_identify(struct edge_session *session, const struct edge_hello
     session_find(session);
 }
 
+static uint8_t home_of(const struct edge_session *session)
+{
+    struct edge_places places;
+    edge_places_init(&places, session->sessions->settings.catalogue);
+    return (uint8_t)edge_places_at(&places, session->attach.place).region;
+}
+
 const char *edge_session_home(const struct edge_session *session)
 {
-    const struct edge_sessions_settings *shared = &session->sessions->settings;
-    struct edge_places places;
-    edge_places_init(&places, shared->catalogue);
-    return shared->catalogue->regions[edge_places_at(&places, session->attach.place).region].name;
+    return session->sessions->settings.catalogue->regions[home_of(session)].name;
 }
 
 /* What the owner says. */
@@ -294,7 +298,10 @@ static void on_attached(struct edge_attach *attach, const struct wire_attached *
         look_in(session, heartbeat / 2 + heartbeat / 2 * spread / UINT16_MAX);
         if (session->dialect->on_welcome != NULL)
             session->dialect->on_welcome(session, attached);
+    } else if (session->home != home_of(session) && session->dialect->on_moved != NULL) {
+        session->dialect->on_moved(session);
     }
+    session->home = home_of(session);
     if (resync && session->dialect->on_resync != NULL)
         session->dialect->on_resync(session);
     /* Should the home move, what was written is where it goes on. */
@@ -326,9 +333,13 @@ static void on_lost(struct edge_attach *attach, enum edge_lost lost)
 {
     struct edge_session *session = session_of_attach(attach);
     if (lost == EDGE_LOST_NOT_HOME) {
+        const bool was_open = session->state == EDGE_SESSION_OPEN;
         homes_forget(session->sessions->settings.directory, edge_session_user(session));
         session->state = EDGE_SESSION_FINDING;
-        look_in(session, FIND_AGAIN_MS); /* not at once: a home that moves needs a moment */
+        if (was_open)
+            session_find(session);
+        else
+            look_in(session, FIND_AGAIN_MS); /* not at once: a mirror may need a moment */
         return;
     }
     static const char *const reasons[] = {

@@ -5,7 +5,8 @@
  *   HELLO      -> FINDING     who it is was said (plain: by the path)
  *   FINDING    -> ATTACHING   the home is known
  *   ATTACHING  -> OPEN        the owner has answered: welcome
- *   ATTACHING, OPEN -> FINDING   the owner says that the user's home is elsewhere
+ *   ATTACHING, OPEN -> FINDING   the owner says that the home is elsewhere: "moved", once it is
+ *                                attached there
  *   any        -> CLOSING     a close frame was written; input is thrown away
  *   any        -> DEAD        the stream is closed; freed at the end of the turn
  *
@@ -60,6 +61,7 @@ struct edge_dialect {
     void (*on_deliver)(struct edge_session *session, const struct wire_deliver *deliver);
     void (*on_flushed)(struct edge_session *session); /* all output is in the socket */
     void (*on_welcome)(struct edge_session *session, const struct wire_attached *attached);
+    void (*on_moved)(struct edge_session *session); /* it is attached where its home is now */
     void (*on_resync)(struct edge_session *session);
     void (*on_confirmed)(struct edge_session *session);
     void (*on_gap)(struct edge_session *session, const struct wire_gap *gap);
@@ -86,6 +88,7 @@ struct edge_session {
     uint32_t heard_ms;  /* the client's last sign of life */
     uint32_t active_ms; /* the last message, either way */
     uint8_t state;      /* enum edge_session_state */
+    uint8_t home;       /* where it was attached last: an index in the catalogue */
     bool welcomed;
     bool pinged;
 };

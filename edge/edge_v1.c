@@ -117,6 +117,14 @@ static void v1_on_welcome(struct edge_session *session, const struct wire_attach
     end(session, out);
 }
 
+static void v1_on_moved(struct edge_session *session)
+{
+    struct buffer *out = begin(session, "moved");
+    member_text(out, "home", text_of(edge_session_home(session)));
+    buffer_printf(out, ",\"epoch\":%" PRIu32, session->attach.epoch);
+    end(session, out);
+}
+
 static void v1_on_resync(struct edge_session *session)
 {
     struct buffer *out = begin(session, "resync");
@@ -510,6 +518,7 @@ const struct edge_dialect edge_v1_dialect = {
     .on_outcome = v1_on_outcome,
     .on_deliver = v1_on_deliver,
     .on_welcome = v1_on_welcome,
+    .on_moved = v1_on_moved,
     .on_resync = v1_on_resync,
     .on_confirmed = v1_on_confirmed,
     .on_gap = v1_on_gap,
