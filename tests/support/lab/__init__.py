@@ -14,5 +14,6 @@ from .client import Client, SendFailed
 from .namespaces import Network
 from .postgres import Postgres
 from .record import Talk
+from .wan import Wan
 
-__all__ = ["Cluster", "Client", "LabError", "Network", "Postgres", "SendFailed", "Talk"]
+__all__ = ["Cluster", "Client", "LabError", "Network", "Postgres", "SendFailed", "Talk", "Wan"]

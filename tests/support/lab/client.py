@@ -20,12 +20,13 @@ class Client:
 
     on_message(frame) is called for each message.
     auto_ack: acknowledge what came, at most every 50 ms.
+    site: where it is in a Wan; else in the network of the edge.
     """
 
-    def __init__(self, cluster, user, edges, device="d1", auto_ack=True, start=None):
+    def __init__(self, cluster, user, edges, device="d1", auto_ack=True, start=None, site=None):
         self.cluster, self.user, self.device = cluster, user, device
         self.edges = [edges] if isinstance(edges, str) else list(edges)
-        self.auto_ack, self.start = auto_ack, start
+        self.auto_ack, self.start, self.site = auto_ack, start, site
         self.messages, self.receipts, self.frames = [], [], []
         self.cursor = None
         self.confirmed = None
@@ -57,7 +58,7 @@ class Client:
         return self
 
     async def _connect(self, edge):
-        raw = await asyncio.to_thread(self.cluster.open_socket, edge)
+        raw = await asyncio.to_thread(self.cluster.open_socket, edge, self.site)
         raw.setblocking(False)
         try:
             socket = await websockets.connect(

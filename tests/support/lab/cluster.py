@@ -8,14 +8,13 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.request
 
 from .jetstream import JetStream
 from .namespaces import inside
-from .process import Process, enter_namespace, wait_for
+from .process import Process, run_inside, wait_for
 
 REGIONS = ["sin", "iad", "dub"]
 PLACES = {
@@ -111,7 +110,7 @@ class Cluster:
     def _local_host(self, region, index):
         """Where hubs and edges listen: always loopback."""
         if self.network:
-            return f"127.0.{self.names.index(region) + 1}.1"
+            return self.network.loopback(region)
         return f"{self.block}.{self.names.index(region) * 10 + 1 + index}"
 
     # Files
@@ -344,21 +343,7 @@ max_payload: 1MB{gateway}
         if not self.network:
             return action()
         region = self.region_of.get(name, name)
-        result = {}
-
-        def body():
-            enter_namespace(self.network.namespace(region))
-            try:
-                result["value"] = action()
-            except BaseException as error:  # handed to the caller
-                result["error"] = error
-
-        thread = threading.Thread(target=body)
-        thread.start()
-        thread.join()
-        if "error" in result:
-            raise result["error"]
-        return result["value"]
+        return run_inside(self.network.namespace(region), action)
 
     def bus_address(self, node):
         """(host, port) where a NATS server takes clients."""
@@ -387,10 +372,15 @@ max_payload: 1MB{gateway}
 
         return wait_for(find, timeout_s, f"somebody serves shard {shard} of {region}", 0.05)
 
-    def open_socket(self, name):
-        """A socket in the network of process `name`, connected to where it listens."""
+    def open_socket(self, name, site=None):
+        """A socket in the network of process `name`, connected to where it listens; or from another
+        site of a Wan."""
         host, port = self.url[name].removeprefix("http://").rsplit(":", 1)
-        return self.in_region(name, lambda: socket.create_connection((host, int(port)), timeout=5))
+        if site:
+            host = self.network.address(self.region_of[name])
+        return self.in_region(
+            site or name, lambda: socket.create_connection((host, int(port)), timeout=5)
+        )
 
     def jetstream(self, region):
         """A connection to the API of JetStream, by the region's first node."""

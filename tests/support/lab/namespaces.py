@@ -7,7 +7,7 @@ import subprocess
 from .process import enter_namespace
 
 
-def _run(*command, check=True):
+def run(*command, check=True):
     done = subprocess.run(command, capture_output=True, text=True)
     if check and done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
@@ -46,14 +46,14 @@ class Network:
 
     def _build(self):
         wan = f"{self.prefix}-wan"
-        _run("ip", "netns", "add", wan)
-        _run(*inside(wan), "ip", "link", "add", "br0", "type", "bridge")
-        _run(*inside(wan), "ip", "link", "set", "br0", "up")
+        run("ip", "netns", "add", wan)
+        run(*inside(wan), "ip", "link", "add", "br0", "type", "bridge")
+        run(*inside(wan), "ip", "link", "set", "br0", "up")
         for region in self.regions:
             name, port = self.namespace(region), f"p{self.regions.index(region)}"
-            _run("ip", "netns", "add", name)
-            _run(*inside(name), "ip", "link", "set", "lo", "up")
-            _run(
+            run("ip", "netns", "add", name)
+            run(*inside(name), "ip", "link", "set", "lo", "up")
+            run(
                 *inside(wan),
                 "ip",
                 "link",
@@ -67,9 +67,9 @@ class Network:
                 "netns",
                 name,
             )
-            _run(*inside(wan), "ip", "link", "set", port, "master", "br0", "up")
-            _run(*inside(name), "ip", "address", "add", f"{self.address(region)}/16", "dev", "wan0")
-            _run(*inside(name), "ip", "link", "set", "wan0", "up")
+            run(*inside(wan), "ip", "link", "set", port, "master", "br0", "up")
+            run(*inside(name), "ip", "address", "add", f"{self.address(region)}/16", "dev", "wan0")
+            run(*inside(name), "ip", "link", "set", "wan0", "up")
             self._nft(
                 region,
                 "add table inet cut\n"
@@ -104,13 +104,17 @@ class Network:
         for region in self.regions:
             self._nft(region, "flush chain inet cut in\nflush chain inet cut out\n")
 
+    def loopback(self, region):
+        """Where what is only for the region itself listens, in its namespace."""
+        return f"127.0.{self.regions.index(region) + 1}.1"
+
     def enter(self, region):
         """Moves the calling thread into the namespace of `region`."""
         enter_namespace(self.namespace(region))
 
     def close(self):
         for name in [self.namespace(region) for region in self.regions] + [f"{self.prefix}-wan"]:
-            _run("ip", "netns", "del", name, check=False)
+            run("ip", "netns", "del", name, check=False)
 
     def __exit__(self, *_):
         self.close()

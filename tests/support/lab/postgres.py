@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 
+from .namespaces import inside
 from .process import Process, wait_for
 
 BINARIES = pathlib.Path("/usr/lib/postgresql/15/bin")
@@ -45,10 +46,15 @@ class Postgres:
     """with Postgres() as postgres: postgres.start(); ... postgres.url ... postgres.ask("SELECT 1")
 
     folder: where its data goes, else a temporary one. settings: {name: value} of postgresql.conf.
+    network, region: it is in that region and reached from all, else on a loopback address.
     """
 
-    def __init__(self, folder=None, settings=None):
+    def __init__(self, folder=None, settings=None, network=None, region=None):
         self.prefix, self.user = _as_nobody()
+        self.host = "127.0.0.1"
+        if network:
+            self.host = network.address(region)
+            self.prefix = [*inside(network.namespace(region)), *self.prefix]
         self.own = folder is None
         self.folder = pathlib.Path(
             folder or tempfile.mkdtemp(prefix="meridian-postgres-", dir="/var/tmp")
@@ -59,7 +65,7 @@ class Postgres:
 
     @property
     def url(self):
-        return f"postgresql://meridian:{PASSWORD}@127.0.0.1:{self.port}/meridian"
+        return f"postgresql://meridian:{PASSWORD}@{self.host}:{self.port}/meridian"
 
     def _run(self, *command, **more):
         done = subprocess.run(
@@ -86,8 +92,10 @@ class Postgres:
                 BINARIES / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
                 "--locale=C", "--no-instructions",
             )  # fmt: skip
+            with open(data / "pg_hba.conf", "a") as rules:
+                rules.write("host all all samenet trust\n")
             settings = {
-                "listen_addresses": "127.0.0.1",
+                "listen_addresses": self.host,
                 "port": self.port,
                 "unix_socket_directories": "",
                 "timezone": "UTC",
@@ -121,13 +129,13 @@ class Postgres:
         """Rows of text, as psql gives them."""
         out = self._run(
             BINARIES / "psql", "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1",
-            "-h", "127.0.0.1", "-p", self.port, "-U", user, "-d", database, "-c", sql,
+            "-h", self.host, "-p", self.port, "-U", user, "-d", database, "-c", sql,
         )  # fmt: skip
         return [line.split("\t") for line in out.splitlines()]
 
     def run_file(self, path):
         self._run(
-            BINARIES / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1",
+            BINARIES / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.host,
             "-p", self.port, "-U", "meridian", "-d", "meridian", "-f", "-",
             input=pathlib.Path(path).read_text(),
         )  # fmt: skip

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -26,6 +27,25 @@ def enter_namespace(name):
             raise OSError(ctypes.get_errno(), f"cannot enter the namespace {name}")
     finally:
         os.close(handle)
+
+
+def run_inside(namespace, action):
+    """Calls action() in the network namespace, and returns what it returns."""
+    result = {}
+
+    def body():
+        try:
+            enter_namespace(namespace)
+            result["value"] = action()
+        except BaseException as error:  # handed to the caller
+            result["error"] = error
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    if "error" in result:
+        raise result["error"]
+    return result["value"]
 
 
 def wait_for(condition, timeout_s, what, every_s=0.02):
