@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANSWER_MAX_MS = 4000 /* an edge waits some seconds longer */ };
-
 static void on_turn(struct loop_later *later);
 
 struct hub_history *hub_history_new(const struct hub_history_settings *settings)
@@ -133,7 +131,7 @@ static void give_up(struct hub_history_asking *asking)
     if (asking->stage == HUB_HISTORY_ARCHIVE) {
         hub_archive_job_cancel(asking->job);
         asking->job = NULL;
-        asking->due_ms += ANSWER_MAX_MS; /* for what the view has */
+        asking->due_ms += asking->history->settings.answer_max_ms; /* for what the view has */
         follow(asking, hub_history_archived(asking, NULL), 0);
         return;
     }
@@ -167,7 +165,7 @@ static struct hub_history_asking *new_asking(struct hub_history *history, struct
     asking->history = history;
     memcpy(asking->user, ask->user.data, ask->user.size);
     asking->user_size = ask->user.size;
-    asking->due_ms = loop_now_ms(history->settings.loop) + ANSWER_MAX_MS;
+    asking->due_ms = loop_now_ms(history->settings.loop) + history->settings.answer_max_ms;
     hub_page_init(&asking->page, ask, hub_apply_now_ms(history->settings.apply));
     list_push(&history->asks, &asking->link);
     history->count++;

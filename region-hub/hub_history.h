@@ -17,7 +17,10 @@
 
 struct hub_history; /* opaque, see hub_history_internal.h */
 
-enum { HUB_HISTORY_ASKS_MAX = 64 /* of one shard, at one time; one more is answered busy */ };
+enum {
+    HUB_HISTORY_ASKS_MAX = 64,        /* of one shard, at one time; one more is answered busy */
+    HUB_HISTORY_ANSWER_MAX_MS = 4000, /* an edge waits some seconds longer */
+};
 
 struct hub_history_settings { /* all borrowed */
     struct loop *loop;
@@ -27,6 +30,7 @@ struct hub_history_settings { /* all borrowed */
     const struct catalogue_region *region;
     unsigned shard;
     const char *hub;
+    int64_t answer_max_ms;
 };
 MUST_USE struct hub_history *hub_history_new(const struct hub_history_settings *settings);
 void hub_history_free(struct hub_history *history); /* NULL is fine */

@@ -135,6 +135,7 @@ static bool build_service(struct hub_shard *shard)
         .region = shard->place.region,
         .shard = shard->place.shard,
         .hub = settings->name,
+        .answer_max_ms = HUB_HISTORY_ANSWER_MAX_MS,
     });
     shard->service = hub_service_new(&(struct hub_service_settings){
         .loop = shard->loop,
