@@ -1,6 +1,7 @@
 #include "cli/archive.h"
 
 #include "base/clock.h"
+#include "cli/archive_directory.h"
 #include "store/archive.h"
 
 #include <errno.h>
@@ -75,6 +76,8 @@ int cli_archive_status(const struct cli_arguments *arguments)
         err = archive_each_log(archive, on_log, &any, &why);
     if (err == 0 && !any)
         printf("nothing is archived yet\n");
+    if (err == 0)
+        err = cli_archive_directory_print(archive, arguments, &why);
     return close_archive(archive, arguments, err, &why);
 }
 

@@ -88,10 +88,13 @@ static int start_archive(struct hub *hub, struct error_text *reterr_why)
 {
     if (hub->settings->archive_url[0] == '\0')
         return 0;
-    hub->archiver = hub_archiver_start(&(struct hub_archiver_place){.settings = hub->settings,
-                                                                    .region = hub->region->name,
-                                                                    .shards = hub->region->shards},
-                                       reterr_why);
+    const bool primary = hub->region == catalogue_primary(hub->catalogue);
+    hub->archiver = hub_archiver_start(
+        &(struct hub_archiver_place){.settings = hub->settings,
+                                     .region = hub->region->name,
+                                     .shards = hub->region->shards,
+                                     .buckets = primary ? hub->catalogue->directory_buckets : 0},
+        reterr_why);
     if (hub->archiver != NULL)
         hub->archive_reader = hub_archive_reader_start(hub->settings, reterr_why);
     return hub->archive_reader == NULL ? -EINVAL : 0;

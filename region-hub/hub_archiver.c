@@ -4,6 +4,7 @@
 #include "catalogue/catalogue.h"
 #include "log/log.h"
 #include "region-hub/hub_copy.h"
+#include "region-hub/hub_directory_desk.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -31,6 +32,8 @@ struct hub_archiver {
     const struct hub_settings *settings;
     unsigned shards;
     struct feed feeds[CATALOGUE_SHARDS_MAX];
+    unsigned buckets;
+    struct hub_directory_desk *desks[CATALOGUE_BUCKETS_MAX];
     struct archive *archive;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -44,6 +47,7 @@ struct hub_archiver {
     struct log_limit parked_limit;
     struct log_limit gap_limit;
     struct log_limit stale_limit;
+    struct log_limit desk_limit;
 };
 
 /* --- what shards tell, and what others ask --- */
@@ -124,6 +128,27 @@ void hub_archiver_print(const struct hub_archiver *archiver, struct buffer *out)
                       (unsigned long long)status.gap_rows,
                       status.trouble[0] == '\0' ? "" : " trouble=", status.trouble);
     }
+    for (unsigned i = 0; archiver != NULL && i < archiver->buckets; i++) {
+        const struct hub_directory_desk_status desk = hub_directory_desk_status(archiver->desks[i]);
+        if (desk.follows)
+            buffer_printf(out,
+                          "archive directory bucket=%u position=%llu lag_ms=%lld refused=%llu\n", i,
+                          (unsigned long long)desk.position, (long long)desk.lag_ms,
+                          (unsigned long long)desk.refused);
+    }
+}
+
+struct hub_directory_desk *hub_archiver_desk(struct hub_archiver *archiver, unsigned bucket)
+{
+    return archiver->desks[bucket];
+}
+
+void hub_archiver_wake(struct hub_archiver *archiver)
+{
+    pthread_mutex_lock(&archiver->lock);
+    archiver->work = true;
+    pthread_cond_signal(&archiver->changed);
+    pthread_mutex_unlock(&archiver->lock);
 }
 
 /* --- the thread: waiting --- */
@@ -284,6 +309,32 @@ static enum hub_copied serve(struct hub_archiver *archiver, unsigned shard, int 
     return copied;
 }
 
+static bool is_lost(int err)
+{
+    return err == -ENOTCONN || err == -ETIMEDOUT || err == -ECANCELED;
+}
+
+/* What lies on the desks. Only a connection that is lost is for the caller: whatever else is wrong
+ * with the directory's tables holds up no messages. */
+static int serve_desks(struct hub_archiver *archiver, int64_t *rest_ms,
+                       struct error_text *reterr_why)
+{
+    for (unsigned i = 0; i < archiver->buckets; i++) {
+        int err = 0;
+        const enum hub_desk_step step =
+            hub_directory_desk_step(archiver->desks[i], archiver->archive, &err, reterr_why);
+        if (step == HUB_DESK_FAILED && is_lost(err))
+            return err;
+        if (step == HUB_DESK_FAILED)
+            log_limited(&archiver->desk_limit, LOG_LEVEL_WARNING,
+                        "the archive does not take the directory", LOG_U64("bucket", i),
+                        LOG_STRING("reason", trouble_of(err)), LOG_STRING("why", reterr_why->text));
+        if ((step == HUB_DESK_FAILED || step == HUB_DESK_STALE) && *rest_ms > NAP_MS)
+            *rest_ms = NAP_MS;
+    }
+    return 0;
+}
+
 /* A batch of each shard. Returns how long to rest then, or -1: to end. */
 static int64_t round_of(struct hub_archiver *archiver)
 {
@@ -310,6 +361,9 @@ static int64_t round_of(struct hub_archiver *archiver)
         else if (copied != HUB_COPIED_ALL && rest_ms > NAP_MS)
             rest_ms = NAP_MS;
     }
+    err = serve_desks(archiver, &rest_ms, &why);
+    if (err != 0)
+        return fail(archiver, err, &why) ? 0 : -1;
     succeed(archiver);
     return rest_ms;
 }
@@ -337,6 +391,8 @@ static void free_archiver(struct hub_archiver *archiver)
 {
     for (unsigned shard = 0; shard < archiver->shards; shard++)
         hub_copy_free(archiver->feeds[shard].copy);
+    for (unsigned i = 0; i < archiver->buckets; i++)
+        hub_directory_desk_free(archiver->desks[i]);
     archive_free(archiver->archive);
     pthread_cond_destroy(&archiver->changed);
     pthread_mutex_destroy(&archiver->lock);
@@ -357,6 +413,16 @@ static int make_copies(struct hub_archiver *archiver, const struct hub_archiver_
                                                      .rows_max = settings->archive_batch_rows,
                                                      .bytes_max = settings->archive_batch_bytes});
         if (archiver->feeds[shard].copy == NULL)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int make_desks(struct hub_archiver *archiver)
+{
+    for (unsigned i = 0; i < archiver->buckets; i++) {
+        archiver->desks[i] = hub_directory_desk_new();
+        if (archiver->desks[i] == NULL)
             return -ENOMEM;
     }
     return 0;
@@ -388,6 +454,7 @@ struct hub_archiver *hub_archiver_start(const struct hub_archiver_place *place,
     }
     archiver->settings = settings;
     archiver->shards = place->shards;
+    archiver->buckets = place->buckets;
     archiver->trouble = "connecting";
     archiver->archive = archive_new(
         &(struct archive_settings){.url = settings->archive_url,
@@ -397,6 +464,8 @@ struct hub_archiver *hub_archiver_start(const struct hub_archiver_place *place,
                                    .may_migrate = settings->archive_migrate},
         reterr_why);
     int err = archiver->archive == NULL ? -EINVAL : make_copies(archiver, place);
+    if (err == 0)
+        err = make_desks(archiver);
     if (err == 0)
         err = -pthread_create(&archiver->thread, NULL, run, archiver);
     if (err == 0)

@@ -12,12 +12,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct hub_directory_desk;
 struct hub_archiver; /* opaque, see hub_archiver.c */
 
 struct hub_archiver_place {              /* borrowed for its life */
     const struct hub_settings *settings; /* archive_url is not empty */
     const char *region;
     unsigned shards;
+    unsigned buckets; /* of the directory, which is archived too; 0: not by this region's hubs */
 };
 /* NULL with the reason when the URL cannot be used, memory or threads are short. That the database
  * is not there is no error. */
@@ -55,5 +57,10 @@ struct hub_archiver_status { /* of one shard, a moment ago; any thread */
     const char *trouble; /* in a word: "not_connected"; "" when all is well. Static. */
 };
 struct hub_archiver_status hub_archiver_status(const struct hub_archiver *archiver, unsigned shard);
-/* Appends a line for each shard, as /readyz shows it. NULL is fine. */
+/* Where a bucket of the directory is handed over. Borrowed. */
+struct hub_directory_desk *hub_archiver_desk(struct hub_archiver *archiver, unsigned bucket);
+/* Something was put on a desk. Any thread. */
+void hub_archiver_wake(struct hub_archiver *archiver);
+/* Appends a line for each shard, and for each bucket of the directory that is copied here, as
+ * /readyz shows it. NULL is fine. */
 void hub_archiver_print(const struct hub_archiver *archiver, struct buffer *out);

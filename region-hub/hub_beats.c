@@ -139,7 +139,7 @@ static void on_directory_beat(struct loop_timer *timer)
     }
 }
 
-static bool beats_for_directory(const struct hub_shard_place *place)
+bool hub_beats_for_directory(const struct hub_shard_place *place)
 {
     return place->shard == 0 && strcmp(place->region->name, place->catalogue->primary) == 0;
 }
@@ -205,7 +205,7 @@ void hub_beats_begin(struct hub_beats *beats, const struct hub_forwarder *forwar
 {
     beats->forwarder = forwarder;
     on_beat(&beats->beat);
-    if (beats_for_directory(beats->settings.place))
+    if (hub_beats_for_directory(beats->settings.place))
         on_directory_beat(&beats->directory_beat);
 }
 

@@ -14,6 +14,9 @@ struct hub_presence;
 struct hub_writer;
 struct loop;
 
+/* Whether the owner of this shard keeps the directory: it beats for it, and archives it. */
+bool hub_beats_for_directory(const struct hub_shard_place *place);
+
 struct hub_beats;           /* opaque, see hub_beats.c */
 struct hub_beats_settings { /* all borrowed for the life of the beats */
     const struct hub_shard_place *place;

@@ -64,6 +64,19 @@ static struct hub_notices *make_notices(struct hub_shard *shard)
     });
 }
 
+static void follow_directory(struct hub_shard *shard)
+{
+    const struct hub_shard_place *place = &shard->place;
+    if (place->archiver == NULL || !hub_beats_for_directory(place))
+        return;
+    shard->directory = hub_directory_feed_new(
+        &(struct hub_directory_feed_settings){.bus = shard->bus,
+                                              .archiver = place->archiver,
+                                              .buckets = place->catalogue->directory_buckets});
+    if (shard->directory == NULL)
+        log_error("memory is short: the directory is not archived");
+}
+
 /* At the end of the turn in which the own record was applied. */
 static void on_begin_service(struct loop_later *later)
 {
@@ -90,6 +103,7 @@ static void on_begin_service(struct loop_later *later)
     struct wire_name asks = wire_move_subject(shard->place.region->name, shard->place.shard);
     if (shard->move != NULL)
         shard->move_asks = bus_subscribe(shard->bus, asks.text, on_move_ask, shard);
+    follow_directory(shard);
     if (shard->requests == NULL || shard->edge_beats == NULL || shard->forwarder == NULL ||
         shard->notices == NULL || shard->move_asks == NULL)
         log_error("memory is short: this shard is owned and not served",
@@ -103,6 +117,8 @@ void hub_shard_on_end_service(struct loop_later *later)
     hub_forwarder_free(shard->forwarder);
     hub_notices_free(shard->notices);
     hub_move_free(shard->move);
+    hub_directory_feed_free(shard->directory);
+    shard->directory = NULL;
     bus_unsubscribe(shard->requests);
     bus_unsubscribe(shard->edge_beats);
     bus_unsubscribe(shard->move_asks);
@@ -451,6 +467,8 @@ void hub_shard_on_housekeeping(struct loop_timer *timer)
             hub_notices_tick(shard->notices);
         if (shard->generation != 0 && shard->move != NULL)
             hub_move_tick(shard->move);
+        if (shard->directory != NULL)
+            hub_directory_feed_tick(shard->directory);
     }
     hub_shard_judge_alarms(shard);
     hub_shard_tell_status(shard);

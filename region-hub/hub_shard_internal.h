@@ -11,6 +11,7 @@
 #include "region-hub/hub_checkpoint.h"
 #include "region-hub/hub_claims.h"
 #include "region-hub/hub_delivery.h"
+#include "region-hub/hub_directory_feed.h"
 #include "region-hub/hub_forwarder.h"
 #include "region-hub/hub_history.h"
 #include "region-hub/hub_members.h"
@@ -70,6 +71,7 @@ struct hub_shard {
     struct hub_forwarder *forwarder;
     struct hub_notices *notices;
     struct hub_move *move;
+    struct hub_directory_feed *directory; /* NULL: not this shard's, or there is no archive */
     struct bus_subscription *requests;
     struct bus_subscription *move_asks;
     struct bus_subscription *edge_beats;

@@ -160,14 +160,14 @@ int archive_migrate(struct archive *archive, unsigned *ret_from, unsigned *ret_t
 
 /* --- calls: one that has lost the connection ends it --- */
 
-static int end_call(struct archive *archive, int err)
+int archive_call_end(struct archive *archive, int err)
 {
     if (err == -ENOTCONN || err == -ETIMEDOUT || err == -ECANCELED)
         archive_disconnect(archive);
     return err;
 }
 
-static int check_connected(struct archive *archive, struct error_text *reterr_why)
+int archive_call_begin(struct archive *archive, struct error_text *reterr_why)
 {
     if (atomic_load(&archive->canceled))
         return error_text_set(reterr_why, -ECANCELED, "cancelled");
@@ -178,10 +178,10 @@ static int check_connected(struct archive *archive, struct error_text *reterr_wh
 
 int archive_locate(struct archive *archive, struct archive_log *log, struct error_text *reterr_why)
 {
-    int err = check_connected(archive, reterr_why);
+    int err = archive_call_begin(archive, reterr_why);
     if (err == 0)
         err = archive->kind->locate(archive, log, reterr_why);
-    return end_call(archive, err);
+    return archive_call_end(archive, err);
 }
 
 struct appending {
@@ -249,58 +249,58 @@ int archive_append(struct archive *archive, struct archive_log *log,
                    struct error_text *reterr_why)
 {
     struct appending appending = {archive, log, batch, outcome, reterr_why};
-    int err = check_connected(archive, reterr_why);
+    int err = archive_call_begin(archive, reterr_why);
     if (err == 0)
         err = append_range(&appending, 0, batch->count);
     /* The last row was put aside, and rows that are not archived follow it. */
     if (err == 0 && log->last_row < batch->last_row)
         err = append_range(&appending, batch->count, batch->count);
-    return end_call(archive, err);
+    return archive_call_end(archive, err);
 }
 
 int archive_skip(struct archive *archive, struct archive_log *log, uint64_t row, uint64_t position,
                  const char *reason, struct error_text *reterr_why)
 {
-    int err = check_connected(archive, reterr_why);
+    int err = archive_call_begin(archive, reterr_why);
     if (err == 0)
         err = archive->kind->skip(archive, log, row, position, reason, reterr_why);
     if (err == 0)
         moved(log, row, position);
-    return end_call(archive, err);
+    return archive_call_end(archive, err);
 }
 
 int archive_history(struct archive *archive, struct text user, const struct archive_range *range,
                     archive_on_row *on_row, void *context, struct error_text *reterr_why)
 {
-    int err = check_connected(archive, reterr_why);
+    int err = archive_call_begin(archive, reterr_why);
     if (err == 0)
         err = archive->kind->history(archive, user, range, on_row, context, reterr_why);
-    return end_call(archive, err);
+    return archive_call_end(archive, err);
 }
 
 int archive_erase(struct archive *archive, struct text user, bool sent, uint64_t *ret_deleted,
                   struct error_text *reterr_why)
 {
-    int err = check_connected(archive, reterr_why);
+    int err = archive_call_begin(archive, reterr_why);
     if (err == 0)
         err = archive->kind->erase(archive, user, sent, ret_deleted, reterr_why);
-    return end_call(archive, err);
+    return archive_call_end(archive, err);
 }
 
 int archive_expire(struct archive *archive, int64_t before_ms, uint64_t *ret_deleted,
                    struct error_text *reterr_why)
 {
-    int err = check_connected(archive, reterr_why);
+    int err = archive_call_begin(archive, reterr_why);
     if (err == 0)
         err = archive->kind->expire(archive, before_ms, ret_deleted, reterr_why);
-    return end_call(archive, err);
+    return archive_call_end(archive, err);
 }
 
 int archive_each_log(struct archive *archive, archive_on_log *on_log, void *context,
                      struct error_text *reterr_why)
 {
-    int err = check_connected(archive, reterr_why);
+    int err = archive_call_begin(archive, reterr_why);
     if (err == 0)
         err = archive->kind->each_log(archive, on_log, context, reterr_why);
-    return end_call(archive, err);
+    return archive_call_end(archive, err);
 }

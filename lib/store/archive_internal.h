@@ -1,7 +1,7 @@
 /* What the files of the archive share: one database is one table of functions. */
 #pragma once
 
-#include "store/archive.h"
+#include "store/archive_directory.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -36,6 +36,18 @@ struct archive_kind {
                   struct error_text *reterr_why);
     int (*each_log)(struct archive *archive, archive_on_log *on_log, void *context,
                     struct error_text *reterr_why);
+    int (*locate_bucket)(struct archive *archive, struct archive_bucket *bucket,
+                         struct error_text *reterr_why);
+    /* As append: the rows and the bucket from bucket->position to `position`. */
+    int (*put_homes)(struct archive *archive, const struct archive_bucket *bucket,
+                     const struct archive_home *homes, size_t count, uint64_t position,
+                     uint64_t *ret_stored, struct error_text *reterr_why);
+    int (*homes_after)(struct archive *archive, struct text after, size_t max,
+                       archive_on_home *on_home, void *context, struct error_text *reterr_why);
+    int (*homeless_after)(struct archive *archive, struct text after, size_t max,
+                          archive_on_home *on_home, void *context, struct error_text *reterr_why);
+    int (*each_bucket)(struct archive *archive, archive_on_bucket *on_bucket, void *context,
+                       struct error_text *reterr_why);
     const char *const *schema; /* [0] makes version 1, and so on; NULL ends it */
     bool migrates_itself;
 };
@@ -47,6 +59,10 @@ struct archive {
     bool connected;
     _Atomic bool canceled;
 };
+
+/* Around each call: one that has lost the connection ends it. */
+MUST_USE int archive_call_begin(struct archive *archive, struct error_text *reterr_why);
+int archive_call_end(struct archive *archive, int err); /* returns `err` */
 
 /* Each makes a struct that begins with a struct archive, and sets `place`. */
 struct archive *archive_postgresql_new(const char *url, struct error_text *reterr_why);

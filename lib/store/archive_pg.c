@@ -253,6 +253,11 @@ static const struct archive_kind kind = {
     .erase = on_erase,
     .expire = on_expire,
     .each_log = on_each_log,
+    .locate_bucket = pg_locate_bucket,
+    .put_homes = pg_put_homes,
+    .homes_after = pg_homes_after,
+    .homeless_after = pg_homeless_after,
+    .each_bucket = pg_each_bucket,
     .schema = archive_schema_postgresql,
 };
 

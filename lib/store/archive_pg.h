@@ -32,6 +32,11 @@ void pg_add_text(struct pg_params *params, struct text text);
 void pg_add_bytes(struct pg_params *params, struct text bytes);
 void pg_add_array(struct pg_params *params, Oid type, const struct buffer *bytes);
 
+/* Builds the parameter of an array: its beginning, then each element. */
+void pg_begin_column(struct buffer *out, Oid element, size_t rows);
+void pg_put_i64_element(struct buffer *out, uint64_t value);
+void pg_put_text_element(struct buffer *out, struct text text);
+
 void pg_put_u32(struct buffer *out, uint32_t value);
 void pg_put_u64(struct buffer *out, uint64_t value);
 uint64_t pg_time_of(int64_t ms); /* as PostgreSQL counts: microseconds since 2000 */
@@ -61,3 +66,16 @@ int pg_park(struct archive *archive, const struct archive_log *log, const struct
             const char *reason, struct error_text *reterr_why);
 int pg_history(struct archive *archive, struct text user, const struct archive_range *range,
                archive_on_row *on_row, void *context, struct error_text *reterr_why);
+
+/* archive_pg_directory.c */
+int pg_locate_bucket(struct archive *archive, struct archive_bucket *bucket,
+                     struct error_text *reterr_why);
+int pg_put_homes(struct archive *archive, const struct archive_bucket *bucket,
+                 const struct archive_home *homes, size_t count, uint64_t position,
+                 uint64_t *ret_stored, struct error_text *reterr_why);
+int pg_homes_after(struct archive *archive, struct text after, size_t max, archive_on_home *on_home,
+                   void *context, struct error_text *reterr_why);
+int pg_homeless_after(struct archive *archive, struct text after, size_t max,
+                      archive_on_home *on_home, void *context, struct error_text *reterr_why);
+int pg_each_bucket(struct archive *archive, archive_on_bucket *on_bucket, void *context,
+                   struct error_text *reterr_why);

@@ -72,62 +72,38 @@ static int stale(const struct archive_log *log, struct error_text *reterr_why)
 
 /* --- columns --- */
 
-static void begin_column(struct buffer *out, Oid element, size_t rows)
-{
-    buffer_clear(out);
-    pg_put_u32(out, rows == 0 ? 0 : 1); /* dimensions */
-    pg_put_u32(out, 1);                 /* may hold NULL */
-    pg_put_u32(out, element);
-    if (rows == 0)
-        return;
-    pg_put_u32(out, (uint32_t)rows);
-    pg_put_u32(out, 1); /* where it starts to count */
-}
-
-static void put_i64(struct buffer *out, uint64_t value)
-{
-    pg_put_u32(out, 8);
-    pg_put_u64(out, value);
-}
-
-static void put_text(struct buffer *out, struct text text)
-{
-    pg_put_u32(out, (uint32_t)text.size);
-    buffer_append_text(out, text);
-}
-
 static void put_trace(struct buffer *out, const uint8_t trace[16])
 {
     static const uint8_t none[16];
     if (memcmp(trace, none, sizeof none) == 0)
         pg_put_u32(out, UINT32_MAX); /* NULL */
     else
-        put_text(out, (struct text){(const char *)trace, 16});
+        pg_put_text_element(out, (struct text){(const char *)trace, 16});
 }
 
 static void put_row(struct buffer *columns, const struct archive_row *row)
 {
-    put_i64(&columns[AT], pg_time_of(row->at_ms));
-    put_i64(&columns[CREATED], pg_time_of(row->created_ms));
-    put_i64(&columns[SEQ], row->seq);
-    put_i64(&columns[ROW], row->row);
-    put_i64(&columns[EPOCH], row->epoch);
-    put_i64(&columns[TTL], row->ttl_s);
+    pg_put_i64_element(&columns[AT], pg_time_of(row->at_ms));
+    pg_put_i64_element(&columns[CREATED], pg_time_of(row->created_ms));
+    pg_put_i64_element(&columns[SEQ], row->seq);
+    pg_put_i64_element(&columns[ROW], row->row);
+    pg_put_i64_element(&columns[EPOCH], row->epoch);
+    pg_put_i64_element(&columns[TTL], row->ttl_s);
     pg_put_u32(&columns[FLAGS], 4);
     pg_put_u32(&columns[FLAGS], row->flags);
-    put_text(&columns[RECIPIENT], row->recipient);
-    put_text(&columns[SENDER], row->sender);
-    put_text(&columns[DEVICE], row->device);
-    put_text(&columns[ID], row->id);
+    pg_put_text_element(&columns[RECIPIENT], row->recipient);
+    pg_put_text_element(&columns[SENDER], row->sender);
+    pg_put_text_element(&columns[DEVICE], row->device);
+    pg_put_text_element(&columns[ID], row->id);
     put_trace(&columns[TRACE], row->trace);
-    put_text(&columns[BODY], row->body);
+    pg_put_text_element(&columns[BODY], row->body);
 }
 
 static int fill_columns(struct pg *pg, const struct archive_batch *batch, size_t first, size_t end)
 {
     bool failed = false;
     for (size_t i = 0; i < COUNT_OF(column_types); i++)
-        begin_column(&pg->columns[i], column_types[i].element, end - first);
+        pg_begin_column(&pg->columns[i], column_types[i].element, end - first);
     for (size_t at = first; at < end; at++) {
         const struct archive_row row = archive_batch_row(batch, at);
         put_row(pg->columns, &row);

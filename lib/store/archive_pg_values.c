@@ -37,6 +37,30 @@ uint64_t pg_time_of(int64_t ms)
     return (uint64_t)(ms - epoch_2000_ms) * 1000;
 }
 
+void pg_begin_column(struct buffer *out, Oid element, size_t rows)
+{
+    buffer_clear(out);
+    pg_put_u32(out, rows == 0 ? 0 : 1); /* dimensions */
+    pg_put_u32(out, 1);                 /* may hold NULL */
+    pg_put_u32(out, element);
+    if (rows == 0)
+        return;
+    pg_put_u32(out, (uint32_t)rows);
+    pg_put_u32(out, 1); /* where it starts to count */
+}
+
+void pg_put_i64_element(struct buffer *out, uint64_t value)
+{
+    pg_put_u32(out, 8);
+    pg_put_u64(out, value);
+}
+
+void pg_put_text_element(struct buffer *out, struct text text)
+{
+    pg_put_u32(out, (uint32_t)text.size);
+    buffer_append_text(out, text);
+}
+
 static void add(struct pg_params *params, Oid type, const void *bytes, size_t size)
 {
     assert(params->count < PG_PARAMS_MAX);

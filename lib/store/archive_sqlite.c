@@ -289,6 +289,11 @@ static const struct archive_kind kind = {
     .erase = on_erase,
     .expire = on_expire,
     .each_log = on_each_log,
+    .locate_bucket = sqlite_locate_bucket,
+    .put_homes = sqlite_put_homes,
+    .homes_after = sqlite_homes_after,
+    .homeless_after = sqlite_homeless_after,
+    .each_bucket = sqlite_each_bucket,
     .schema = archive_schema_sqlite,
     .migrates_itself = true,
 };

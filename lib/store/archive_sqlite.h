@@ -23,6 +23,13 @@ enum sqlite_query {
     ASK_UNPARK,
     ASK_EXPIRE,
     ASK_LOGS,
+    ASK_ADD_BUCKET,
+    ASK_FIND_BUCKET,
+    ASK_MOVE_BUCKET,
+    ASK_PUT_HOME,
+    ASK_HOMES,
+    ASK_HOMELESS,
+    ASK_BUCKETS,
     ASK_QUERIES,
 };
 
@@ -59,3 +66,16 @@ void sqlite_cancel(struct archive *archive);
 int sqlite_version(struct archive *archive, unsigned *ret_version, struct error_text *reterr_why);
 int sqlite_migrate(struct archive *archive, unsigned to, const char *sql,
                    struct error_text *reterr_why);
+
+/* archive_sqlite_directory.c */
+int sqlite_locate_bucket(struct archive *archive, struct archive_bucket *bucket,
+                         struct error_text *reterr_why);
+int sqlite_put_homes(struct archive *archive, const struct archive_bucket *bucket,
+                     const struct archive_home *homes, size_t count, uint64_t position,
+                     uint64_t *ret_stored, struct error_text *reterr_why);
+int sqlite_homes_after(struct archive *archive, struct text after, size_t max,
+                       archive_on_home *on_home, void *context, struct error_text *reterr_why);
+int sqlite_homeless_after(struct archive *archive, struct text after, size_t max,
+                          archive_on_home *on_home, void *context, struct error_text *reterr_why);
+int sqlite_each_bucket(struct archive *archive, archive_on_bucket *on_bucket, void *context,
+                       struct error_text *reterr_why);

@@ -46,6 +46,26 @@ static const char *const texts[ASK_QUERIES] = {
                  " (SELECT count(*) FROM parked WHERE log = logs.id),"
                  " (SELECT coalesce(sum(gaps.last_row - first_row + 1), 0) FROM gaps"
                  " WHERE log = logs.id) FROM logs ORDER BY region, shard, id",
+    [ASK_ADD_BUCKET] = "INSERT INTO directory_buckets (bucket, buckets, made) VALUES (?1, ?2, ?3)"
+                       " ON CONFLICT DO NOTHING",
+    [ASK_FIND_BUCKET] = "SELECT position FROM directory_buckets"
+                        " WHERE bucket = ?1 AND buckets = ?2 AND made = ?3",
+    [ASK_MOVE_BUCKET] = "UPDATE directory_buckets SET position = ?5, updated = ?6"
+                        " WHERE bucket = ?1 AND buckets = ?2 AND made = ?3 AND position = ?4",
+    [ASK_PUT_HOME] = "INSERT INTO directory AS old (user_id, home, epoch, revision)"
+                     " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (user_id) DO UPDATE SET"
+                     " home = excluded.home, epoch = excluded.epoch, revision = excluded.revision"
+                     " WHERE (excluded.epoch, excluded.revision) > (old.epoch, old.revision)",
+    [ASK_HOMES] = "SELECT user_id, home, epoch, revision FROM directory"
+                  " WHERE user_id > ?1 ORDER BY user_id LIMIT ?2",
+    /* From recipient to recipient by the index, whatever messages each has. */
+    [ASK_HOMELESS] =
+        "WITH RECURSIVE step (u) AS (SELECT min(recipient) FROM messages WHERE recipient > ?1"
+        " UNION ALL SELECT (SELECT min(recipient) FROM messages WHERE recipient > step.u)"
+        " FROM step WHERE step.u IS NOT NULL) SELECT u FROM step WHERE u IS NOT NULL AND NOT EXISTS"
+        " (SELECT 1 FROM directory WHERE user_id = u) LIMIT ?2",
+    [ASK_BUCKETS] = "SELECT bucket, buckets, max(made), position FROM directory_buckets"
+                    " GROUP BY buckets, bucket ORDER BY buckets, bucket",
 };
 
 struct sqlite_file *sqlite_file_of(struct archive *archive)

@@ -1,10 +1,18 @@
 """The directory by hand, on real servers."""
 
 import base64
+import os
+import re
 import struct
+import subprocess
 
-from lab import Cluster
+import pytest
+
+from lab import Cluster, Postgres
 from lab.bus import BusLink
+from lab.cluster import BUILD
+from lab.postgres import missing
+from lab.process import wait_for
 
 
 def key(user):
@@ -95,3 +103,107 @@ def test_entries_are_set_by_compare_and_set_and_counted():
         directory.run("set", "odd", "sin", code=1)
         directory.run("set", "odd", "sin", "--force", "--epoch", "2")
         assert directory.get("odd")[:2] == ("sin", 2)
+
+
+class Archived:
+    """A PostgreSQL with the schema, and a cluster whose hubs archive into it."""
+
+    def __init__(self, **cluster):
+        self.postgres = Postgres()
+        self.cluster_settings = cluster
+
+    def __enter__(self):
+        self.postgres.start().create()
+        self.command("archive", "migrate")
+        self.cluster = Cluster(
+            hub_settings={
+                "archive.url": self.postgres.url,
+                "archive.pause": "50ms",
+                "archive.backoff_max": "500ms",
+                "archive.follow": "1s",
+            },
+            **self.cluster_settings,
+        )
+        self.cluster.start()
+        return self
+
+    def __exit__(self, *failure):
+        try:
+            self.cluster.__exit__(*failure)
+        finally:
+            self.postgres.__exit__(*failure)
+
+    def command(self, *arguments, code=0):
+        """The command line tool; the URL goes by the environment."""
+        done = subprocess.run(
+            [BUILD / "bin" / "meridian", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "MERIDIAN_ARCHIVE_URL": self.postgres.url},
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def homes(self):
+        """{user: (home, epoch)} of the archive's table."""
+        rows = self.postgres.ask("SELECT user_id, home, epoch FROM meridian.directory")
+        return {user: (home, int(epoch)) for user, home, epoch in rows}
+
+    def status(self):
+        """[(bucket, position, lag)]"""
+        said = self.command("archive", "status", "--catalogue", self.cluster.catalogue)
+        found = re.findall(r"directory (\S+)  position (\d+)  lag (\S+)", said)
+        return [(name, int(position), lag) for name, position, lag in found]
+
+    def wait_archived(self, expected, timeout_s=30):
+        wait_for(lambda: self.homes() == expected, timeout_s, "the directory is archived", 0.1)
+
+
+with_postgres = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+
+
+@with_postgres
+def test_the_directory_is_archived_and_an_archive_that_is_away_costs_only_lag():
+    with Archived(regions=1, shards=1, hubs=2) as lab:
+        directory = Directory(lab.cluster)
+        expected = {}
+        with BusLink(lab.cluster, "sin-n1") as bus:
+            for i in range(1500):  # more than a batch
+                user = f"user-{i}"
+                bus.request(f"$KV.DIRECTORY.u.{key(user)}", entry("sin", 1))
+                expected[user] = ("sin", 1)
+        lab.wait_archived(expected)
+        directory.run("set", "user-7", "sin", "--epoch", "3")
+        expected["user-7"] = ("sin", 3)
+        lab.wait_archived(expected)
+        assert [(name, lag) for name, _, lag in lab.status()] == [("KV_DIRECTORY", "0")]
+
+        # The archive away: users are registered as before, and come when it is back.
+        lab.postgres.stop()
+        for user in ("late-1", "late-2"):
+            directory.run("set", user, "sin")
+            expected[user] = ("sin", 1)
+        owner = lambda: [
+            line
+            for hub in lab.cluster.hubs
+            for line in lab.cluster.http(hub, "/readyz")[2].decode().splitlines()
+            if "archive directory" in line
+        ]
+        lag_ms = lambda: max([int(re.search(r"lag_ms=(\d+)", line)[1]) for line in owner()] or [0])
+        wait_for(lambda: lag_ms() > 1000, 20, "the lag grows", 0.1)
+        lab.postgres.start()
+        lab.wait_archived(expected)
+        wait_for(lambda: lag_ms() == 0, 20, "nothing waits", 0.1)
+
+        # Another owner goes on where the first one was.
+        owners = [hub for hub in lab.cluster.hubs if owner_of(lab.cluster, hub)]
+        assert len(owners) == 1
+        lab.cluster.hubs[owners[0]].kill()
+        directory.run("set", "later", "sin")
+        expected["later"] = ("sin", 1)
+        lab.wait_archived(expected)
+
+
+def owner_of(cluster, hub):
+    return "archive directory" in cluster.http(hub, "/readyz")[2].decode()

@@ -24,5 +24,10 @@ GRANT INSERT ON meridian.logs, meridian.messages, meridian.parked, meridian.gaps
 GRANT UPDATE (last_row, position, updated) ON meridian.logs TO meridian_hub;
 GRANT EXECUTE ON FUNCTION meridian.make_partitions(timestamptz, timestamptz) TO meridian_hub;
 
+-- The directory: a hub writes what its bucket says.
+GRANT SELECT, INSERT ON meridian.directory, meridian.directory_buckets TO meridian_hub;
+GRANT UPDATE (home, epoch, revision, updated) ON meridian.directory TO meridian_hub;
+GRANT UPDATE (position, updated) ON meridian.directory_buckets TO meridian_hub;
+
 GRANT DELETE ON meridian.messages, meridian.parked TO meridian_erase;
 GRANT EXECUTE ON FUNCTION meridian.drop_partitions(timestamptz) TO meridian_erase;
