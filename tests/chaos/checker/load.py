@@ -151,7 +151,7 @@ class Loader:
     # Sending
 
     def on_send(self, event, line):
-        connection = self._connection(event, line)
+        connection = self._connection(event, line, ready=False)
         world, sender = self.world, intern(event["user"])
         to = event["to"]
         for name in to if isinstance(to, list) else (to,):
@@ -169,7 +169,7 @@ class Loader:
             connection.expected.setdefault((event["id"], name), []).append(attempt)
 
     def _outcome(self, event, line, outcome):
-        connection = self._connection(event, line, closed=outcome == model.UNKNOWN)
+        connection = self._connection(event, line, False, closed=outcome == model.UNKNOWN)
         key = (event["id"], event["to"])
         waiting = connection.expected.get(key, ())
         if not waiting:

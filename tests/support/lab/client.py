@@ -115,7 +115,7 @@ class Client:
     async def _read(self):
         try:
             async for text in self.socket:
-                self._take(json.loads(text))
+                self._hear(text)
         except websockets.ConnectionClosed:
             pass
         self.closed_code = self.socket.close_code
@@ -125,6 +125,9 @@ class Client:
                 waiting.set_exception(ConnectionError("the connection ended"))
         self._outcomes.clear()
         self._changed.set()
+
+    def _hear(self, text):
+        self._take(json.loads(text))
 
     def _take(self, frame):
         self.frames.append(frame)

@@ -275,7 +275,7 @@ class WhatCannotBeJudged(unittest.TestCase):
         self.assert_wrong("earlier one", run, opened, opened)
         self.assert_wrong("not opened", run, ready)
         self.assert_wrong("ready already", run, opened, ready, ready)
-        self.assert_wrong("not ready", run, opened, send)
+        self.assert_wrong("not ready", run, opened, {**ready, "ev": "ack"})
         self.assert_wrong("names somebody twice", run, opened, ready, {**send, "to": ["b", "b"]})
         self.assert_wrong("'to' of send", run, opened, ready, {**send, "to": []})
         self.assert_wrong("another body", run, opened, ready, send, {**send, "hash": "x"})

@@ -62,13 +62,14 @@ class _Held:
     """The highest cursor that a device was told of before some time, by whatever frame."""
 
     def __init__(self, device):
-        self.rows = sorted(
+        self.rows = list(
             (t, more if kind == model.GAP else cursor)
             for connection in device.connections
             for kind, t, _, cursor, more in connection.stream
             if kind in (model.RECV, model.NOTICE, model.GAP, model.RESYNC)
         )
-        self.rows += [(one.ready_t, one.cursor) for one in device.connections if one.ready_t]
+        ready = [one for one in device.connections if one.ready_t is not None]
+        self.rows += [(one.ready_t, one.cursor) for one in ready]
         self.rows.sort()
         self.next, self.highest = 0, 0
 

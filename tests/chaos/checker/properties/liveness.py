@@ -30,7 +30,10 @@ def _still_open(world, connection, due):
 
 
 def _gets_ready(world, connection, due):
-    late = connection.ready_t > due if connection.ready_t else _still_open(world, connection, due)
+    if connection.ready_t is not None:
+        late = connection.ready_t > due
+    else:
+        late = _still_open(world, connection, due)
     if late:
         text = f"{connection} was not ready in time"
         yield Violation(text, connection.open_line, connection.ready_line, connection.close_line)
