@@ -309,6 +309,7 @@ static void on_home_says(struct hub_move_in *in, const struct bus_message *messa
         return;
     }
     in->heard = state.code;
+    hub_move_keep_region(in->moves_to, state.region);
     if (state.code != WIRE_MOVE_FROZEN)
         return;
     if ((in->move != 0 && in->move != state.move) || state.mailbox.epoch != in->known.epoch)
@@ -409,7 +410,8 @@ void hub_move_in_ask(struct hub_move *move, const struct wire_move_ask *ask, con
     const bool is_at_home = in->known.directory == HUB_MOVE_HERE && found.where == MAILBOX_AT_HOME;
     in->wanted_ms = hub_move_now_ms(move);
     if (in->is_finished)
-        answer(move, reply, ask->user, in->code, text_of(in->known.home));
+        answer(move, reply, ask->user, in->code,
+               text_of(in->code == WIRE_MOVE_ELSEWHERE ? in->moves_to : in->known.home));
     else
         answer(move, reply, ask->user, is_at_home ? WIRE_MOVE_AT_HOME : WIRE_MOVE_WAIT, here);
     if (in->is_finished)

@@ -31,7 +31,8 @@ struct hub_move_in {
     int64_t pause_ms;
     struct hub_move_written written;
     bool is_finished;
-    uint8_t code; /* how */
+    uint8_t code;                       /* how */
+    char moves_to[TEXT_REGION_MAX + 1]; /* when it is that it moves elsewhere */
 
     /* hub_move_in_copy.c */
     struct wire_mailbox handed; /* by the old home; its devices are in `devices` */

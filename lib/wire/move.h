@@ -71,7 +71,7 @@ struct wire_move_ask {
     uint64_t move; /* 0: none */
     struct text user;
     struct text region;
-    uint64_t from;
+    uint64_t from; /* of ROWS: a seq, 0: the first there is; of MOVED: the entry's new revision */
 };
 enum wire_move_code {
     WIRE_MOVE_AT_HOME = 0, /* nothing moves: the user is at home in `region` */

@@ -293,6 +293,18 @@ static void finds_out_by_itself_that_it_is_decided(void **state)
     assert_string_equal(freeze(lab, "bob", "sin", "dub", 0).region, "dub");
 }
 
+/* Asked of its home, where it is frozen: by whom it is to stay there, and by whom it is to come. */
+static void tells_where_a_user_moves_to_already(void **state)
+{
+    struct lab *lab = *state;
+    start_both(lab);
+    assert_int_equal(freeze(lab, "bob", "sin", "dub", 0).code, WIRE_MOVE_FROZEN);
+    struct asked asked = begin(lab, "bob", "sin");
+    assert_int_equal(asked.code, WIRE_MOVE_ELSEWHERE);
+    assert_string_equal(asked.region, "dub");
+    assert_int_equal(begin(lab, "bob", "dub").code, WIRE_MOVE_AT_HOME); /* it joins that one */
+}
+
 static void a_later_owner_goes_on(void **state)
 {
     struct lab *lab = *state;
@@ -325,6 +337,7 @@ int main(void)
         WITH_LAB(holds_moves_to_the_bound),
         WITH_LAB(gives_up_when_asked_and_when_nobody_asks),
         WITH_LAB(finds_out_by_itself_that_it_is_decided),
+        WITH_LAB(tells_where_a_user_moves_to_already),
         WITH_LAB(a_later_owner_goes_on),
     };
     return RUN_GROUP_WITH_SERVER(tests);
