@@ -5,6 +5,7 @@
 #include "cli/directory.h"
 #include "cli/homes.h"
 #include "cli/listen.h"
+#include "cli/move.h"
 #include "cli/provision.h"
 #include "cli/send.h"
 #include "cli/status.h"
@@ -131,6 +132,24 @@ const struct cli_command cli_commands[] = {
      .help = "Reads the whole directory. Exit code 1 when an entry cannot be read.",
      .options = {OPTION_CATALOGUE},
      .run = cli_directory_count},
+    {.name = "move",
+     .operands = "USER REGION",
+     .summary = "Gives users another home region; their mailboxes go with them.",
+     .help = "meridian move USER REGION\n"
+             "meridian move --users FILE REGION    many, one a line; - is the standard input\n"
+             "meridian move --abort USER           gives up a move that is not decided yet\n"
+             "\n"
+             "A user receives nothing for a moment, five seconds at most, and loses nothing.\n"
+             "Who is there already is passed over: run it again until all are. Exit code 0: all\n"
+             "are at home there; 1: some are not, each with the reason.",
+     .operands_min = 1,
+     .operands_max = 2,
+     .options = {{"users", "FILE", "Whom: one user a line."},
+                 {"parallel", "NUMBER", "How many at once (32)."},
+                 {"dry-run", NULL, "Only tells what would become of each."},
+                 {"abort", NULL, "The user stays where it is."},
+                 OPTION_CATALOGUE},
+     .run = cli_move},
     {.name = "provision",
      .operands = "",
      .summary = "Makes the streams and buckets of a catalogue and begins its logs.",
