@@ -59,10 +59,14 @@ class BusLink:
 
     def request(self, subject, data):
         """The JSON of the first answer."""
+        return json.loads(self.ask(subject, data))
+
+    def ask(self, subject, data):
+        """The bytes of the first answer."""
         self.count += 1
         inbox = f"_INBOX_lab.{id(self):x}.{self.count}"
         self.link.sendall(f"SUB {inbox} {self.count}\r\n".encode())
         self.publish(subject, data, inbox)
         _, answer = self.next()
         self.link.sendall(f"UNSUB {self.count}\r\n".encode())
-        return json.loads(answer)
+        return answer
