@@ -181,6 +181,14 @@ static void refuse(struct hub_history *history, struct text reply,
         send(history, subject, &page, code);
 }
 
+/* Its messages are where it has gone, or are still on their way here. */
+static bool is_elsewhere(const struct hub_history *history, struct text user)
+{
+    struct mailbox_move move;
+    return mailbox_move_of(hub_apply_mailbox(history->settings.apply), user, &move) &&
+           (move.where == MAILBOX_STAGED || move.where == MAILBOX_AWAY);
+}
+
 void hub_history_ask(struct hub_history *history, struct text reply,
                      const struct wire_history_ask *ask)
 {
@@ -192,7 +200,8 @@ void hub_history_ask(struct hub_history *history, struct text reply,
         refuse(history, reply, ask, WIRE_REFUSED);
         return;
     }
-    if (hash_shard(ask->user, settings->region->shards) != settings->shard) {
+    if (hash_shard(ask->user, settings->region->shards) != settings->shard ||
+        is_elsewhere(history, ask->user)) {
         refuse(history, reply, ask, WIRE_NOT_HOME);
         return;
     }

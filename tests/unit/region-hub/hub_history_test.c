@@ -29,6 +29,7 @@ static struct lab {
     char view_path[300];
     struct view *view;
     struct mailbox_user user; /* no name: there is none */
+    struct mailbox_move move; /* where: MAILBOX_AT_HOME for none */
     struct loop *loop;
     struct hub_archive_reader *reader;
     struct hub_history *history;
@@ -73,6 +74,15 @@ bool mailbox_find_user(const struct mailbox *mailbox, struct text user,
     if (!text_equal(user, it.user.name))
         return false;
     *ret_user = it.user;
+    return true;
+}
+
+bool mailbox_move_of(const struct mailbox *mailbox, struct text user, struct mailbox_move *ret_move)
+{
+    (void)mailbox;
+    if (!text_equal(user, it.user.name) || it.move.where == MAILBOX_AT_HOME)
+        return false;
+    *ret_move = it.move;
     return true;
 }
 
@@ -497,6 +507,30 @@ static void what_cannot_be_answered_is_refused(void **state)
     assert_int_equal(it.code, WIRE_NOT_HOME);
 }
 
+static void a_mailbox_that_moves_is_read_where_it_is(void **state)
+{
+    (void)state;
+    static const struct {
+        enum mailbox_where where;
+        uint8_t code;
+    } rows[] = {
+        {MAILBOX_FROZEN, WIRE_OK},
+        {MAILBOX_STAGED, WIRE_NOT_HOME},
+        {MAILBOX_ARRIVED, WIRE_OK},
+        {MAILBOX_AWAY, WIRE_NOT_HOME},
+    };
+    append(1, 1, 3, 0);
+    for (unsigned i = 0; i < COUNT_OF(rows); i++) {
+        const struct wire_history_ask asked = ask_of(0, 0, 0, 9);
+        it.move.where = rows[i].where;
+        ask(&asked);
+        wait_answers(i + 1);
+        assert_int_equal(it.code, rows[i].code);
+        assert_string_equal((const char *)it.told.data,
+                            rows[i].code == WIRE_OK ? "1:1 1:2 1:3 " : "");
+    }
+}
+
 static void a_view_that_fails_is_said_once_the_ask_is_answered(void **state)
 {
     (void)state;
@@ -559,6 +593,7 @@ int main(void)
         TEST(what_the_archive_has_past_its_ttl_makes_no_page_empty),
         TEST(asks_are_bounded_and_dropped_with_the_service),
         TEST(what_cannot_be_answered_is_refused),
+        TEST(a_mailbox_that_moves_is_read_where_it_is),
         TEST(a_view_that_fails_is_said_once_the_ask_is_answered),
         TEST(what_is_late_is_answered_by_what_there_is),
     };
