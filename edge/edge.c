@@ -226,7 +226,7 @@ static void on_poll(void *context, struct edge_request *request, struct text use
                     struct text query)
 {
     struct edge *edge = context;
-    if (edge_recalls_wants(query))
+    if (edge_history_is_wanted(query))
         edge_recalls_get(edge->recalls, request, user, query);
     else
         edge_api_poll(edge->api, request, user, query);

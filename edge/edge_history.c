@@ -55,6 +55,30 @@ const char *edge_history_query(struct text before, struct text after, uint64_t l
     return NULL;
 }
 
+bool edge_history_is_wanted(struct text query)
+{
+    struct text value;
+    return edge_url_query(query, TEXT("before"), &value);
+}
+
+const char *edge_history_query_url(struct text query, const struct edge_settings *edge,
+                                   struct edge_history_query *ret_query)
+{
+    char room[64];
+    struct text value;
+    struct text before = TEXT("");
+    uint64_t limit = 0;
+    if (edge_url_query(query, TEXT("after"), &value))
+        return "before and after exclude each other";
+    if (edge_url_query(query, TEXT("before"), &value) &&
+        edge_url_decode(value, true, room, sizeof room, &before) != 0)
+        return "before is no cursor, epoch:seq";
+    if (edge_url_query(query, TEXT("limit"), &value) &&
+        (text_to_u64(value, UINT32_MAX, &limit) != 0 || limit == 0))
+        return "limit is no number of messages";
+    return edge_history_query(before, TEXT(""), limit, edge, ret_query);
+}
+
 static uint32_t bytes_max(const struct edge_settings *edge)
 {
     /* A page must not be what a client is closed for. */

@@ -37,6 +37,10 @@ struct edge_history_query {
 const char *edge_history_query(struct text before, struct text after, uint64_t limit,
                                const struct edge_settings *edge,
                                struct edge_history_query *ret_query);
+/* Of a URL's query, still encoded: `before`, which may be empty, and `limit`. */
+bool edge_history_is_wanted(struct text query);
+const char *edge_history_query_url(struct text query, const struct edge_settings *edge,
+                                   struct edge_history_query *ret_query);
 
 struct edge_history_page { /* borrowed */
     bool more;

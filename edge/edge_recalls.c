@@ -1,7 +1,6 @@
 #include "edge/edge_recalls.h"
 
 #include "edge/edge_outcome.h"
-#include "edge/edge_url.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -116,30 +115,6 @@ static void on_found(struct homes_lookup *lookup, enum homes_found how, size_t r
 
 /* --- the begin of one --- */
 
-bool edge_recalls_wants(struct text query)
-{
-    struct text value;
-    return edge_url_query(query, TEXT("before"), &value);
-}
-
-const char *edge_recalls_query(struct text query, const struct edge_settings *edge,
-                               struct edge_history_query *ret_query)
-{
-    char room[64];
-    struct text value;
-    struct text before = TEXT("");
-    uint64_t limit = 0;
-    if (edge_url_query(query, TEXT("after"), &value))
-        return "before and after exclude each other";
-    if (edge_url_query(query, TEXT("before"), &value) &&
-        edge_url_decode(value, true, room, sizeof room, &before) != 0)
-        return "before is no cursor, epoch:seq";
-    if (edge_url_query(query, TEXT("limit"), &value) &&
-        (text_to_u64(value, UINT32_MAX, &limit) != 0 || limit == 0))
-        return "limit is no number of messages";
-    return edge_history_query(before, TEXT(""), limit, edge, ret_query);
-}
-
 static struct recall *new_recall(struct edge_recalls *recalls, struct edge_request *request,
                                  struct text user, const struct edge_history_query *query)
 {
@@ -163,7 +138,7 @@ void edge_recalls_get(struct edge_recalls *recalls, struct edge_request *request
                       struct text query)
 {
     struct edge_history_query asked;
-    const char *wrong = edge_recalls_query(query, recalls->settings.edge, &asked);
+    const char *wrong = edge_history_query_url(query, recalls->settings.edge, &asked);
     if (wrong != NULL) {
         edge_request_refuse(request, 400, "bad_request", wrong);
         return;

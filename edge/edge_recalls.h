@@ -18,10 +18,5 @@ struct edge_recalls_settings { /* all borrowed */
 };
 MUST_USE struct edge_recalls *edge_recalls_new(const struct edge_recalls_settings *settings);
 void edge_recalls_free(struct edge_recalls *recalls); /* what waits is answered 503 */
-/* Whether the query asks for history. */
-bool edge_recalls_wants(struct text query);
-/* NULL, or what is wrong with the query. */
-const char *edge_recalls_query(struct text query, const struct edge_settings *edge,
-                               struct edge_history_query *ret_query);
 void edge_recalls_get(struct edge_recalls *recalls, struct edge_request *request, struct text user,
                       struct text query);

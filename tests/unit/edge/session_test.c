@@ -99,9 +99,13 @@ static void build(void)
         it.loop, it.bus, &it.settings, it.catalogue, region, on_outcome, NULL});
     it.dispatch = edge_dispatch_new(&(struct edge_dispatch_settings){
         it.loop, &it.settings, it.catalogue, it.directory, it.outbound, it.home});
-    it.sessions = edge_sessions_new(
-        &(struct edge_sessions_settings){it.loop, &it.settings, it.catalogue, it.directory,
-                                         it.dispatch, it.home, NULL, on_closed, NULL});
+    it.sessions = edge_sessions_new(&(struct edge_sessions_settings){.loop = it.loop,
+                                                                     .edge = &it.settings,
+                                                                     .catalogue = it.catalogue,
+                                                                     .directory = it.directory,
+                                                                     .dispatch = it.dispatch,
+                                                                     .home = it.home,
+                                                                     .on_closed = on_closed});
     assert_non_null(it.sessions);
 }
 
@@ -285,6 +289,8 @@ static void what_is_not_understood_is_answered_and_the_session_goes_on(void **st
         {"{\"t\":\"receipt\",\"kind\":\"read\",\"from\":\"b\"}", "needs a cursor"},
         {"{\"t\":\"receipt\",\"kind\":\"read\",\"from\":\"b\",\"cursor\":\"1\"}", "needs a cursor"},
         {"{\"t\":\"receipt\",\"kind\":\"read\",\"from\":\"b\",\"cursor\":\"1:1\"}", "bad_cursor"},
+        {"{\"t\":\"history\"}", "history needs an id"},
+        {"{\"t\":\"history\",\"id\":\"h\"}", "home_unreachable"},
         {"{\"t\":\"send\",\"id\":\"a\",\"to\":\"$meridian\",\"body\":1}",
          "recipient is no user id"},
         {"{\"t\":\"send\",\"to\":\"b\",\"body\":1}", "send needs an id"},
