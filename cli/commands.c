@@ -3,6 +3,7 @@
 #include "cli/archive.h"
 #include "cli/dev.h"
 #include "cli/directory.h"
+#include "cli/history.h"
 #include "cli/homes.h"
 #include "cli/listen.h"
 #include "cli/move.h"
@@ -90,6 +91,19 @@ const struct cli_command cli_commands[] = {
                  OPTION_EDGE,
                  OPTION_CATALOGUE},
      .run = cli_listen},
+    {.name = "history",
+     .operands = "USER",
+     .summary = "Prints a page of all that a user has got.",
+     .help =
+         "One JSON object a line, the oldest first. It confirms nothing. What is to be said of\n"
+         "the page goes to stderr: with which cursor to go on, and what is missing.",
+     .operands_min = 1,
+     .operands_max = 1,
+     .options = {{"before", "CURSOR", "What is older than this (the newest)."},
+                 {"limit", "NUMBER", "Messages at most (50)."},
+                 OPTION_EDGE,
+                 OPTION_CATALOGUE},
+     .run = cli_history},
     {.name = "where",
      .operands = "USER",
      .summary = "Tells a user's home region, shard and who serves it.",

@@ -73,13 +73,13 @@ static int open_connection(const char *address, int64_t until_ms)
 
 static int send_request(int fd, const char *address, const char *path)
 {
-    char request[512];
+    char request[1024];
     int size = snprintf(request, sizeof request,
                         "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, address);
 
     if (size < 0 || (size_t)size >= sizeof request)
         return -EINVAL;
-    /* A fresh socket takes a few hundred bytes at once. */
+    /* A fresh socket takes that much at once. */
     ssize_t sent = send(fd, request, (size_t)size, MSG_NOSIGNAL);
     if (sent < 0)
         return -errno;

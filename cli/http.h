@@ -1,4 +1,5 @@
-/* One GET over plain HTTP, for health checks and NATS monitoring. Blocks, at most `timeout_ms`. */
+/* One GET over plain HTTP, for health checks, NATS monitoring and the API of edges. Blocks, at most
+ * `timeout_ms`. */
 #pragma once
 
 #include "base/buffer.h"

@@ -413,6 +413,14 @@ def test_a_page_is_bounded_and_what_is_asked_wrongly_is_told():
             assert status == 400 and '"bad_request"' in text, (wrong, text)
         status, text = rest(cluster, before="1:3", limit=200)
         assert status == 200 and len(json.loads(text)["messages"]) == 2
+        for more in ([], ["--before", "1:3", "--limit", "1"]):
+            done = cluster.meridian("history", "bob", *more, "--edge", cluster.url["sin-1"])
+            assert done.returncode == 0, done.stderr
+            lines = [json.loads(line) for line in done.stdout.splitlines()]
+            assert [line["id"] for line in lines] == (["m2"] if more else ["m4", "m5"])
+            assert f"--before {lines[0]['cursor']}" in done.stderr
+        done = cluster.meridian("history", "nobody", "--edge", cluster.url["sin-1"])
+        assert done.returncode == 1 and "unknown_user" in done.stderr
         # It confirms nothing, and the other way to read is as it was.
         first = cluster.http("sin-1", "/api/messages/bob?limit=2")
         assert [m["id"] for m in json.loads(first[2])] == ["m1", "m2"]
