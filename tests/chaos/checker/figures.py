@@ -95,14 +95,39 @@ def latencies(world, delivered):
     }
 
 
-def _longest_silence(times, since, until):
-    """The longest time without one of the sorted times, from `since` on; one that begins before
-    `until` is followed to its end."""
-    start, end = bisect.bisect_left(times, since), bisect.bisect_right(times, until)
-    longest, last = 0, since
-    for t in [*times[start : end + 1], *([until] if end == len(times) else [])]:
-        longest, last = max(longest, t - last), t
-    return longest
+def silences(world):
+    """region (and "" for all) -> the times (since, until) in which somebody wanted something
+    accepted, reconnecting included, and nothing was, up to the next accepted; in their order."""
+    steps = {"": []}
+    for message in world.messages.values():
+        first, accepted_t = message.tries[0], message.accepted_t()
+        end_t = accepted_t
+        if end_t is None:
+            end_t = max(attempt.outcome_t or attempt.t for attempt in message.tries)
+        for region in ("", first.connection.region):
+            rows = steps.setdefault(region, [])
+            rows.append((first.t, 1, False))
+            rows.append((end_t, -1, accepted_t is not None))
+    return {region: _silences(sorted(rows)) for region, rows in steps.items()}
+
+
+def _silences(steps):
+    found, wanting, since = [], 0, 0
+    for t, change, is_accepted in steps:
+        if wanting == 0:
+            since = t
+        wanting += change
+        if is_accepted:
+            found.append((since, t))
+            since = t
+    return found
+
+
+def _longest_silence(found, since, until):
+    """The longest of those that overlap since..until, without what came before it."""
+    start = bisect.bisect_left(found, since, key=lambda silence: silence[1])
+    end = bisect.bisect_right(found, until, key=lambda silence: silence[0])
+    return max((end - max(begin, since) for begin, end in found[start:end]), default=0)
 
 
 def accepted_times(world):
@@ -137,17 +162,16 @@ def _between(rows, since, until):
 def per_fault(world, delivered):
     """What each fault cost: the longest time without an accepted, how long after the heal the last
     of what waited was there, and the latency of what was on its way."""
-    accepted, waits = accepted_times(world), _waits(world)
+    silent, waits = silences(world), _waits(world)
     starts = sorted(fault.t for fault in world.faults)
     rows = []
     for fault in world.faults:
         heal_t = world.end_t if fault.heal_t is None else fault.heal_t
         later = starts[bisect.bisect_right(starts, heal_t) :]
         until = min([*later[:1], world.end_t])  # what comes then is laid to the next one
-        silences = {
-            region or "all": round(_longest_silence(times, fault.t, heal_t) / model.SECOND, 3)
-            for region, times in accepted.items()
-            if times
+        without = {
+            region or "all": round(_longest_silence(found, fault.t, heal_t) / model.SECOND, 3)
+            for region, found in silent.items()
         }
         late = [
             t - max(heal_t, opened)
@@ -164,7 +188,7 @@ def per_fault(world, delivered):
                 "from_s": round((fault.t - world.start_t) / model.SECOND, 3),
                 "lasted_s": round((heal_t - fault.t) / model.SECOND, 3),
                 "forever": fault.forever,
-                "without_accepted_s": silences,
+                "without_accepted_s": without,
                 "caught_up_s": round(max(late, default=0) / model.SECOND, 3),
                 "latency": quantiles(taken),
             }

@@ -1,4 +1,5 @@
-"""What a history says, in tables. Filled by load.py, read by the properties; nothing here judges."""
+"""What a history says, in tables. load.py fills them, the properties read them; nothing here
+judges."""
 
 import dataclasses
 

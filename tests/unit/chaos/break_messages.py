@@ -137,19 +137,16 @@ def cursor_skipped(draft):
 def delivered_twice(draft):
     """A repeat of an id gets a second cursor."""
 
-    def has_earlier(at, event):
-        return is_placed(at, event) and any(
-            draft[other].get("id") != event["id"] for other in draft.later(at, ("recv",))
-        )
+    def repeats(at, event):
+        """Later messages of its connection, in the same epoch."""
+        for other in draft.later(at, ("recv",)):
+            later = draft[other]
+            same_epoch = later.get("cursor", ":").split(":")[0] == event["cursor"].split(":")[0]
+            if same_epoch and later["id"] != event["id"]:
+                yield other
 
-    one = draft.pick("recv", has_earlier)
-    other = next(
-        other
-        for other in draft.later(one, ("recv",))
-        if draft[other]["id"] != draft[one]["id"]
-        and "cursor" in draft[other]
-        and draft[other]["cursor"].split(":")[0] == draft[one]["cursor"].split(":")[0]
-    )
+    one = draft.pick("recv", lambda at, event: is_placed(at, event) and any(repeats(at, event)))
+    other = next(repeats(one, draft[one]))
     draft.change(other, **{name: draft[one][name] for name in CONTENT})
 
 
@@ -283,3 +280,15 @@ def never_ready(draft):
     t = draft.random.randint(SECOND, 9 * SECOND)
     user = draft[draft.pick("open")]["user"]
     draft.add({"ev": "open", "user": user, "device": "ghost", "conn": 1, "region": "sin"}, t)
+
+
+def turned_away(draft):
+    """A device tries again and again, and is never let in."""
+    if any(event.get("forever") for event in draft.of("fault")):
+        raise Unfit()
+    user = draft[draft.pick("open")]["user"]
+    names = {"user": user, "device": "ghost"}
+    start, end = draft.settled(), draft.settled() + BOUND_S * SECOND + SECOND
+    for number, t in enumerate(range(start, end, SECOND // 2), 1):
+        draft.add({"ev": "open", **names, "conn": number, "region": "sin"}, t)
+        draft.add({"ev": "close", **names, "conn": number}, t + SECOND // 4)

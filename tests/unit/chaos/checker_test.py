@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The checker of tests/chaos finds what is wrong, and nothing else: on clean histories of a relay in
-play, on hundreds of broken ones, and on small ones by hand."""
+"""The checker of tests/chaos finds what is wrong, and nothing else: on clean histories of a relay
+in play, on hundreds of broken ones, and on small ones by hand."""
 
 import contextlib
 import io
@@ -205,6 +205,15 @@ class ByHand(unittest.TestCase):
             history.add("heal", id="f").recv("m1", 1, after_s=after_s)
             self.assertEqual(history.end().found(), found)
 
+    def test_a_device_that_is_turned_away_again_and_again_is_not_served(self):
+        for tries, found in ((15, {}), (16, {"liveness": 1})):
+            history = Small().connect("alice").on("alice", "close")
+            for number in range(2, 2 + tries):
+                history.on("alice", "open", number, region="sin").on("alice", "close", number)
+            self.assertEqual(history.found(), found)
+        history.on("alice", "open", 80, after_s=31, region="sin").on("alice", "close", 80)
+        self.assertEqual(history.connect("alice", 90).found(), found)
+
     def test_a_slow_reader_is_not_waited_for(self):
         for told, found in (({"slow": True}, {}), ({}, {"liveness": 1})):
             history = Small().connect("alice").connect("bob", **told).send("m1")
@@ -336,6 +345,20 @@ class TheCommand(unittest.TestCase):
                 one for one in ElementTree.fromstring(files[name]).iter() if "title" in one.tag
             ]
             self.assertEqual(len(shades), 5)
+
+    def test_a_fault_costs_the_time_in_which_somebody_waited(self):
+        history = both().send("m1").add("fault", id="f", kind="hub", after_s=50)
+        history.send("m2", outcome=None).on("alice", "close").on(
+            "alice", "unknown", id="m2", to="bob"
+        )
+        history.connect("alice", 2).send("m2", 2, outcome=None).add("heal", id="f")
+        history.on("alice", "accepted", 2, id="m2", to="bob")
+        history.recv("m1", 1, after_s=3).recv("m2", 2, after_s=4)
+        report = json.loads(self.run_on(history.events)[2]["report.json"])
+        (fault,) = report["faults"]
+        self.assertEqual(fault["without_accepted_s"], {"all": 7, "sin": 7})
+        self.assertEqual((fault["lasted_s"], fault["caught_up_s"]), (7, 4))
+        self.assertEqual(report["latency"]["sin-sin"]["fault"]["max_ms"], 62000)
 
     def test_a_violation_is_shown_with_its_events(self):
         history = both().send("m1").recv("m1", 2)

@@ -17,9 +17,11 @@ class Draft:
     def __init__(self, events, random):
         self.events, self.random = list(events), random
         self.by_kind = collections.defaultdict(list)  # kind -> positions
+        self.by_id = collections.defaultdict(list)  # kind, id -> positions
         self.streams = collections.defaultdict(list)  # connection -> positions
         for position, event in enumerate(events):
             self.by_kind[event["ev"]].append(position)
+            self.by_id[event["ev"], event.get("id")].append(position)
             if "conn" in event:
                 self.streams[connection_of(event)].append(position)
 
@@ -37,9 +39,10 @@ class Draft:
 
     def find(self, kind, **wanted):
         """The positions of the events with these members, in order."""
+        positions = self.by_id[kind, wanted["id"]] if "id" in wanted else self.by_kind[kind]
         return [
             position
-            for position in self.by_kind[kind]
+            for position in positions
             if all(self.events[position].get(name) == value for name, value in wanted.items())
         ]
 

@@ -28,6 +28,7 @@ OPERATORS = [
     (break_messages.unanswered, "liveness"),
     (break_messages.received_late, "liveness"),
     (break_messages.never_ready, "liveness"),
+    (break_messages.turned_away, "liveness"),
     (break_cursors.resumed_ahead, "exact_resume"),
     (break_cursors.resumed_behind, "exact_resume"),
     (break_cursors.resync_unsaid, "exact_resume"),

@@ -13,30 +13,37 @@ def bound_t(world):
 def liveness(world):
     bound, settled = bound_t(world), world.settled_t()
     homes = world.homes_of()
-    for connection in world.connections.values():
-        due = max(connection.open_t, settled) + bound
-        if not world.cut_off(connection.region, *homes.get(connection.device.user, ())):
-            yield from _gets_ready(world, connection, due)
+    for device in world.devices():
+        yield from _gets_ready(world, device, settled, bound, homes)
     for message in world.messages.values():
         for attempt in message.tries:
             yield from _is_answered(world, message, attempt, settled, bound, homes)
     yield from _arrives(world, settled, bound, homes)
 
 
-def _still_open(world, connection, due):
-    """True when the connection was there, and watched, beyond `due`."""
-    end = connection.close_t if connection.close_t is not None else world.end_t
-    return end > due
+def _watched_until(world, connection):
+    return connection.close_t if connection.close_t is not None else world.end_t
 
 
-def _gets_ready(world, connection, due):
-    if connection.ready_t is not None:
-        late = connection.ready_t > due
-    else:
-        late = _still_open(world, connection, due)
-    if late:
-        text = f"{connection} was not ready in time"
-        yield Violation(text, connection.open_line, connection.ready_line, connection.close_line)
+def _gets_ready(world, device, settled, bound, homes):
+    """However often it tries: from the first attempt on, if it does not pause for longer than the
+    bound."""
+    since, last_t = None, 0
+    for connection in device.connections:
+        if since is None or connection.open_t > last_t + bound:
+            since = connection
+        last_t = _watched_until(world, connection)
+        due = max(since.open_t, settled) + bound
+        ready = connection.ready_t is not None
+        reached = connection.ready_t if ready else _watched_until(world, connection)
+        cut = world.cut_off(connection.region, *homes.get(device.user, ()))
+        if reached > due and not cut:
+            text = f"{connection} was not ready in time"
+            lines = (connection.open_line, connection.ready_line, connection.close_line)
+            yield Violation(text, since.open_line, *lines)
+            return
+        if ready or cut:
+            since = None
 
 
 def _is_answered(world, message, attempt, settled, bound, homes):
@@ -47,7 +54,7 @@ def _is_answered(world, message, attempt, settled, bound, homes):
     if answered:
         late = attempt.outcome_t > due
     else:
-        late = _still_open(world, attempt.connection, due)
+        late = _watched_until(world, attempt.connection) > due
     region = attempt.connection.region
     if late and not world.cut_off(region, *homes.get(message.to, ())):
         how = f"was {attempt.outcome} too late" if answered else "was not answered"
