@@ -159,10 +159,11 @@ class Wan(Network):
         for site in said["sites"]:
             assert site["not_ipv4"] == site["unroutable"] == 0, site
         for site in self.sites:
-            dropped = self._dropped_by_device(site)
+            dropped = self.dropped_by_device(site)
             assert dropped == 0, f"the device of {site} dropped {dropped} packets"
 
-    def _dropped_by_device(self, site):
+    def dropped_by_device(self, site):
+        """Packets for which there was no room between the site and the emulator."""
         show = ["ip", "-json", "-stats", "link", "show", "wan0"]
         said = json.loads(run(*inside(self.namespace(site)), *show).stdout)
         return sum(said[0]["stats64"][way]["dropped"] for way in ("rx", "tx"))
@@ -203,14 +204,18 @@ class Wan(Network):
         return bound
 
     def close(self):
+        try:
+            self._end_process()
+        finally:
+            for site in self.sites:
+                run("ip", "netns", "del", self.namespace(site), check=False)
+
+    def _end_process(self):
         if self.control:
             self.answers.close()
             self.control.close()
-        code = self.process.terminate() if self.process else None
+        code = self.process.terminate() if self.process else 0
         reports = self.process.reports() if self.process else []
-        for site in self.sites:
-            run("ip", "netns", "del", self.namespace(site), check=False)
-        if code in (0, None) and not reports:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            return
-        raise RuntimeError(f"meridian-wan ended with {code}: {self.folder}/wan.log: {reports}")
+        if code != 0 or reports:
+            raise RuntimeError(f"meridian-wan ended with {code}: {self.process.log_path} {reports}")
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -169,6 +169,19 @@ static void begins_its_random_numbers_again_with_a_seed(void **state)
     assert_non_null(strstr(tell("show"), "\"seed\":18446744073709551615,"));
 }
 
+static void gives_each_line_random_numbers_of_its_own(void **state)
+{
+    (void)state;
+    unsigned same = 0;
+    do_it("set * * loss 50%");
+    for (int64_t i = 0; i < 100; i++) {
+        int64_t due;
+        unsigned there = wan_line_take(line_between(SIN, IAD), 1, i, &due);
+        same += there == wan_line_take(line_between(IAD, SIN), 1, i, &due);
+    }
+    assert_in_range(same, 20, 80);
+}
+
 static void shows_lines_with_their_knobs_and_counters(void **state)
 {
     (void)state;
@@ -258,6 +271,7 @@ int main(void)
         TEST(isolates_one_site_or_several_together),
         TEST(flaps_from_the_moment_it_is_told),
         TEST(begins_its_random_numbers_again_with_a_seed),
+        TEST(gives_each_line_random_numbers_of_its_own),
         TEST(shows_lines_with_their_knobs_and_counters),
         TEST(counts_packets_that_are_for_nobody),
         TEST(refuses_what_it_does_not_understand),
