@@ -78,6 +78,15 @@ void lab_send_ttl(struct lab *lab, const char *subject, const char *user, const 
 void lab_configure(struct lab *lab, uint32_t retention_s, uint32_t messages_max);
 /* Publishes bytes to a subject of a stream and waits until they are stored. */
 void lab_store(struct lab *lab, const char *subject, const void *bytes, size_t size);
+/* Records of a move LAB_MOVE between sin and dub, by the owner as the last beat says: a freeze for
+ * dub, its end, rows with the ids "c<seq>" that were in dub at LAB_COPIED_AT_MS + seq, and the
+ * arrival from there. */
+enum { LAB_MOVE = 77, LAB_COPIED_AT_MS = 1600000000 };
+void lab_freeze(struct lab *lab, const char *user);
+void lab_move_end(struct lab *lab, const char *user, enum wire_move_outcome outcome,
+                  const char *home);
+void lab_move_rows(struct lab *lab, const char *user, uint64_t from, uint64_t to);
+void lab_move_in(struct lab *lab, const char *user, uint64_t head, uint64_t oldest);
 /* What an edge says to the owner of sin's shard 0. */
 void lab_say(struct lab *lab, const char *verb, const struct wire_entry *entry);
 uint64_t lab_attach(struct lab *lab, const char *user, const char *device, uint64_t number,

@@ -13,42 +13,11 @@
 
 #define LOG "log.sin.0.e"
 
-enum { MOVE = 77 };
-
 static void start_hub(struct lab *lab)
 {
     lab_hub_start(lab, &lab->hubs[0], "sin-h1");
     LAB_WAIT(lab, strcmp(hub_shard_status(lab->hubs[0].shard).state, "serving") == 0);
     LAB_WAIT(lab, lab->beat_generation > 0);
-}
-
-static void freeze(struct lab *lab, const char *user)
-{
-    const struct wire_freeze freeze = {
-        .generation = lab->beat_generation, .move = MOVE, .user = text_of(user), .to = TEXT("dub")};
-    struct buffer bytes = {0};
-    struct wire_batch_writer writer;
-    wire_batch_begin(&writer, &bytes);
-    wire_freeze_write(&writer, &freeze);
-    assert_int_equal(wire_batch_end(&writer), 0);
-    lab_store(lab, wire_log_from_hubs("sin", 0).text, bytes.data, bytes.size);
-    buffer_free(&bytes);
-}
-
-static void end(struct lab *lab, const char *user, enum wire_move_outcome outcome, const char *home)
-{
-    const struct wire_move_end end = {.generation = lab->beat_generation,
-                                      .move = MOVE,
-                                      .user = text_of(user),
-                                      .outcome = (uint8_t)outcome,
-                                      .home = text_of(home)};
-    struct buffer bytes = {0};
-    struct wire_batch_writer writer;
-    wire_batch_begin(&writer, &bytes);
-    wire_move_end_write(&writer, &end);
-    assert_int_equal(wire_batch_end(&writer), 0);
-    lab_store(lab, wire_log_from_hubs("sin", 0).text, bytes.data, bytes.size);
-    buffer_free(&bytes);
 }
 
 static void must_deliver(struct lab *lab, uint64_t from, uint64_t to, const char *prefix)
@@ -126,11 +95,11 @@ static void what_was_held_is_delivered_when_the_user_stays(void **state)
     lab_send(lab, LOG, "bob", "a", 2);
     (void)lab_attach(lab, "bob", "phone", 0, 0, 0);
     must_deliver(lab, 1, 2, "a");
-    freeze(lab, "bob");
+    lab_freeze(lab, "bob");
     lab_send(lab, LOG, "bob", "b", 3);
     lab_send(lab, LOG, "bob", "a", 2); /* repeats */
     lab_must_not_hear(lab, WIRE_DELIVER, 300);
-    end(lab, "bob", WIRE_MOVE_ABORTED, "sin");
+    lab_move_end(lab, "bob", WIRE_MOVE_ABORTED, "sin");
     must_deliver(lab, 3, 5, "b");
     lab_send(lab, LOG, "bob", "c", 1);
     must_deliver(lab, 6, 6, "c");
@@ -147,10 +116,10 @@ static void who_has_left_is_sent_after_and_so_is_what_comes(void **state)
     const uint64_t phone = lab_attach(lab, "bob", "phone", 0, 0, 0);
     const uint64_t desk = lab_attach(lab, "bob", "desk", 0, 0, 0);
     (void)lab_attach(lab, "carol", "phone", 0, 0, 0);
-    freeze(lab, "bob");
+    lab_freeze(lab, "bob");
     lab_send_ttl(lab, LOG, "bob", "b", 2, 3600);
     lab_must_not_hear(lab, WIRE_KICK, 100);
-    end(lab, "bob", WIRE_MOVE_DONE, "dub");
+    lab_move_end(lab, "bob", WIRE_MOVE_DONE, "dub");
     const uint64_t first = lab_wait_for(lab, WIRE_KICK)->attach;
     const struct lab_heard *second = lab_wait_for(lab, WIRE_KICK);
     assert_int_equal(second->code, WIRE_KICK_MOVED);
@@ -176,10 +145,10 @@ static void the_next_owner_passes_on_what_waits(void **state)
     struct lab *lab = *state;
     struct outbox outbox;
     start_hub(lab);
-    freeze(lab, "bob");
+    lab_freeze(lab, "bob");
     lab_send(lab, LOG, "bob", "a", 3);
     lab_hub_stop(lab, &lab->hubs[0], false);
-    end(lab, "bob", WIRE_MOVE_DONE, "dub");
+    lab_move_end(lab, "bob", WIRE_MOVE_DONE, "dub");
     outbox_open(lab, &outbox);
     lab_hub_start(lab, &lab->hubs[1], "sin-h2"); /* its view is made of the log */
     LAB_WAIT(lab, strcmp(hub_shard_status(lab->hubs[1].shard).state, "serving") == 0);
