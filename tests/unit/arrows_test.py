@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BASE = {"lib/base"}
 EVERY_LIB = {
     "lib/base", "lib/loop", "lib/log", "lib/settings", "lib/json", "lib/wire", "lib/catalogue",
-    "lib/directory", "lib/mailbox", "lib/store", "lib/bus", "lib/homes",
+    "lib/directory", "lib/mailbox", "lib/store", "lib/bus", "lib/homes", "lib/auth",
 }  # fmt: skip
 
 # A folder may always include itself.
@@ -30,6 +30,7 @@ MAY_INCLUDE = {
     "lib/log": BASE,
     "lib/settings": BASE,
     "lib/json": BASE,
+    "lib/auth": BASE | {"lib/json", "lib/settings"},
     "lib/wire": BASE,
     "lib/catalogue": BASE | {"lib/settings"},
     "lib/directory": BASE | {"lib/wire"},
@@ -60,6 +61,7 @@ OWNERS = {
     r"sqlite3\.h|libpq-fe\.h": {"lib/store"},
     r"h2o\.h|h2o/": {"edge"},
     r"libwebsockets\.h": {"client/c", "cli"},
+    r"openssl/": {"lib/auth", "edge"},
     r"yaml\.h": {"lib/settings"},
     r"maxminddb\.h": {"geo"},
     r"uthash\.h|utlist\.h|utarray\.h": {"lib/base"},
@@ -68,7 +70,7 @@ OWNERS = {
 PURE = {"lib/json", "lib/wire", "lib/mailbox", "lib/directory"}
 NOT_PURE = re.compile(r"base/clock\.h|(?:time|unistd|fcntl|poll|pthread|threads)\.h|(?:sys|net.*)/")
 
-PACKAGES = ["libnats", "sqlite3", "libpq", "libh2o-evloop", "libwebsockets", "yaml-0.1", "libmaxminddb", "cmocka"]
+PACKAGES = ["libnats", "sqlite3", "libpq", "libh2o-evloop", "libwebsockets", "yaml-0.1", "libmaxminddb", "libcrypto", "cmocka"]
 
 # Where the build looks for a header of ours.
 SEARCHED = ("lib", "", "client", "client/c/include", "tests/chaos")
