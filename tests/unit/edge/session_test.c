@@ -2,8 +2,8 @@
  * and the bounds on what one client makes others keep for it. */
 #include "edge/edge_session.h"
 
-#include "bus/bus.h"
 #include "edge/edge_wheel.h"
+#include "session_lab.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -18,184 +18,6 @@
 
 #include <cmocka.h>
 
-static struct {
-    struct edge_settings settings;
-    struct catalogue *catalogue;
-    struct loop *loop;
-    struct bus *bus;
-    struct homes *directory;
-    struct edge_home *home;
-    struct edge_outbound *outbound;
-    struct edge_dispatch *dispatch;
-    struct edge_sessions *sessions;
-    int peer;
-} it;
-
-static int on_publish(void *context, const char *subject, const void *data, size_t size)
-{
-    (void)context;
-    (void)subject;
-    (void)data;
-    (void)size;
-    return 0;
-}
-
-static void on_wake(void *context, int64_t delay_ms)
-{
-    (void)context;
-    (void)delay_ms;
-}
-
-static void on_claimed(void *context, const struct wire_claimed *claimed)
-{
-    (void)context;
-    (void)claimed;
-}
-
-static void on_outcome(void *context, struct edge_ticket *ticket, enum edge_code code)
-{
-    (void)context;
-    edge_dispatch_on_outcome(ticket, code);
-}
-
-static void on_closed(void *context)
-{
-    (void)context;
-}
-
-static int begin(void **state)
-{
-    (void)state;
-    memset(&it, 0, sizeof it);
-    settings_defaults(edge_settings_table, &it.settings);
-    strcpy(it.settings.region, "local");
-    strcpy(it.settings.name, "local-1");
-    it.catalogue = catalogue_load_file(MERIDIAN_SOURCE_DIR "/config/single.yaml", NULL);
-    it.loop = loop_new();
-    it.bus = bus_open(
-        it.loop, &(struct bus_settings){.urls = "nats://127.0.0.1:1", .name = "local-1"}, NULL);
-    return it.catalogue == NULL || it.bus == NULL ? -1 : 0;
-}
-
-/* After a test has made its settings. */
-static void build(void)
-{
-    const struct catalogue_region *region = &it.catalogue->regions[0];
-    it.directory =
-        homes_new(&(struct homes_settings){.loop = it.loop,
-                                           .bus = it.bus,
-                                           .catalogue = it.catalogue,
-                                           .region = region,
-                                           .process = it.settings.name,
-                                           .users_max = it.settings.directory_users_max,
-                                           .waiting_max = it.settings.directory_waiting_max});
-    it.home = edge_home_new(&(struct edge_home_settings){.catalogue = it.catalogue,
-                                                         .region = region,
-                                                         .edge = it.settings.name,
-                                                         .publish = on_publish,
-                                                         .wake = on_wake,
-                                                         .on_claimed = on_claimed});
-    it.outbound = edge_outbound_new(&(struct edge_outbound_settings){
-        it.loop, it.bus, &it.settings, it.catalogue, region, on_outcome, NULL});
-    it.dispatch = edge_dispatch_new(&(struct edge_dispatch_settings){
-        it.loop, &it.settings, it.catalogue, it.directory, it.outbound, it.home});
-    it.sessions = edge_sessions_new(&(struct edge_sessions_settings){.loop = it.loop,
-                                                                     .edge = &it.settings,
-                                                                     .catalogue = it.catalogue,
-                                                                     .directory = it.directory,
-                                                                     .dispatch = it.dispatch,
-                                                                     .home = it.home,
-                                                                     .on_closed = on_closed});
-    assert_non_null(it.sessions);
-}
-
-static int end(void **state)
-{
-    (void)state;
-    edge_sessions_free(it.sessions);
-    edge_dispatch_free(it.dispatch);
-    homes_free(it.directory);
-    edge_outbound_free(it.outbound, edge_dispatch_on_dropped);
-    edge_home_free(it.home);
-    bus_close(it.bus);
-    loop_free(it.loop);
-    catalogue_free(it.catalogue);
-    close(it.peer);
-    return 0;
-}
-
-static void turn(void)
-{
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(loop_turn(it.loop, 0), 0);
-}
-
-static void connect_as(const struct edge_upgrade *upgrade)
-{
-    int pair[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-    if (it.peer > 0)
-        close(it.peer);
-    it.peer = pair[1];
-    edge_sessions_open(it.sessions, upgrade, pair[0], NULL, 0);
-}
-
-static void connect_v1(void)
-{
-    build();
-    connect_as(&(struct edge_upgrade){.v1 = true});
-}
-
-static void say(const char *text)
-{
-    size_t size = strlen(text);
-    uint8_t head[8] = {0x81, 0x80};
-    size_t head_size = 2;
-    if (size < 126) {
-        head[1] |= (uint8_t)size;
-    } else {
-        head[1] |= 126;
-        head[2] = (uint8_t)(size >> 8);
-        head[3] = (uint8_t)size;
-        head_size = 4;
-    }
-    memset(head + head_size, 0, 4); /* the mask */
-    assert_int_equal(send(it.peer, head, head_size + 4, 0), (ssize_t)head_size + 4);
-    assert_int_equal(send(it.peer, text, size, 0), (ssize_t)size);
-    turn();
-}
-
-/* The next frame; its text, or "close CODE". Empty when there is none. */
-static const char *hear(void)
-{
-    static char text[4096];
-    uint8_t head[4];
-    text[0] = '\0';
-    if (recv(it.peer, head, 2, 0) != 2)
-        return text;
-    size_t size = head[1];
-    if (size == 126) {
-        assert_int_equal(recv(it.peer, head + 2, 2, 0), 2);
-        size = (size_t)head[2] << 8 | head[3];
-    }
-    assert_true(size < sizeof text);
-    if (size > 0)
-        assert_int_equal(recv(it.peer, text, size, 0), (ssize_t)size);
-    text[size] = '\0';
-    if (head[0] == (0x80 | EDGE_WS_CLOSE)) {
-        int code = (uint8_t)text[0] << 8 | (uint8_t)text[1];
-        snprintf(text, sizeof text, "close %d", code);
-    }
-    return text;
-}
-
-static void expect(const char *part)
-{
-    const char *heard = hear();
-    if (strstr(heard, part) == NULL || (part[0] == '\0' && heard[0] != '\0'))
-        fail_msg("expected %s in: %s", part, heard);
-}
-
 static const char hello[] = "{\"t\":\"hello\",\"user\":\"alice\",\"device\":\"phone\"}";
 
 static void the_first_frame_is_a_hello(void **state)
@@ -203,7 +25,7 @@ static void the_first_frame_is_a_hello(void **state)
     (void)state;
     static const char *const firsts[] = {"{\"t\":\"send\",\"id\":\"a\",\"to\":\"b\",\"body\":1}",
                                          "{}", "[]", "nothing", ""};
-    build();
+    lab_build();
     for (size_t i = 0; i < COUNT_OF(firsts); i++) {
         connect_as(&(struct edge_upgrade){.v1 = true});
         say(firsts[i]);
@@ -229,7 +51,7 @@ static void a_bad_hello_says_what_is_wrong(void **state)
         {"{\"t\":\"hello\",\"user\":\"a\",\"device\":\"d\",\"cursor\":7}", "cursor is not"},
         {"{\"t\":\"hello\",\"user\":\"a\",\"device\":\"d\",\"start\":\"x\"}", "start is neither"},
     };
-    build();
+    lab_build();
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         connect_as(&(struct edge_upgrade){.v1 = true});
         say(rows[i].hello);
@@ -241,7 +63,7 @@ static void a_bad_hello_says_what_is_wrong(void **state)
 static void the_path_says_who_the_hello_must_be(void **state)
 {
     (void)state;
-    build();
+    lab_build();
     struct edge_upgrade upgrade = {.v1 = true, .user = TEXT("bob")};
     connect_as(&upgrade);
     say(hello);
@@ -335,7 +157,7 @@ static void a_message_is_taken_up_to_its_bound(void **state)
     (void)state;
     it.settings.message_max = 1024;
     char frame[1100];
-    build();
+    lab_build();
     for (int size = 1024; size <= 1025; size++) {
         connect_as(&(struct edge_upgrade){.v1 = true});
         snprintf(frame, sizeof frame, "%-*s", size, hello);
@@ -421,7 +243,7 @@ static void a_session_that_ends_leaves_its_sends_alone(void **state)
     send_n(3);
     assert_int_equal(homes_waiting(it.directory), 4);
     shutdown(it.peer, SHUT_WR);
-    turn();
+    lab_turn();
     assert_int_equal(edge_sessions_count(it.sessions), 0);
     assert_int_equal(homes_waiting(it.directory), 3);
 }
@@ -432,12 +254,12 @@ static void without_a_hello_it_ends_in_time(void **state)
     connect_v1();
     int64_t later_ms = loop_now_ms(it.loop) + 2 * EDGE_WHEEL_TICK_MS;
     edge_sessions_tick(it.sessions, later_ms);
-    turn();
+    lab_turn();
     expect("");
     it.settings.hello_timeout_ms = 0;
     connect_as(&(struct edge_upgrade){.v1 = true});
     edge_sessions_tick(it.sessions, later_ms + 2 * EDGE_WHEEL_TICK_MS);
-    turn();
+    lab_turn();
     expect("no_hello");
     expect("close 1008");
 }
@@ -453,7 +275,7 @@ static void bye_is_answered_by_1000(void **state)
     assert_int_equal(recv(it.peer, &byte, 1, 0), 0); /* our side is over */
     assert_int_equal(edge_sessions_count(it.sessions), 1);
     shutdown(it.peer, SHUT_WR);
-    turn();
+    lab_turn();
     assert_int_equal(edge_sessions_count(it.sessions), 0);
 }
 
@@ -463,10 +285,10 @@ static void goodbye_names_the_reason(void **state)
     connect_v1();
     say(hello);
     edge_sessions_goaway(it.sessions, "drain", 5000);
-    turn();
+    lab_turn();
     expect("{\"t\":\"goaway\",\"reason\":\"drain\",\"reconnect_ms\":5000");
     edge_sessions_close_all(it.sessions, EDGE_CLOSE_GOING_AWAY, "drain");
-    turn();
+    lab_turn();
     expect("close 1001");
 }
 
@@ -474,7 +296,7 @@ static void a_plain_client_is_told_what_is_refused(void **state)
 {
     (void)state;
     it.settings.body_max = 100;
-    build();
+    lab_build();
     connect_as(&(struct edge_upgrade){.user = TEXT("alice")});
     say("{\"recipient_id\":\"b\"}");
     expect("");
@@ -487,7 +309,7 @@ static void a_plain_client_is_told_what_is_refused(void **state)
 
 int main(void)
 {
-#define ROW(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define ROW(name) cmocka_unit_test_setup_teardown(name, lab_begin, lab_end)
     const struct CMUnitTest tests[] = {
         ROW(the_first_frame_is_a_hello),
         ROW(a_bad_hello_says_what_is_wrong),
