@@ -42,6 +42,7 @@ struct edge {
     int64_t renewed_ms; /* when `start` was last changed for orphans; 0: never */
 
     struct loop *loop;
+    struct edge_auth *auth;
     struct bus *bus;
     struct homes *directory;
     struct edge_home *home;
@@ -316,7 +317,9 @@ static void on_signal(struct loop_io *io, uint32_t events)
     (void)events;
     if (read(io->fd, &info, sizeof info) != sizeof info)
         return;
-    if (edge->stopping == RUNNING)
+    if (info.ssi_signo == SIGHUP)
+        edge_auth_reload(edge->auth);
+    else if (edge->stopping == RUNNING)
         edge_begin_drain(edge);
     else
         edge->stop_ms = 0; /* asked twice: no more waiting */
@@ -369,6 +372,7 @@ static int edge_open_signals(struct edge *edge)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return -errno;
     edge->signals = (struct loop_io){.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC),
@@ -463,7 +467,8 @@ static bool edge_make_client_parts(struct edge *edge)
                                                            .home = edge->home,
                                                            .history = edge->history,
                                                            .on_closed = on_connection_closed,
-                                                           .context = edge});
+                                                           .context = edge,
+                                                           .auth = edge->auth});
     edge->api = edge_api_new(&(struct edge_api_settings){.loop = edge->loop,
                                                          .edge = settings,
                                                          .directory = edge->directory,
@@ -491,14 +496,20 @@ static int edge_build(struct edge *edge, struct error_text *reterr_why)
     edge->loop = loop_new();
     if (edge->loop == NULL || edge_open_signals(edge) != 0)
         return error_text_set(reterr_why, -errno, "the event loop: %s", strerror(errno));
-    edge->bus = edge_open_bus(edge, reterr_why);
+    edge->auth = edge_auth_new(&edge->settings->auth, reterr_why);
+    edge->bus = edge->auth == NULL ? NULL : edge_open_bus(edge, reterr_why);
     if (edge->bus == NULL)
         return -EINVAL;
     if (!edge_make_bus_parts(edge) || !edge_make_client_parts(edge))
         return error_text_set(reterr_why, -ENOMEM, "memory is short");
     edge->http = edge_http_new(
         &(struct edge_http_settings){
-            .loop = edge->loop, .edge = edge->settings, .ops = &http_ops, .context = edge},
+            .loop = edge->loop,
+            .edge = edge->settings,
+            .ops = &http_ops,
+            .context = edge,
+            .auth = edge->auth,
+        },
         reterr_why);
     if (edge->http == NULL)
         return -ENOMEM;
@@ -547,6 +558,7 @@ void edge_free(struct edge *edge)
     edge_dispatch_free(edge->dispatch);
     homes_free(edge->directory);
     edge_outbound_free(edge->outbound, edge_dispatch_on_dropped);
+    edge_auth_free(edge->auth);
     bus_unsubscribe(edge->frames);
     bus_unsubscribe(edge->hub_beats);
     edge_home_free(edge->home);

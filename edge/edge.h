@@ -12,5 +12,6 @@ struct edge; /* opaque */
 MUST_USE struct edge *edge_new(const struct edge_settings *settings,
                                const struct catalogue *catalogue, struct error_text *reterr_why);
 void edge_free(struct edge *edge); /* NULL is fine */
-/* Serves until SIGTERM or SIGINT, then says goodbye, sends what is on its way, and returns. */
+/* Serves until SIGTERM or SIGINT, then says goodbye, sends what is on its way, and returns. SIGHUP
+ * reads the keys of tokens again. */
 void edge_run(struct edge *edge);

@@ -18,7 +18,7 @@ enum {
     LINGER_MAX_MS = 3000,   /* for the confirmation of what was acknowledged */
 };
 
-static const char poll_device[] = "poll";
+#define POLL_DEVICE "poll"
 
 struct edge_api {
     struct edge_api_settings settings;
@@ -163,14 +163,20 @@ void edge_api_post(struct edge_api *api, struct edge_request *request, struct te
         edge_request_refuse(request, 413, "too_large", edge_code_row(EDGE_TOO_LARGE)->message);
         return;
     }
+    const struct edge_token *token = edge_request_token(request);
+    if (edge_auth_fit(token, object.sender, TEXT("")) != 0) {
+        edge_request_unauthorized(request);
+        return;
+    }
     struct post *post = post_new(api, request, &object);
     if (post == NULL) {
         edge_request_refuse(request, 503, "busy", "memory is short");
         return;
     }
     struct edge_letter letter = {.flags = WIRE_FLAG_PLAIN,
-                                 .sender =
-                                     object.sender.size > 0 ? object.sender : TEXT("anonymous"),
+                                 .sender = token != NULL            ? edge_token_user(token)
+                                           : object.sender.size > 0 ? object.sender
+                                                                    : TEXT("anonymous"),
                                  .device = TEXT(""),
                                  .id = text_of(post->id),
                                  .body = object.raw,
@@ -407,8 +413,8 @@ static struct poll *poll_new(struct edge_api *api, struct edge_request *request,
     poll->attach.ops = &poll_attach_ops;
     poll->attach.user = poll->user;
     poll->attach.user_size = (uint8_t)user.size;
-    poll->attach.device = poll_device;
-    poll->attach.device_size = sizeof poll_device - 1;
+    poll->attach.device = POLL_DEVICE;
+    poll->attach.device_size = sizeof POLL_DEVICE - 1;
     poll->due_ms = INT64_MAX;
     buffer_append_text(&poll->json, TEXT("["));
     edge_request_own(request, &poll->owner);
@@ -420,6 +426,10 @@ static struct poll *poll_new(struct edge_api *api, struct edge_request *request,
 void edge_api_poll(struct edge_api *api, struct edge_request *request, struct text user,
                    struct text query)
 {
+    if (edge_auth_fit(edge_request_token(request), user, TEXT(POLL_DEVICE)) != 0) {
+        edge_request_unauthorized(request);
+        return;
+    }
     struct poll *poll =
         api->poll_count >= api->settings.edge->polls_max ? NULL : poll_new(api, request, user);
     if (poll == NULL) {

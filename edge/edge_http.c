@@ -39,6 +39,7 @@ struct edge_request {
     struct edge_http *http;
     h2o_req_t *req;
     struct edge_request_owner *owner;
+    struct edge_token *token;
     h2o_generator_t generator;
     bool answered;
     bool written;
@@ -134,10 +135,17 @@ static int refuse_now(h2o_req_t *req, int status, const char *code, const char *
     return 0;
 }
 
+static int refuse_unauthorized(h2o_req_t *req)
+{
+    add_header(req, "www-authenticate", TEXT("Bearer"));
+    return refuse_now(req, 401, EDGE_AUTH_CODE, EDGE_AUTH_MESSAGE);
+}
+
 static void on_request_dispose(void *data)
 {
     struct edge_request *request = data;
     struct edge_request_owner *owner = request->owner;
+    free(request->token);
     request->http->requests--;
     request->owner = NULL;
     if (owner != NULL)
@@ -180,11 +188,24 @@ void edge_request_refuse(struct edge_request *request, int status, const char *c
     refuse_now(request->req, status, code, message);
 }
 
-static struct edge_request *request_new(struct edge_http *http, h2o_req_t *req)
+const struct edge_token *edge_request_token(const struct edge_request *request)
+{
+    return request->token;
+}
+
+void edge_request_unauthorized(struct edge_request *request)
+{
+    request->answered = true;
+    refuse_unauthorized(request->req);
+}
+
+/* Takes `token`. */
+static struct edge_request *request_new(struct edge_http *http, h2o_req_t *req,
+                                        struct edge_token *token)
 {
     struct edge_request *request =
         h2o_mem_alloc_shared(&req->pool, sizeof *request, on_request_dispose);
-    *request = (struct edge_request){.http = http, .req = req};
+    *request = (struct edge_request){.http = http, .req = req, .token = token};
     request->generator.proceed = on_answer_proceed;
     request->generator.stop = on_answer_stop;
     http->requests++;
@@ -204,7 +225,14 @@ static void hand_over(struct upgrading *upgrading, h2o_socket_t *socket, size_t 
     }
     http->settings.ops->on_upgraded(http->settings.context, &upgrading->upgrade, exported.fd,
                                     (uint8_t *)exported.input->bytes, exported.input->size);
+    upgrading->upgrade.token = NULL; /* taken */
     h2o_buffer_dispose(&exported.input);
+}
+
+static void upgrading_free(struct upgrading *upgrading)
+{
+    free(upgrading->upgrade.token);
+    free(upgrading);
 }
 
 static void on_upgraded(void *data, h2o_socket_t *socket, size_t request_size)
@@ -212,7 +240,7 @@ static void on_upgraded(void *data, h2o_socket_t *socket, size_t request_size)
     struct upgrading *upgrading = data;
     if (socket != NULL) /* NULL: the 101 could not be written */
         hand_over(upgrading, socket, request_size);
-    free(upgrading);
+    upgrading_free(upgrading);
 }
 
 static void accept_key(struct text key, char accept[EDGE_WS_ACCEPT_SIZE])
@@ -292,6 +320,29 @@ static const char *read_who(struct upgrading *upgrading, struct text user, struc
     return NULL;
 }
 
+/* Whose WebSocket it becomes. A token in Authorization is answered here when it is bad. One among
+ * the subprotocols is a browser's, which learns nothing of an HTTP answer: it is told after the
+ * 101. A meridian.v1 client without any may still show one in its hello. */
+static int authorize(h2o_req_t *req, struct upgrading *upgrading)
+{
+    const struct edge_http_settings *settings = &upgrading->http->settings;
+    struct edge_upgrade *upgrade = &upgrading->upgrade;
+    struct text shown = edge_auth_of_authorization(header_of(req, "authorization"));
+    bool in_header = shown.size > 0;
+    if (!in_header)
+        shown = edge_auth_of_protocols(header_of(req, "sec-websocket-protocol"));
+    if (shown.size == 0 && upgrade->v1)
+        return 0;
+    int err = edge_auth_judge(settings->auth, shown, loop_now_ms(settings->loop), &upgrade->token);
+    if (err == 0)
+        err = edge_auth_fit(upgrade->token, upgrade->user, upgrade->device);
+    if (err == -EACCES && upgrade->v1 && !in_header) {
+        upgrade->unauthorized = true;
+        err = 0;
+    }
+    return err;
+}
+
 /* NULL when it is the handshake of a WebSocket. */
 static const char *why_no_handshake(h2o_req_t *req, struct text *ret_key)
 {
@@ -329,8 +380,14 @@ static int on_websocket(struct edge_http *http, h2o_req_t *req, struct text user
     upgrading->upgrade.v1 = v1;
     why = read_who(upgrading, user, query);
     if (why != NULL) {
-        free(upgrading);
+        upgrading_free(upgrading);
         return refuse_now(req, 400, "bad_request", why);
+    }
+    int err = authorize(req, upgrading);
+    if (err != 0) {
+        upgrading_free(upgrading);
+        return err == -EACCES ? refuse_unauthorized(req)
+                              : refuse_now(req, 503, "not_ready", "memory is short");
     }
     return switch_protocols(req, upgrading, key);
 }
@@ -380,7 +437,14 @@ static int on_api(struct edge_http *http, h2o_req_t *req, struct text user, stru
     if (!post && !wire_is_person(user))
         return refuse_now(req, 400, "bad_request",
                           "the user id is not 1 to 128 bytes of UTF-8 without controls");
-    struct edge_request *request = request_new(http, req);
+    struct edge_token *token;
+    int err = edge_auth_judge(http->settings.auth,
+                              edge_auth_of_authorization(header_of(req, "authorization")),
+                              loop_now_ms(http->settings.loop), &token);
+    if (err != 0)
+        return err == -EACCES ? refuse_unauthorized(req)
+                              : refuse_now(req, 503, "busy", "memory is short");
+    struct edge_request *request = request_new(http, req, token);
     if (post)
         ops->on_post(http->settings.context, request, text_of_iovec(req->entity));
     else

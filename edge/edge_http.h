@@ -4,6 +4,7 @@
 
 #include "base/error_text.h"
 #include "base/text.h"
+#include "edge/edge_auth.h"
 #include "edge/edge_settings.h"
 #include "loop/loop.h"
 
@@ -13,10 +14,12 @@
 struct edge_http;    /* opaque */
 struct edge_request; /* a request that waits for its answer */
 
-struct edge_upgrade {   /* what a WebSocket's request said */
-    bool v1;            /* meridian.v1; else plain */
-    struct text user;   /* of the path; empty: the hello says it */
-    struct text device; /* of the query; empty: not given */
+struct edge_upgrade {         /* what a WebSocket's request said */
+    bool v1;                  /* meridian.v1; else plain */
+    struct text user;         /* of the path; empty: the hello says it */
+    struct text device;       /* of the query; empty: not given */
+    struct edge_token *token; /* on_upgraded() takes it; NULL: it showed none */
+    bool unauthorized;        /* v1: it is to be told so, and closed */
 };
 
 struct edge_http_ops {
@@ -42,6 +45,7 @@ struct edge_http_settings {
     const struct edge_settings *edge;
     const struct edge_http_ops *ops;
     void *context;
+    const struct edge_auth *auth; /* NULL: a client is who it says */
 };
 /* Borrows what the settings point to. */
 MUST_USE struct edge_http *edge_http_new(const struct edge_http_settings *settings,
@@ -68,6 +72,10 @@ struct edge_answer {
 };
 /* Once. on_gone() follows, also at once. */
 void edge_request_answer(struct edge_request *request, const struct edge_answer *answer);
-/* {"error": code, "message": message} */
+/* Whose request it is; borrowed as long as the request is not answered. NULL: whose it says. */
+const struct edge_token *edge_request_token(const struct edge_request *request);
+/* {"code": code, "message": message} */
 void edge_request_refuse(struct edge_request *request, int status, const char *code,
                          const char *message);
+/* 401, for want of a good token: the one answer there is. */
+void edge_request_unauthorized(struct edge_request *request);

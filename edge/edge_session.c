@@ -1,6 +1,7 @@
 #include "edge/edge_session.h"
 
 #include "base/hash.h"
+#include "edge/edge_admit.h"
 #include "edge/edge_plain.h"
 #include "edge/edge_recall.h"
 #include "edge/edge_v1.h"
@@ -46,7 +47,12 @@ static void look_in(struct edge_session *session, int64_t delay_ms)
 {
     struct edge_sessions *sessions = session->sessions;
     edge_wheel_set(&sessions->wheel, &session->wheel, loop_now_ms(sessions->settings.loop),
-                   delay_ms);
+                   edge_admit_wait_ms(session, delay_ms));
+}
+
+void edge_session_look_again(struct edge_session *session)
+{
+    look_in(session, 0);
 }
 
 struct text edge_session_user(const struct edge_session *session)
@@ -97,6 +103,7 @@ static void session_free(struct edge_session *session)
 {
     edge_ws_done(&session->ws); /* no sooner: edge_ws_feed() may have been on the stack */
     free(session->names);
+    free(session->token);
     free(session);
 }
 
@@ -140,6 +147,13 @@ void edge_session_close(struct edge_session *session, uint16_t code, const char 
     edge_stream_pause(&session->stream, false); /* its end must be seen */
     edge_stream_finish(&session->stream);
     look_in(session, session->sessions->settings.edge->close_ms);
+}
+
+void edge_session_refuse(struct edge_session *session)
+{
+    if (session->state < EDGE_SESSION_CLOSING && session->dialect->on_unauthorized != NULL)
+        session->dialect->on_unauthorized(session);
+    edge_session_close(session, EDGE_CLOSE_TOKEN, EDGE_AUTH_CODE);
 }
 
 /* Writing and sending. */
@@ -532,21 +546,32 @@ size_t edge_sessions_count(const struct edge_sessions *sessions)
     return sessions->count;
 }
 
+/* Of the path, else of the token, else the one of all plain clients without. */
+static struct text plain_device(const struct edge_session *session, struct text device)
+{
+    if (device.size == 0 && session->token != NULL)
+        device = edge_token_device(session->token);
+    return device.size > 0 ? device : TEXT("plain");
+}
+
 static void session_begin(struct edge_session *session, const struct edge_upgrade *upgrade)
 {
     struct edge_sessions *sessions = session->sessions;
+    session->token = upgrade->token;
     look_in(session, sessions->settings.edge->hello_timeout_ms);
     if (upgrade->v1) {
         session->dialect = &edge_v1_dialect;
-        if (upgrade->user.size > 0 && session_name(session, upgrade->user, upgrade->device) != 0)
+        if (upgrade->unauthorized)
+            edge_session_refuse(session);
+        else if (upgrade->user.size > 0 &&
+                 session_name(session, upgrade->user, upgrade->device) != 0)
             session_end(session);
         return;
     }
     session->dialect = &edge_plain_dialect;
-    edge_session_identify(
-        session,
-        &(struct edge_hello){.user = upgrade->user,
-                             .device = upgrade->device.size > 0 ? upgrade->device : TEXT("plain")});
+    edge_session_identify(session,
+                          &(struct edge_hello){.user = upgrade->user,
+                                               .device = plain_device(session, upgrade->device)});
 }
 
 void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrade *upgrade, int fd,
@@ -555,6 +580,7 @@ void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrad
     struct edge_session *session = calloc(1, sizeof *session);
     if (session == NULL) {
         close(fd);
+        free(upgrade->token);
         return;
     }
     session->sessions = sessions;
@@ -563,6 +589,7 @@ void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrad
     edge_sender_init(&session->sender);
     session->begun_ms = session->heard_ms = session->active_ms = now_of(sessions);
     if (edge_stream_open(sessions->streams, &session->stream, fd, &stream_ops) != 0) {
+        free(upgrade->token);
         free(session);
         return;
     }
@@ -609,6 +636,8 @@ static void session_look(struct edge_session *session)
 {
     uint32_t age_ms = now_of(session->sessions) - session->begun_ms;
     int64_t hello_ms = session->sessions->settings.edge->hello_timeout_ms;
+    if (session->state < EDGE_SESSION_CLOSING && edge_admit_look(session))
+        return;
     switch ((enum edge_session_state)session->state) {
     case EDGE_SESSION_HELLO:
         if (age_ms < hello_ms) {

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "base/buffer.h"
+#include "edge/edge_auth.h"
 #include "edge/edge_dispatch.h"
 #include "edge/edge_http.h"
 #include "edge/edge_stream.h"
@@ -32,10 +33,12 @@ struct edge_sessions_settings {
     struct edge_history *history;
     void (*on_closed)(void *context); /* the count has gone down */
     void *context;
+    const struct edge_auth *auth; /* NULL: a client is who it says */
 };
 MUST_USE struct edge_sessions *edge_sessions_new(const struct edge_sessions_settings *settings);
 void edge_sessions_free(struct edge_sessions *sessions); /* closes what is left */
-/* Takes `fd`; closes it when memory is short. `bytes` came first, and may be changed. */
+/* Takes `fd`, closing it when memory is short, and `upgrade->token`. `bytes` came first, and may be
+ * changed. */
 void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrade *upgrade, int fd,
                         uint8_t *bytes, size_t size);
 size_t edge_sessions_count(const struct edge_sessions *sessions);
@@ -68,7 +71,9 @@ struct edge_dialect {
     void (*on_reachable)(struct edge_session *session, bool reachable);
     void (*on_goaway)(struct edge_session *session, const char *reason, int64_t reconnect_ms);
     void (*on_no_hello)(struct edge_session *session);
-    void (*on_dropped)(struct edge_session *session); /* it is closed next */
+    void (*on_dropped)(struct edge_session *session);      /* it is closed next */
+    void (*on_unauthorized)(struct edge_session *session); /* it is closed next */
+    void (*on_expiring)(struct edge_session *session, int64_t left_ms);
 };
 
 /* For dialects. */
@@ -82,6 +87,7 @@ struct edge_session {
     const struct edge_dialect *dialect;
     struct finding *finding;    /* while the directory is asked */
     struct edge_recall *recall; /* while history is asked for */
+    struct edge_token *token;   /* NULL: it showed none, and need not */
     struct list wheel;
     char *names;        /* user, then device; NULL before the hello */
     uint32_t begun_ms;  /* low bits of the time: when it came */
@@ -106,6 +112,10 @@ void edge_session_identify(struct edge_session *session, const struct edge_hello
 void edge_session_write(struct edge_session *session, struct text json);
 /* Writes a close frame and waits for the client's; nothing else is written or read any more. */
 void edge_session_close(struct edge_session *session, uint16_t code, const char *reason);
+/* For want of a good token: says so in the one way there is. */
+void edge_session_refuse(struct edge_session *session);
+/* Looks soon what is due, since that has changed. */
+void edge_session_look_again(struct edge_session *session);
 void edge_session_send(struct edge_session *session, struct edge_letter *letter);
 /* Of the path of a meridian.v1 WebSocket: who the hello must be; empty: anybody. */
 struct text edge_session_user(const struct edge_session *session);

@@ -15,7 +15,6 @@
 #define HOURS(n) (SECONDS(n) * 3600)
 
 static const char *const edge_log_levels[] = {"error", "warning", "info", "debug", NULL};
-static const char *const edge_identities[] = {"trust", NULL};
 
 #define TEXT_ROW(member, key, least, doc)                                                          \
     SETTING_TEXT(struct edge_settings, member, key, "", least, doc)
@@ -33,8 +32,7 @@ const struct setting edge_settings_table[] = {
         SETTINGS_RULE_ADDRESS, "Where clients connect; empty: what the catalogue says of this edge."),
     SETTING_ENUM(struct edge_settings, log_level, "log.level", 2, edge_log_levels,
         "Least severe events that are logged: error, warning, info or debug."),
-    SETTING_ENUM(struct edge_settings, identity, "identity", EDGE_IDENTITY_TRUST, edge_identities,
-        "Who says who a client is. trust: the client itself; only on loopback addresses."),
+    AUTH_SETTINGS_ROWS(struct edge_settings, auth),
 
     TEXT_ROW(nats_urls, "nats.urls", 0, "Comma-separated nats:// addresses; empty: the region's nodes of the catalogue."),
     TEXT_ROW(nats_user, "nats.user", 0, "User at NATS; empty: none."),
@@ -160,11 +158,10 @@ static int edge_settings_fit_listen(const struct edge_settings *settings, struct
         return error_text_set(reterr_why, -EINVAL,
                               "'listen' is '%.*s', must be " SETTINGS_RULE_ADDRESS,
                               TEXT_ARGS(listen));
-    if (settings->identity == EDGE_IDENTITY_TRUST &&
-        !edge_settings_is_loopback(text_of(address.host)))
+    if (!settings->auth.required && !edge_settings_is_loopback(text_of(address.host)))
         return error_text_set(reterr_why, -EINVAL,
                               "'listen' is '%.*s', must be a loopback address (127.0.0.0/8 or "
-                              "::1) while 'identity' is trust: anyone could be anyone there",
+                              "::1) while 'auth.required' is false: anyone could be anyone there",
                               TEXT_ARGS(listen));
     return 0;
 }
@@ -176,6 +173,8 @@ int edge_settings_fit(const struct edge_settings *settings, const struct catalog
     if (err == 0)
         err = edge_settings_fit_listen(settings, edge_settings_listen(settings, catalogue),
                                        reterr_why);
+    if (err == 0)
+        err = auth_settings_fit(&settings->auth, reterr_why);
     if (err == 0 && settings->body_max > settings->message_max)
         err = error_text_set(reterr_why, -EINVAL,
                              "'limits.body_max' is %llu, must be at most 'limits.message_max', "

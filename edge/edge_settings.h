@@ -1,6 +1,7 @@
 /* What an operator may set for an edge; the rows are in edge_settings.c. */
 #pragma once
 
+#include "auth/settings.h"
 #include "base/error_text.h"
 #include "base/text.h"
 #include "settings/address.h"
@@ -8,15 +9,13 @@
 
 #include <stdint.h>
 
-enum edge_identity { EDGE_IDENTITY_TRUST };
-
 struct edge_settings {
     char region[TEXT_REGION_MAX + 1];
     char name[TEXT_PROCESS_MAX + 1];
     char listen[SETTINGS_ADDRESS_SIZE]; /* empty: as the catalogue says */
     unsigned log_level;                 /* enum log_level */
-    unsigned identity;                  /* enum edge_identity */
-    char nats_urls[1024];               /* empty: as the catalogue says */
+    struct auth_settings auth;
+    char nats_urls[1024]; /* empty: as the catalogue says */
     char nats_user[64];
     char nats_password[128];
     uint64_t nats_pending_max;

@@ -1,5 +1,6 @@
 #include "edge/edge_v1.h"
 
+#include "edge/edge_admit.h"
 #include "edge/edge_recall.h"
 #include "edge/edge_receipt.h"
 #include "edge/edge_url.h"
@@ -12,7 +13,7 @@
 /* The members of all kinds, picked in one pass. */
 struct frame {
     struct json_value t, user, device, cursor, start, id, to, body, message_class, ttl, want, kind,
-        from, before, after, limit;
+        from, before, after, limit, token;
 };
 
 /* Writing. */
@@ -93,6 +94,12 @@ static void v1_on_outcome(struct edge_session *session, const struct edge_outcom
     end(session, out);
 }
 
+static void member_expiry(const struct edge_session *session, struct buffer *out)
+{
+    if (session->token != NULL)
+        buffer_printf(out, ",\"expires_at\":%" PRIi64, session->token->expires_at_ms);
+}
+
 static void v1_on_welcome(struct edge_session *session, const struct wire_attached *attached)
 {
     const struct edge_sessions_settings *shared = edge_session_shared(session);
@@ -114,6 +121,7 @@ static void v1_on_welcome(struct edge_session *session, const struct wire_attach
                   ",\"limits\":{\"body_max\":%" PRIu64 ",\"message_max\":%" PRIu64
                   ",\"recipients_max\":%" PRIu32 ",\"sends_max\":%" PRIu32 "}",
                   edge->body_max, edge->message_max, edge->recipients_max, edge->sends_max);
+    member_expiry(session, out);
     end(session, out);
 }
 
@@ -207,6 +215,19 @@ static void v1_on_dropped(struct edge_session *session)
                 "this user has more devices than are kept, and this one was idle the longest");
 }
 
+static void v1_on_unauthorized(struct edge_session *session)
+{
+    write_error(session, EDGE_AUTH_CODE, EDGE_AUTH_MESSAGE);
+}
+
+static void v1_on_expiring(struct edge_session *session, int64_t left_ms)
+{
+    struct buffer *out = begin(session, "expiring");
+    member_expiry(session, out);
+    buffer_printf(out, ",\"left_ms\":%" PRIi64, left_ms);
+    end(session, out);
+}
+
 /* Reading. */
 
 /* A string within `room`, or an error. JSON_ABSENT is an empty text. */
@@ -238,6 +259,8 @@ static const char *read_hello(struct edge_session *session, const struct frame *
         return "user is no user id";
     if (ret_hello->user.size == 0)
         ret_hello->user = known;
+    if (ret_hello->user.size == 0 && session->token != NULL)
+        ret_hello->user = edge_token_user(session->token);
     if (!wire_is_person(ret_hello->user))
         return "user is no user id: 1 to 128 bytes of UTF-8 without controls";
     if (known.size > 0 && !text_equal(known, ret_hello->user))
@@ -246,6 +269,8 @@ static const char *read_hello(struct edge_session *session, const struct frame *
         return "device is no device id";
     if (ret_hello->device.size == 0)
         ret_hello->device = known_device;
+    if (ret_hello->device.size == 0 && session->token != NULL)
+        ret_hello->device = edge_token_device(session->token);
     if (!text_is_device_id(ret_hello->device))
         return "device is no device id: 1 to 64 printable ASCII characters";
     if (frame->cursor.type != JSON_ABSENT && frame->cursor.type != JSON_NULL) {
@@ -262,16 +287,46 @@ static const char *read_hello(struct edge_session *session, const struct frame *
     return NULL;
 }
 
+/* Hands a token on to who judges it. False when the session was closed, or told why not. */
+static bool take_token(struct edge_session *session, struct json_value value,
+                       int (*take)(struct edge_session *session, struct text shown))
+{
+    char room[AUTH_TOKEN_MAX];
+    struct text shown;
+    int err = read_string(value, room, sizeof room, &shown);
+    err = err == 0 ? take(session, shown) : -EACCES;
+    if (err == -ENOTSUP)
+        write_error(session, "bad_request", "no tokens are looked at here");
+    else if (err == -ENOMEM)
+        edge_session_close(session, EDGE_CLOSE_LATER, "memory is short");
+    else if (err != 0)
+        edge_session_refuse(session);
+    return err == 0;
+}
+
 static void on_hello(struct edge_session *session, const struct frame *frame)
 {
     char user_room[TEXT_USER_MAX];
     char device_room[TEXT_DEVICE_MAX];
     struct edge_hello hello = {0};
+    if (!take_token(session, frame->token, edge_admit_hello))
+        return;
     const char *wrong = read_hello(session, frame, user_room, device_room, &hello);
     if (wrong != NULL)
         fail(session, "bad_request", wrong);
+    else if (edge_auth_fit(session->token, hello.user, hello.device) != 0)
+        edge_session_refuse(session);
     else
         edge_session_identify(session, &hello);
+}
+
+static void on_refresh(struct edge_session *session, const struct frame *frame)
+{
+    if (!take_token(session, frame->token, edge_admit_refresh))
+        return;
+    struct buffer *out = begin(session, "refreshed");
+    member_expiry(session, out);
+    end(session, out);
 }
 
 /* A send that is being read: rooms for what has escapes. */
@@ -473,8 +528,9 @@ static const struct kind {
     const char *name;
     void (*on_frame)(struct edge_session *session, const struct frame *frame);
 } kinds[] = {
-    {"\"send\"", on_send}, {"\"ack\"", on_ack},     {"\"receipt\"", on_receipt},
-    {"\"bye\"", on_bye},   {"\"hello\"", on_again}, {"\"history\"", on_history},
+    {"\"send\"", on_send},       {"\"ack\"", on_ack},     {"\"receipt\"", on_receipt},
+    {"\"bye\"", on_bye},         {"\"hello\"", on_again}, {"\"history\"", on_history},
+    {"\"refresh\"", on_refresh},
 };
 
 static void v1_on_frame(struct edge_session *session, const struct frame *frame)
@@ -497,7 +553,7 @@ static void v1_on_text(struct edge_session *session, struct text text)
         {"to", &frame.to},         {"body", &frame.body},     {"class", &frame.message_class},
         {"ttl", &frame.ttl},       {"want", &frame.want},     {"kind", &frame.kind},
         {"from", &frame.from},     {"before", &frame.before}, {"after", &frame.after},
-        {"limit", &frame.limit},
+        {"limit", &frame.limit},   {"token", &frame.token},
     };
     int err = json_object_pick(text, picks, COUNT_OF(picks));
     bool hello = err == 0 && text_equal(frame.t.raw, TEXT("\"hello\""));
@@ -526,4 +582,6 @@ const struct edge_dialect edge_v1_dialect = {
     .on_goaway = v1_on_goaway,
     .on_no_hello = v1_on_no_hello,
     .on_dropped = v1_on_dropped,
+    .on_unauthorized = v1_on_unauthorized,
+    .on_expiring = v1_on_expiring,
 };

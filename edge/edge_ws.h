@@ -36,6 +36,7 @@ enum edge_ws_close_code {
     EDGE_CLOSE_INTERNAL = 1011,
     EDGE_CLOSE_RECONNECT = 4000, /* reconnect and resume now */
     EDGE_CLOSE_LATER = 4001,
+    EDGE_CLOSE_TOKEN = 4401, /* with a new token */
     EDGE_CLOSE_NEVER = 4403, /* also: replaced by a newer connection of the same device */
 };
 

@@ -1,5 +1,6 @@
 /* meridian-edge: the process users connect to. */
 #include "edge/edge.h"
+#include "edge/edge_auth.h"
 #include "log/log.h"
 
 #include <errno.h>
@@ -116,6 +117,15 @@ static int serve(const struct edge_settings *settings, const struct catalogue *c
     return EXIT_SUCCESS;
 }
 
+/* What the settings name is part of them. */
+static int check_keys(const struct edge_settings *settings, struct error_text *reterr_why)
+{
+    struct edge_auth *auth = edge_auth_new(&settings->auth, reterr_why);
+    int code = auth == NULL ? EXIT_FAILURE : EXIT_SUCCESS;
+    edge_auth_free(auth);
+    return code;
+}
+
 static int run(const struct arguments *arguments, struct edge_settings *settings,
                struct error_text *reterr_why)
 {
@@ -135,7 +145,7 @@ static int run(const struct arguments *arguments, struct edge_settings *settings
     log_set_name(settings->name);
     log_set_level((enum log_level)settings->log_level);
     int code = edge_settings_fit(settings, catalogue, reterr_why) != 0 ? EXIT_FAILURE
-               : arguments->check                                      ? EXIT_SUCCESS
+               : arguments->check ? check_keys(settings, reterr_why)
                                   : serve(settings, catalogue, reterr_why);
     catalogue_free(catalogue);
     return code;
@@ -154,6 +164,7 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     int code = run(&arguments, &settings, &why);
+    settings_free(edge_settings_table, &settings);
     if (code != EXIT_SUCCESS)
         fprintf(stderr, "meridian-edge: %s\n", why.text[0] == '\0' ? "memory is short" : why.text);
     return code;

@@ -88,7 +88,8 @@ void lab_build(void)
                                                                      .directory = it.directory,
                                                                      .dispatch = it.dispatch,
                                                                      .home = it.home,
-                                                                     .on_closed = on_closed});
+                                                                     .on_closed = on_closed,
+                                                                     .auth = it.auth});
     assert_non_null(it.sessions);
 }
 

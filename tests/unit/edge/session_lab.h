@@ -16,6 +16,7 @@ struct session_lab {
     struct edge_dispatch *dispatch;
     struct edge_sessions *sessions;
     int peer;
+    const struct edge_auth *auth; /* NULL: who a client is, it says */
 };
 extern struct session_lab it;
 

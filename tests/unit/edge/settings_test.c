@@ -127,8 +127,25 @@ static void trusts_on_loopback_alone(void **state)
         if ((fit(&settings, single, &why) == 0) != rows[i].good)
             fail_msg("listen %s: %s", rows[i].listen, why.text);
         if (!rows[i].good)
-            assert_refused(&settings, single, "trust");
+            assert_refused(&settings, single, "auth.required");
     }
+}
+
+static void who_requires_tokens_may_listen_anywhere(void **state)
+{
+    (void)state;
+    struct error_text why;
+    struct edge_settings settings = edge_of("local", "local-1");
+    struct auth_key_settings key = {.file = "login.pem"};
+    assert_int_equal(text_put(settings.listen, sizeof settings.listen, TEXT("0.0.0.0:8080")), 0);
+    settings.auth.required = true;
+    assert_refused(&settings, single, "auth.keys"); /* by which key? */
+    settings.auth.keys = &key;
+    settings.auth.key_count = 1;
+    assert_refused(&settings, single, "auth.issuer");
+    assert_int_equal(text_put(settings.auth.issuer, 8, TEXT("issuer")), 0);
+    assert_int_equal(text_put(settings.auth.audience, 8, TEXT("edges")), 0);
+    assert_int_equal(fit(&settings, single, &why), 0);
 }
 
 static void refuses_a_body_that_no_message_could_hold(void **state)
@@ -162,6 +179,7 @@ int main(void)
         cmocka_unit_test(fits_an_edge_of_the_catalogue),
         cmocka_unit_test(refuses_what_the_catalogue_does_not_know),
         cmocka_unit_test(trusts_on_loopback_alone),
+        cmocka_unit_test(who_requires_tokens_may_listen_anywhere),
         cmocka_unit_test(refuses_a_body_that_no_message_could_hold),
         cmocka_unit_test(listens_as_the_catalogue_says_unless_it_is_set),
     };

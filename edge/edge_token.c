@@ -1,0 +1,54 @@
+#include "edge/edge_token.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct edge_token *edge_token_new(const struct auth_identity *identity, int64_t leeway_ms,
+                                  int64_t wall_ms, int64_t now_ms)
+{
+    size_t user_size = strlen(identity->user);
+    size_t device_size = strlen(identity->device);
+    struct edge_token *token = calloc(1, sizeof *token + user_size + device_size);
+    if (token == NULL)
+        return NULL;
+    token->expires_at_ms = identity->expires_at_s * 1000;
+    token->end_ms = token->expires_at_ms + leeway_ms - wall_ms + now_ms;
+    token->user_size = (uint8_t)user_size;
+    token->device_size = (uint8_t)device_size;
+    memcpy(token->names, identity->user, user_size);
+    memcpy(token->names + user_size, identity->device, device_size);
+    return token;
+}
+
+struct text edge_token_user(const struct edge_token *token)
+{
+    return (struct text){.data = token->names, .size = token->user_size};
+}
+
+struct text edge_token_device(const struct edge_token *token)
+{
+    return (struct text){.data = token->names + token->user_size, .size = token->device_size};
+}
+
+bool edge_token_fits(const struct edge_token *token, struct text user, struct text device)
+{
+    return (user.size == 0 || text_equal(user, edge_token_user(token))) &&
+           (device.size == 0 || token->device_size == 0 ||
+            text_equal(device, edge_token_device(token)));
+}
+
+enum edge_token_due edge_token_due(const struct edge_token *token, int64_t expiring_ms,
+                                   int64_t now_ms)
+{
+    if (now_ms >= token->end_ms)
+        return EDGE_TOKEN_ENDED;
+    return !token->told && now_ms >= token->end_ms - expiring_ms ? EDGE_TOKEN_EXPIRING
+                                                                 : EDGE_TOKEN_GOOD;
+}
+
+int64_t edge_token_wait_ms(const struct edge_token *token, int64_t expiring_ms, int64_t now_ms)
+{
+    if (edge_token_due(token, expiring_ms, now_ms) != EDGE_TOKEN_GOOD)
+        return 0;
+    return token->end_ms - (token->told ? 0 : expiring_ms) - now_ms;
+}

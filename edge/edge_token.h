@@ -1,0 +1,30 @@
+/* What is kept of a client's token while it is connected: who it is, and until when. Pure: the
+ * caller passes the time. */
+#pragma once
+
+#include "auth/token.h"
+
+struct edge_token {
+    int64_t end_ms;        /* by the loop's clock, leeway included: then the connection ends */
+    int64_t expires_at_ms; /* `exp`, since 1970 */
+    bool told;             /* that it ends soon */
+    uint8_t user_size;
+    uint8_t device_size; /* 0: of any device */
+    char names[];        /* user, then device */
+};
+
+/* `wall_ms` and `now_ms` are the same moment by the two clocks: from here on a clock that steps
+ * ends nobody's connection. NULL when memory is short. Free with free(). */
+MUST_USE struct edge_token *edge_token_new(const struct auth_identity *identity, int64_t leeway_ms,
+                                           int64_t wall_ms, int64_t now_ms);
+struct text edge_token_user(const struct edge_token *token);
+struct text edge_token_device(const struct edge_token *token); /* empty: of any device */
+/* Whether it is of this user and device; empty: not said yet, which any token fits. */
+bool edge_token_fits(const struct edge_token *token, struct text user, struct text device);
+
+enum edge_token_due { EDGE_TOKEN_GOOD, EDGE_TOKEN_EXPIRING, EDGE_TOKEN_ENDED };
+/* EXPIRING from `expiring_ms` before the end on, until `told` is set. */
+enum edge_token_due edge_token_due(const struct edge_token *token, int64_t expiring_ms,
+                                   int64_t now_ms);
+/* Until the answer of edge_token_due() is another one; 0 when it is not GOOD. */
+int64_t edge_token_wait_ms(const struct edge_token *token, int64_t expiring_ms, int64_t now_ms);
