@@ -152,10 +152,11 @@ static void ask_again(struct job *job)
 
 static void read_directory(struct job *job)
 {
-    struct wire_name subject = wire_directory_subject(user_of(job));
+    const unsigned buckets = job->run->catalogue->directory_buckets;
+    struct wire_name subject = wire_directory_subject(user_of(job), buckets);
+    struct wire_name stream = wire_directory_stream(wire_directory_bucket(user_of(job), buckets));
     job->is_reading = true;
-    if (bus_get_last(job->run->link->bus, &job->request, WIRE_DIRECTORY_STREAM, subject.text,
-                     ASK_MS) != 0)
+    if (bus_get_last(job->run->link->bus, &job->request, stream.text, subject.text, ASK_MS) != 0)
         loop_timer_set(job->run->link->loop, &job->again, AGAIN_MS);
 }
 

@@ -119,7 +119,7 @@ static int on_stored(void *context, const struct bus_message *answer)
 static void set_home(struct world *world, const char *user, const char *home)
 {
     const struct wire_directory_entry entry = {.home = text_of(home), .epoch = 1};
-    struct wire_name subject = wire_directory_subject(text_of(user));
+    struct wire_name subject = wire_directory_subject(text_of(user), 1);
     struct buffer bytes = {0};
     wire_directory_entry_write(&bytes, &entry);
     const struct cli_question question = {
@@ -139,7 +139,7 @@ static int set_up(void **state)
     world->link.bus = bus_open(
         world->link.loop, &(struct bus_settings){.urls = world->server.url, .name = "test"}, &why);
     WAIT_FOR(world->link.loop, 5000, bus_is_connected(world->link.bus));
-    server_create_stream(world->link.loop, world->link.bus, WIRE_DIRECTORY_STREAM,
+    server_create_stream(world->link.loop, world->link.bus, "KV_DIRECTORY",
                          "{\"name\":\"KV_DIRECTORY\",\"subjects\":[\"$KV.DIRECTORY.>\"],"
                          "\"storage\":\"file\",\"max_msgs_per_subject\":1,\"allow_direct\":true}");
     world->catalogue = catalogue_load_text(text_of(catalogue_text), "test", &why);
