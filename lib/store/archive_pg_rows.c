@@ -199,14 +199,22 @@ int pg_park(struct archive *archive, const struct archive_log *log, const struct
 
 /* --- history --- */
 
-#define HISTORY                                                                                    \
-    "SELECT DISTINCT ON (epoch, seq) at, created, seq, row, epoch, ttl_s, flags, recipient,"       \
-    " sender, device, id, trace, body FROM meridian.messages WHERE recipient = $1 AND "
+#define HISTORY_COLUMNS                                                                            \
+    "at, created, seq, row, epoch, ttl_s, flags, recipient, sender, device, id, trace, body"
 
+/* The primary key gives cursors in rising order, but with the older row of a cursor first: asked as
+ * before_sql is, the database would sort all that comes after. So the cursors first, then of each
+ * the younger row. */
 static const char after_sql[] =
-    HISTORY "(epoch, seq) > ($2, $3) ORDER BY epoch, seq, at DESC LIMIT $4";
+    "SELECT found.* FROM (SELECT DISTINCT epoch, seq FROM meridian.messages"
+    " WHERE recipient = $1 AND (epoch, seq) > ($2, $3) ORDER BY epoch, seq LIMIT $4) AS cursors"
+    " CROSS JOIN LATERAL (SELECT " HISTORY_COLUMNS " FROM meridian.messages"
+    " WHERE recipient = $1 AND epoch = cursors.epoch AND seq = cursors.seq"
+    " ORDER BY at DESC LIMIT 1) AS found ORDER BY found.epoch, found.seq";
 static const char before_sql[] =
-    HISTORY "(epoch, seq) < ($2, $3) ORDER BY epoch DESC, seq DESC, at DESC LIMIT $4";
+    "SELECT DISTINCT ON (epoch, seq) " HISTORY_COLUMNS " FROM meridian.messages"
+    " WHERE recipient = $1 AND (epoch, seq) < ($2, $3)"
+    " ORDER BY epoch DESC, seq DESC, at DESC LIMIT $4";
 
 static void give(const PGresult *result, int at, archive_on_row *on_row, void *context)
 {

@@ -207,6 +207,50 @@ def test_all_that_was_sent_is_there_once_and_in_order(archive):
         check(seen, 500)
 
 
+@pytest.mark.parametrize("archive", ARCHIVES)
+def test_a_long_archive_is_read_as_quickly_as_a_short_one(archive):
+    """A page is what it costs, whatever lies behind it; and of a cursor the younger row counts."""
+    with archive() as kept, a_cluster(kept.url) as cluster:
+        if archive is Database:  # what sorts the whole mailbox has no room to
+            for setting in ("work_mem = '64kB'", "temp_file_limit = '1kB'"):
+                kept.ask(f"ALTER ROLE meridian SET {setting}")
+
+        async def scenario():
+            bob = await Client(cluster, "bob", "sin-1").open()
+            await send(cluster, bob, range(1, 31))
+            await until_trimmed(cluster, 30)
+            columns = "recipient, epoch, seq, at, created, row, log, ttl_s, flags, sender, device, id, body"
+
+            def copy(of, to, number, at="at"):
+                """A row like the one of seq `of`: at another time, or as others behind it."""
+                taken = f"recipient, epoch, {number}, {at}, created, row, log, ttl_s, flags, sender"
+                kept.ask(
+                    f"INSERT INTO meridian.messages ({columns})"
+                    f" SELECT {taken}, device, '{to}', body FROM meridian.messages"
+                    f" WHERE recipient = 'bob' AND seq = {of} AND id = 'm{of}'"
+                )
+
+            hour = "3600000" if archive is Files else "interval '1 hour'"
+            copy(5, "younger", "seq", f"at + {hour}")
+            copy(6, "older", "seq", f"at - {hour}")
+            ids = [f"m{n}" for n in range(1, 31)]
+            ids[4] = "younger"
+            kept.ask(
+                f"INSERT INTO meridian.messages ({columns})"
+                " WITH RECURSIVE numbers (n) AS"
+                " (SELECT 1000 UNION ALL SELECT n + 1 FROM numbers WHERE n < 21000)"
+                " SELECT recipient, epoch, n, at, created, row, log, ttl_s, flags, sender, device,"
+                " id, body FROM meridian.messages, numbers WHERE id = 'm30'"
+            )
+            for way, start in (("before", None), ("after", "1:0")):
+                messages, page = await all_pages(bob, way, 7, start)
+                assert [m["id"] for m in messages] == ids
+                assert page["complete"] is True, page
+            await bob.close()
+
+        run(scenario())
+
+
 @needs_postgres
 def test_while_the_archive_is_away_the_views_part_is_told_and_that_it_is_a_part():
     with Database() as kept, a_cluster(kept.url) as cluster:
