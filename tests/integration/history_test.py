@@ -497,6 +497,31 @@ def test_what_is_no_message_any_more_is_passed_over():
         run(scenario())
 
 
+def test_a_page_comes_from_the_home_wherever_one_is():
+    with Cluster(regions=2, shards=1) as cluster:
+        cluster.start()
+
+        async def scenario():
+            bob = await Client(cluster, "bob", "sin-1").open()
+            assert bob.welcome["home"] == "sin"
+            await send(cluster, bob, range(1, 61))
+            await bob.close()
+            far = await Client(cluster, "bob", "iad-1", device="d2", start="head").open()
+            assert far.welcome["home"] == "sin" and far.welcome["region"] == "iad"
+            for way, start in (("before", None), ("after", "0:0")):
+                messages, page = await all_pages(far, way, 25, start)
+                check(messages, 60)
+                assert page["complete"] is True
+            await far.close()
+
+        run(scenario())
+        status, _, body = cluster.http("iad-1", "/api/messages/bob?before=1:11&limit=5")
+        assert status == 200
+        assert [m["cursor"] for m in json.loads(body)["messages"]] == [
+            f"1:{n}" for n in range(6, 11)
+        ]
+
+
 def test_an_owner_that_is_away_is_told_and_asked_again():
     with a_cluster(retention="1h") as cluster:
 
