@@ -14,8 +14,8 @@ enum { CONNECT_MS = 10000, STATEMENT_MS = 600000, DAYS_MAX = 36500 };
 static const int64_t day_ms = 86400000;
 
 /* The URL may hold a password, which everybody on the machine could read on a command line. */
-static struct archive *open_archive(const struct cli_arguments *arguments,
-                                    struct error_text *reterr_why)
+struct archive *cli_archive_open(const struct cli_arguments *arguments,
+                                 struct error_text *reterr_why)
 {
     const char *url = cli_value_or(arguments, "url", getenv("MERIDIAN_ARCHIVE_URL"));
     if (url == NULL) {
@@ -45,7 +45,7 @@ int cli_archive_migrate(const struct cli_arguments *arguments)
     struct error_text why = {0};
     unsigned from = 0;
     unsigned to = 0;
-    struct archive *archive = open_archive(arguments, &why);
+    struct archive *archive = cli_archive_open(arguments, &why);
     int err = archive == NULL ? -EINVAL : archive_migrate(archive, &from, &to, &why);
     if (err == 0 && from == to)
         printf("the schema has version %u already\n", to);
@@ -70,7 +70,7 @@ int cli_archive_status(const struct cli_arguments *arguments)
 {
     struct error_text why = {0};
     bool any = false;
-    struct archive *archive = open_archive(arguments, &why);
+    struct archive *archive = cli_archive_open(arguments, &why);
     int err = archive == NULL ? -EINVAL : archive_connect(archive, &why);
     if (err == 0)
         err = archive_each_log(archive, on_log, &any, &why);
@@ -86,7 +86,7 @@ int cli_archive_expire(const struct cli_arguments *arguments)
     struct error_text why = {0};
     uint64_t days = 0;
     uint64_t deleted = 0;
-    struct archive *archive = open_archive(arguments, &why);
+    struct archive *archive = cli_archive_open(arguments, &why);
     int err = archive == NULL ? -EINVAL : 0;
     if (err == 0 && (text_to_u64(text_of(arguments->operands[0]), DAYS_MAX, &days) != 0))
         err = error_text_set(&why, -EINVAL, "DAYS must be a number up to %d", DAYS_MAX);
@@ -104,7 +104,7 @@ int cli_user_erase(const struct cli_arguments *arguments)
     struct error_text why = {0};
     uint64_t deleted = 0;
     const struct text user = text_of(arguments->operands[0]);
-    struct archive *archive = open_archive(arguments, &why);
+    struct archive *archive = cli_archive_open(arguments, &why);
     int err = archive == NULL ? -EINVAL : 0;
     if (err == 0 && !text_is_user_id(user))
         err = error_text_set(&why, -EINVAL,

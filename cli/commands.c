@@ -7,7 +7,9 @@
 #include "cli/homes.h"
 #include "cli/listen.h"
 #include "cli/move.h"
+#include "cli/promote.h"
 #include "cli/provision.h"
+#include "cli/rebuild.h"
 #include "cli/send.h"
 #include "cli/status.h"
 
@@ -146,6 +148,28 @@ const struct cli_command cli_commands[] = {
      .help = "Reads the whole directory. Exit code 1 when an entry cannot be read.",
      .options = {OPTION_CATALOGUE},
      .run = cli_directory_count},
+    {.name = "directory rebuild",
+     .operands = "",
+     .summary = "Fills an empty or damaged directory from the archive.",
+     .help = "Each entry by compare-and-set; an epoch never goes back. It can be stopped and run\n"
+             "again. Users that have messages in the archive and no home are told, not made up.\n"
+             "docs/operations.md tells what to stop before.",
+     .options = {OPTION_ARCHIVE,
+                 OPTION_CATALOGUE,
+                 {"dry-run", NULL, "Only tells what it would write."}},
+     .run = cli_directory_rebuild},
+    {.name = "directory promote",
+     .operands = "REGION",
+     .summary = "Makes REGION's mirrors the origins: the primary region is lost.",
+     .help =
+         "It tells each step, and what is left for you to do. Twice changes nothing; one that was\n"
+         "interrupted is gone on with. Refused while the primary still answers.",
+     .operands_min = 1,
+     .operands_max = 1,
+     .options = {OPTION_CATALOGUE,
+                 {"dry-run", NULL, "Only tells the steps."},
+                 {"force", NULL, "Also while the primary answers: its last words may be lost."}},
+     .run = cli_directory_promote},
     {.name = "move",
      .operands = "USER REGION",
      .summary = "Gives users another home region; their mailboxes go with them.",

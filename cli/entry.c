@@ -9,25 +9,28 @@
 
 enum { GET_MS = 2000, FLUSH_MS = 50, FIRST_EPOCH = 1 };
 
-static int on_entry(void *context, const struct bus_message *answer)
+int cli_entry_read(const struct bus_message *answer, struct cli_entry *ret_entry)
 {
-    struct cli_entry *entry = context;
+    struct cli_entry entry = {0};
     struct bus_entry found;
     struct wire_directory_entry value;
     int err = bus_entry_read(answer, &found, NULL);
 
-    if (err == -ENOENT)
-        return 0;
-    if (err < 0)
+    if (err < 0 && err != -ENOENT)
         return err;
-    entry->revision = found.position;
-    if (wire_directory_entry_read(found.data, found.size, &value) < 0 ||
-        text_put(entry->home, sizeof entry->home, value.home) < 0) {
-        entry->damaged = true;
-        return 0;
+    if (err == 0) {
+        entry.revision = found.position;
+        entry.damaged = wire_directory_entry_read(found.data, found.size, &value) < 0 ||
+                        text_put(entry.home, sizeof entry.home, value.home) < 0;
+        entry.epoch = entry.damaged ? 0 : value.epoch;
     }
-    entry->epoch = value.epoch;
+    *ret_entry = entry;
     return 0;
+}
+
+static int on_entry(void *context, const struct bus_message *answer)
+{
+    return cli_entry_read(answer, context);
 }
 
 int cli_entry_get(struct cli_link *link, struct text user, unsigned buckets,

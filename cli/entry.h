@@ -11,6 +11,8 @@ struct cli_entry {
     bool damaged;      /* it is there and cannot be read: home and epoch say nothing */
 };
 
+/* Reads an answer to bus_get_last(). A damaged entry, and none, are no failure. */
+MUST_USE int cli_entry_read(const struct bus_message *answer, struct cli_entry *ret_entry);
 /* What is stored under a user's key. A damaged one, and none, are no failure. */
 MUST_USE int cli_entry_get(struct cli_link *link, struct text user, unsigned buckets,
                            struct cli_entry *ret_entry, struct error_text *reterr_why);

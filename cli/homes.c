@@ -50,7 +50,7 @@ int cli_where(const struct cli_arguments *arguments)
     struct error_text why = {0};
     struct cli_user_link to = {0};
     struct cli_entry entry;
-    int err = cli_user_link_open(&to, arguments, &why);
+    int err = cli_user_link_open(&to, CLI_LINK_ANY, arguments, &why);
 
     if (err == 0)
         err = cli_entry_find(&to.link, to.user, to.catalogue->directory_buckets, &entry, &why);

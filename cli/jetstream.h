@@ -18,6 +18,7 @@ enum {
     CLI_JS_STREAM_NOT_FOUND = 10059,
     CLI_JS_NO_SUITABLE_PEERS = 10005,
     CLI_JS_NOT_AVAILABLE = 10008,
+    CLI_JS_STREAM_OFFLINE = 10118,
 };
 
 /* The `error` of an answer: 0 with code 0 when there is none. -EBADMSG: it is no JSON object. */

@@ -123,52 +123,59 @@ static void plan_region(struct cli_plan *plan, const struct catalogue *catalogue
     plan->streams[plan->count++] = checkpoints_of(catalogue, region);
 }
 
-static struct wire_bucket bucket_of(const struct catalogue *catalogue, unsigned number)
+size_t cli_bucket_count(const struct catalogue *catalogue)
 {
-    return (struct wire_bucket){.number = number, .of = catalogue->directory_buckets};
+    return catalogue->directory_buckets + 1; /* the last one: revoked tokens */
+}
+
+bool cli_bucket_is_directory(const struct catalogue *catalogue, size_t which)
+{
+    return which < catalogue->directory_buckets;
+}
+
+static struct wire_bucket bucket_of(const struct catalogue *catalogue, size_t which)
+{
+    return (struct wire_bucket){.number = (unsigned)which, .of = catalogue->directory_buckets};
 }
 
 /* A bucket of several is given as much as one alone: it is split because that is not enough. */
-struct cli_stream cli_stream_directory(const struct catalogue *catalogue,
-                                       const struct catalogue_region *region, unsigned number)
+struct cli_stream cli_bucket(const struct catalogue *catalogue,
+                             const struct catalogue_region *region, size_t which)
 {
-    struct wire_name name = wire_directory_stream(bucket_of(catalogue, number));
+    if (!cli_bucket_is_directory(catalogue, which))
+        return bucket_in(region, WIRE_REVOKED_STREAM, revoked_max_bytes);
+    struct wire_name name = wire_directory_stream(bucket_of(catalogue, which));
     struct cli_stream stream = bucket_in(region, name.text, directory_max_bytes);
     stream.buckets = catalogue->directory_buckets;
     return stream;
 }
 
-struct cli_stream cli_stream_directory_mirror(const struct catalogue *catalogue,
-                                              const struct catalogue_region *region,
-                                              unsigned number)
+struct cli_stream cli_bucket_mirror(const struct catalogue *catalogue,
+                                    const struct catalogue_region *region, size_t which)
 {
-    struct cli_stream origin = cli_stream_directory(catalogue, region, number);
-    return mirror_in(region, wire_directory_mirror(bucket_of(catalogue, number), region->name),
-                     &origin);
+    struct cli_stream origin = cli_bucket(catalogue, region, which);
+    struct wire_name name = cli_bucket_is_directory(catalogue, which)
+                                ? wire_directory_mirror(bucket_of(catalogue, which), region->name)
+                                : wire_revoked_mirror(region->name);
+    return mirror_in(region, name, &origin);
 }
 
 static void plan_buckets(struct cli_plan *plan, const struct catalogue *catalogue)
 {
     const struct catalogue_region *primary = catalogue_primary(catalogue);
-    struct cli_stream revoked = bucket_in(primary, WIRE_REVOKED_STREAM, revoked_max_bytes);
 
-    for (unsigned i = 0; i < catalogue->directory_buckets; i++)
-        plan->streams[plan->count++] = cli_stream_directory(catalogue, primary, i);
-    plan->streams[plan->count++] = revoked;
+    for (size_t which = 0; which < cli_bucket_count(catalogue); which++)
+        plan->streams[plan->count++] = cli_bucket(catalogue, primary, which);
     for (size_t i = 0; i < catalogue->region_count; i++) {
         const struct catalogue_region *region = &catalogue->regions[i];
-        if (region == primary)
-            continue;
-        for (unsigned j = 0; j < catalogue->directory_buckets; j++)
-            plan->streams[plan->count++] = cli_stream_directory_mirror(catalogue, region, j);
-        plan->streams[plan->count++] =
-            mirror_in(region, wire_revoked_mirror(region->name), &revoked);
+        for (size_t which = 0; region != primary && which < cli_bucket_count(catalogue); which++)
+            plan->streams[plan->count++] = cli_bucket_mirror(catalogue, region, which);
     }
 }
 
 int cli_plan_init(struct cli_plan *plan, const struct catalogue *catalogue)
 {
-    size_t max = (1 + catalogue->directory_buckets) * catalogue->region_count;
+    size_t max = cli_bucket_count(catalogue) * catalogue->region_count;
     for (size_t i = 0; i < catalogue->region_count; i++)
         max += catalogue->regions[i].shards + catalogue->region_count;
 

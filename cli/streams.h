@@ -50,12 +50,15 @@ struct cli_plan {
 /* Every stream, in the order in which they are to be made. Borrows the catalogue. -ENOMEM. */
 MUST_USE int cli_plan_init(struct cli_plan *plan, const struct catalogue *catalogue);
 void cli_plan_done(struct cli_plan *plan);
-/* A bucket of the directory with its origin in `region`, and a region's mirror of one. */
-struct cli_stream cli_stream_directory(const struct catalogue *catalogue,
-                                       const struct catalogue_region *region, unsigned number);
-struct cli_stream cli_stream_directory_mirror(const struct catalogue *catalogue,
-                                              const struct catalogue_region *region,
-                                              unsigned number);
+/* The buckets that have their origin in one region and a mirror in every other: those of the
+ * directory, then the one of revoked tokens. */
+size_t cli_bucket_count(const struct catalogue *catalogue);
+bool cli_bucket_is_directory(const struct catalogue *catalogue, size_t which);
+/* One with its origin in `region`, and the mirror of one in `region`. */
+struct cli_stream cli_bucket(const struct catalogue *catalogue,
+                             const struct catalogue_region *region, size_t which);
+struct cli_stream cli_bucket_mirror(const struct catalogue *catalogue,
+                                    const struct catalogue_region *region, size_t which);
 /* What the streams of a region reserve on the disks of its nodes, replicas included. */
 uint64_t cli_plan_bytes(const struct cli_plan *plan, const struct catalogue_region *region);
 

@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <stdio.h>
 
-int cli_user_link_open(struct cli_user_link *to, const struct cli_arguments *arguments,
-                       struct error_text *reterr_why)
+enum { CONNECT_MS = 5000 };
+
+int cli_user_link_open(struct cli_user_link *to, enum cli_user_link_to which,
+                       const struct cli_arguments *arguments, struct error_text *reterr_why)
 {
     to->user = text_of(arguments->operands[0]);
     if (!text_is_user_id(to->user))
@@ -16,6 +18,8 @@ int cli_user_link_open(struct cli_user_link *to, const struct cli_arguments *arg
     to->catalogue = cli_catalogue_choose(arguments, reterr_why);
     if (to->catalogue == NULL)
         return -ENOENT;
+    if (which == CLI_LINK_PRIMARY)
+        return cli_link_open(&to->link, catalogue_primary(to->catalogue), CONNECT_MS, reterr_why);
     return cli_link_open_any(&to->link, to->catalogue, reterr_why);
 }
 

@@ -1,16 +1,20 @@
 """The directory by hand, on real servers."""
 
+import asyncio
 import base64
+import json
 import os
 import re
 import struct
 import subprocess
+import time
 
 import pytest
 
-from lab import Cluster, Postgres
+from lab import Client, Cluster, Postgres
 from lab.bus import BusLink
 from lab.cluster import BUILD
+from lab.jetstream import JetStream
 from lab.postgres import missing
 from lab.process import wait_for
 
@@ -207,3 +211,211 @@ def test_the_directory_is_archived_and_an_archive_that_is_away_costs_only_lag():
 
 def owner_of(cluster, hub):
     return "archive directory" in cluster.http(hub, "/readyz")[2].decode()
+
+
+def run(scenario, timeout_s=120):
+    return asyncio.run(asyncio.wait_for(scenario, timeout_s))
+
+
+async def send(cluster, edge, sender, to, body, message_id):
+    client = await Client(cluster, sender, edge).open_forever()
+    await client.send_surely(to, body, message_id)
+    await client.close()
+
+
+async def receive(cluster, edge, user, count, timeout_s=30):
+    """The bodies of the first messages of a user's mailbox, by a device that has none yet."""
+    client = await Client(cluster, user, edge, device=f"d-{edge}").open_forever()
+    await client.until_messages(count, timeout_s)
+    await client.close()
+    return [message["body"] for message in client.messages], client.welcome["home"]
+
+
+def nats(cluster, node):
+    host, port = cluster.bus_address(node)
+    return JetStream(host, port)
+
+
+@with_postgres
+def test_a_directory_that_is_lost_is_rebuilt_from_the_archive():
+    with Archived(regions=["sin", "dub"], shards=1) as lab:
+        cluster, directory = lab.cluster, Directory(lab.cluster)
+        users = {"alice": "sin", "bob": "dub", "carol": "sin", "dave": "dub"}
+
+        async def begin():
+            for user, home in users.items():
+                await (await Client(cluster, user, f"{home}-1").open_forever()).close()
+                await send(cluster, "sin-1", "alice", user, f"for {user}", f"m-{user}")
+
+        run(begin())
+        directory.run("set", "dave", "dub", "--epoch", "4")
+        epochs = {"alice": 1, "bob": 1, "carol": 1, "dave": 4}
+        lab.wait_archived({user: (home, epochs[user]) for user, home in users.items()})
+        wait_for(
+            lambda: int(lab.postgres.ask("SELECT count(*) FROM meridian.messages")[0][0]) == 4,
+            30,
+            "the messages are archived",
+        )
+
+        # Nobody may be given a new home before the old ones are back: so no edges.
+        for edge in cluster.edges.values():
+            edge.terminate()
+        with nats(cluster, "dub-n1") as stream:
+            for name in ("KV_DIRECTORY_sin", "KV_DIRECTORY"):
+                stream.api("STREAM.DELETE", name)
+        cluster.provision()
+        assert directory.count()[0]["all"] == 0
+
+        # One user has another home by now, one a newer epoch, one cannot be read, and one is in the
+        # archive by its messages only.
+        directory.run("set", "bob", "sin")
+        with BusLink(cluster, "dub-n1") as bus:
+            bus.request(f"$KV.DIRECTORY.u.{key('alice')}", b"\x09")
+        lab.postgres.ask("DELETE FROM meridian.directory WHERE user_id = 'carol'")
+
+        def rebuild(*more):
+            return lab.command("directory", "rebuild", "--catalogue", cluster.catalogue, *more)
+
+        said = rebuild("--dry-run")
+        assert "would write 1 that were missing, 0 with a lower epoch, 1 that could not" in said
+        assert "'bob' is at home in sin (epoch 1), remembered is dub: left as it is" in said
+        assert "'carol' has messages in the archive and no home" in said
+        assert directory.count(code=1)[0]["all"] == 1
+        said = rebuild()
+        assert "wrote 1 that were missing" in said and "1 another home in the same epoch" in said
+        said = rebuild()
+        assert "wrote 0 that were missing, 0 with a lower epoch, 0 that could not be read" in said
+        assert directory.get("alice")[:2] == ("sin", 1) and directory.get("dave")[:2] == ("dub", 4)
+        directory.run("set", "bob", "dub", "--force")
+        directory.run("set", "carol", "sin")
+        lab.wait_archived(
+            {"alice": ("sin", 1), "bob": ("dub", 2), "carol": ("sin", 1), "dave": ("dub", 4)}
+        )
+
+        # Everybody reaches their mailbox again, through either region.
+        for edge in cluster.edges.values():
+            edge.start()
+        cluster.wait_ready(*cluster.edges)
+
+        async def end():
+            for user, home in users.items():
+                away = "dub-1" if home == "sin" else "sin-1"
+                got, at_home = await receive(cluster, away, user, 1)
+                assert (got, at_home) == ([f"for {user}"], home)
+
+        run(end())
+
+
+def test_another_region_is_promoted_and_nothing_splits_when_the_old_primary_is_back():
+    with Cluster(regions=3, shards=1) as cluster:
+        cluster.start()
+        directory = Directory(cluster)
+        promote = lambda *more, code=0: directory.run("promote", "sin", *more, code=code)
+        run(send(cluster, "sin-1", "alice", "alice", "to myself", "m1"))
+        run(send(cluster, "dub-1", "dora", "alice", "hello", "m2"))
+        assert "still answers" in promote(code=1)
+        assert "no region 'mars'" in directory.run("promote", "mars", code=2)
+
+        # One entry reaches the mirror of iad only.
+        last = lambda node, name: nats_info(cluster, node, name)["state"]["last_seq"]
+        cluster.nodes["sin-n1"].kill()
+        with BusLink(cluster, "dub-n1") as bus:
+            position = bus.request(f"$KV.DIRECTORY.u.{key('late')}", entry("iad", 1))["seq"]
+        wait_for(
+            lambda: last("iad-n1", "KV_DIRECTORY_iad") >= position, 30, "iad has it", every_s=0.1
+        )
+        cluster.nodes["dub-n1"].kill()
+        cluster.restart(cluster.nodes["sin-n1"], timeout_s=60)
+
+        said = promote("--dry-run")
+        assert "would: unregister KV_DIRECTORY of the lost region" in said
+        wait_for(lambda: last("sin-n1", "KV_DIRECTORY_sin") > 0, 30, "it is a mirror still")
+        begun = time.monotonic()
+        said = promote()
+        print("\n" + said)
+        assert "what KV_DIRECTORY_iad has: wrote 1 that were missing" in said
+        print(f"promoted in {time.monotonic() - begun:.1f} s")
+        info = nats_info(cluster, "sin-n1", "KV_DIRECTORY")
+        assert info["config"]["placement"]["cluster"] == "sin" and "mirror" not in info["config"]
+        for user, home in (("alice", "sin"), ("dora", "dub"), ("late", "iad")):
+            assert directory.get(user)[0] == home
+        assert "writable" not in promote()  # twice changes nothing
+
+        # The operator's part.
+        text = cluster.catalogue.read_text()
+        cluster.catalogue.write_text(text.replace("primary: dub", "primary: sin"))
+        cluster.primary = "sin"
+        cluster.hubs["sin-h1"].terminate()
+        cluster.restart(cluster.hubs["sin-h1"])
+
+        # Who is new gets a home, in the regions that are left; edges have run all the while.
+        cluster.wait_ready("sin-1", "iad-1", timeout_s=40)
+
+        async def newcomer(edge, user, home):
+            client = await Client(cluster, user, edge).open_forever(40)
+            assert client.welcome["home"] == home
+            await client.close()
+
+        run(newcomer("iad-1", "ina", "iad"))
+        assert directory.get("ina")[:2] == ("iad", 1)
+
+        # The old primary is back: what it had is dropped, and it follows.
+        cluster.restart(cluster.nodes["dub-n1"], timeout_s=60)
+        wait_for(
+            lambda: "KV_DIRECTORY" not in streams_of(cluster, "dub-n1"), 60, "dub drops its own"
+        )
+        promote()
+        said = cluster.provision().stdout
+        assert "made KV_DIRECTORY_dub" in said
+        wait_for(
+            lambda: last("dub-n1", "KV_DIRECTORY_dub") >= last("sin-n1", "KV_DIRECTORY") - 3,
+            30,
+            "dub has a mirror",
+        )
+        cluster.wait_ready("dub-1", "dub-h1", timeout_s=60)
+        run(newcomer("dub-1", "dana", "dub"))
+        for region in cluster.names:
+            counted, _ = Directory(cluster, region).count()
+            assert counted == {"sin": 1, "iad": 2, "dub": 2, "all": 5}
+        got, home = run(receive(cluster, "dub-1", "alice", 2))
+        assert sorted(got) == ["hello", "to myself"] and home == "sin"
+
+
+def nats_info(cluster, node, name):
+    with nats(cluster, node) as stream:
+        return stream.info(name)
+
+
+def streams_of(cluster, node):
+    """What a server holds itself, whatever the others say."""
+    told = json.loads(cluster.http(node, "/jsz?accounts=1&streams=1")[2])
+    return [
+        stream["name"]
+        for account in told.get("account_details", [])
+        for stream in account.get("stream_detail", [])
+    ]
+
+
+def test_a_mirror_of_a_directory_that_was_deleted_gives_back_what_it_has():
+    with Cluster(regions=["sin", "dub"], shards=1) as cluster:
+        cluster.start_nats()
+        cluster.provision()
+        directory = Directory(cluster, "dub")
+        url = f"sqlite:{cluster.folder}/archive.db"
+        with BusLink(cluster, "dub-n1") as bus:
+            for i in range(600):  # more than two pages
+                last = bus.request(f"$KV.DIRECTORY.u.{key(f'user-{i}')}", entry("sin", 2))["seq"]
+        mirrored = lambda: nats_info(cluster, "sin-n1", "KV_DIRECTORY_sin")["state"]
+        wait_for(lambda: mirrored()["last_seq"] == last, 30, "the mirror has them")
+        with nats(cluster, "dub-n1") as stream:
+            stream.api("STREAM.DELETE", "KV_DIRECTORY")
+        cluster.provision()
+        directory.run("set", "user-1", "dub", "--epoch", "3")
+        assert cluster.meridian("archive", "migrate", "--url", url).returncode == 0
+        said = directory.run("rebuild", "--url", url, "--dry-run")
+        assert "would: KV_DIRECTORY_sin is of an origin that is no more" in said
+        said = directory.run("rebuild", "--url", url)
+        assert "wrote 599 that were missing" in said and "1 have a newer epoch" in said
+        assert "no more" not in directory.run("rebuild", "--url", url)
+        wait_for(lambda: mirrored()["messages"] == 600, 30, "the mirror is made anew")
+        assert Directory(cluster, "sin").count()[0] == {"sin": 599, "dub": 1, "all": 600}
