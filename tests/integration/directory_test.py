@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from lab import Client, Cluster, Postgres
+from lab import Client, Cluster, Network, Postgres, SendFailed
 from lab.bus import BusLink
 from lab.cluster import BUILD
 from lab.jetstream import JetStream
@@ -238,7 +238,7 @@ def nats(cluster, node):
 
 @with_postgres
 def test_a_directory_that_is_lost_is_rebuilt_from_the_archive():
-    with Archived(regions=["sin", "dub"], shards=1) as lab:
+    with Archived(regions=["sin", "dub"], shards=1, catalogue={"directory_buckets": 4}) as lab:
         cluster, directory = lab.cluster, Directory(lab.cluster)
         users = {"alice": "sin", "bob": "dub", "carol": "sin", "dave": "dub"}
 
@@ -257,12 +257,19 @@ def test_a_directory_that_is_lost_is_rebuilt_from_the_archive():
             "the messages are archived",
         )
 
+        assert [(name, lag) for name, _, lag in lab.status()] == [
+            (f"KV_DIRECTORY_{i}", "0") for i in range(4)
+        ]
+
         # Nobody may be given a new home before the old ones are back: so no edges.
         for edge in cluster.edges.values():
             edge.terminate()
         with nats(cluster, "dub-n1") as stream:
-            for name in ("KV_DIRECTORY_sin", "KV_DIRECTORY"):
-                stream.api("STREAM.DELETE", name)
+            for i in range(4):
+                if stream.subjects(f"KV_DIRECTORY_{i}", f"$KV.DIRECTORY_{i}.u.{key('alice')}"):
+                    alices = f"$KV.DIRECTORY_{i}.u.{key('alice')}"
+                stream.api("STREAM.DELETE", f"KV_DIRECTORY_{i}_sin")
+                stream.api("STREAM.DELETE", f"KV_DIRECTORY_{i}")
         cluster.provision()
         assert directory.count()[0]["all"] == 0
 
@@ -270,7 +277,7 @@ def test_a_directory_that_is_lost_is_rebuilt_from_the_archive():
         # archive by its messages only.
         directory.run("set", "bob", "sin")
         with BusLink(cluster, "dub-n1") as bus:
-            bus.request(f"$KV.DIRECTORY.u.{key('alice')}", b"\x09")
+            bus.request(alices, b"\x09")
         lab.postgres.ask("DELETE FROM meridian.directory WHERE user_id = 'carol'")
 
         def rebuild(*more):
@@ -419,3 +426,66 @@ def test_a_mirror_of_a_directory_that_was_deleted_gives_back_what_it_has():
         assert "no more" not in directory.run("rebuild", "--url", url)
         wait_for(lambda: mirrored()["messages"] == 600, 30, "the mirror is made anew")
         assert Directory(cluster, "sin").count()[0] == {"sin": 599, "dub": 1, "all": 600}
+
+
+@pytest.mark.namespaces
+def test_a_directory_of_four_buckets_spreads_users_and_is_read_in_a_region_that_is_cut_off():
+    with Network(["sin", "dub"]) as network, Cluster(
+        regions=["sin", "dub"], shards=1, network=network, catalogue={"directory_buckets": 4}
+    ) as cluster:
+        cluster.start()
+        directory = Directory(cluster)
+        users = [f"user-{i}" for i in range(24)]
+
+        async def connect():
+            for user in users:  # who is new is claimed, in the bucket that is theirs
+                client = await Client(cluster, user, "sin-1").open_forever()
+                assert client.welcome["home"] == "sin"
+                await client.close()
+
+        run(connect())
+        names = [f"KV_DIRECTORY_{i}" for i in range(4)]
+        info = lambda node, name: cluster.in_region(node, lambda: nats_info(cluster, node, name))
+        held = [info("dub-n1", name)["state"]["num_subjects"] - 1 for name in names]  # the beat
+        assert sum(held) == len(users) and min(held) > 0, held
+        assert directory.count()[0] == {"sin": 24, "dub": 0, "all": 24}
+        assert directory.get("user-3")[:2] == ("sin", 1)
+        for i in range(8):
+            directory.run("set", f"ahead-{i}", "sin")
+        mirrored = lambda: sum(
+            info("sin-n1", f"{name}_sin")["state"]["num_subjects"] - 1 for name in names
+        )
+        wait_for(lambda: mirrored() == 32, 30, "the mirrors have all", 0.1)
+
+        # The number is fixed.
+        text = cluster.catalogue.read_text()
+        for other in ("1", "3", "8"):
+            cluster.catalogue.write_text(
+                text.replace("directory_buckets: 4", f"directory_buckets: {other}")
+            )
+            done = cluster.provision(check=False)
+            assert done.returncode == 1 and "the directory has 4 buckets" in done.stderr
+        cluster.catalogue.write_text(text)
+        assert "as they should be" in cluster.provision().stdout
+
+        # Cut off, who is registered is found by the region's own mirrors; who is not, is unsure.
+        async def cut_off():
+            client = await Client(cluster, "user-0", "sin-1").open_forever()
+            network.isolate("sin")
+            for i in range(8):  # nobody has asked for them before
+                await client.send(f"ahead-{i}", i, f"m{i}")
+            end = time.monotonic() + 30
+            codes = set()
+            while "directory_unsure" not in codes:
+                assert time.monotonic() < end, codes
+                try:
+                    await client.send(f"nobody-{time.monotonic()}", 1, f"u{time.monotonic()}", 12)
+                    codes.add("accepted")
+                except SendFailed as failed:
+                    codes.add(failed.code)
+            network.heal()
+            await client.send_surely("nobody-yet", 1, "late", timeout_s=40)
+            await client.close()
+
+        run(cut_off())
+        assert directory.get("nobody-yet")[0] == "sin"
