@@ -292,6 +292,13 @@ static int step_dropped(struct hub_notices *notices, const struct mailbox_notice
     return 0;
 }
 
+static int post_passed(struct hub_notices *notices, const struct hub_pass_on *passed)
+{
+    if (passed->by_directory)
+        return hub_post_add(notices->post, passed->made, notices->next);
+    return hub_post_add_to(notices->post, passed->region, passed->made, notices->next);
+}
+
 /* A message, and no notice. */
 static int step_pass_on(struct hub_notices *notices, const struct mailbox_notice *notice)
 {
@@ -304,7 +311,7 @@ static int step_pass_on(struct hub_notices *notices, const struct mailbox_notice
         return err;
     if (passed.made != NULL) {
         ++*unsettled_of(notices, notices->next);
-        if (hub_post_add_to(notices->post, passed.region, passed.made, notices->next) != 0) {
+        if (post_passed(notices, &passed) != 0) {
             --*unsettled_of(notices, notices->next);
             return -EAGAIN; /* memory is short: nobody's message is lost for that */
         }

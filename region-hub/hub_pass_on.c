@@ -43,16 +43,21 @@ static bool on_row(void *context, const struct view_row *row)
     return false;
 }
 
-/* As far as this log knows; the directory may be a moment behind. */
+/* As far as this log knows; the directory may be a moment behind. While the mailbox is copied here
+ * it is where it was: were it sent to the own log, it would come back at once, again and again. */
 static int find_home(const struct hub_apply *apply, const struct catalogue *catalogue,
                      const struct catalogue_region *here, struct text user, struct log_limit *limit,
-                     size_t *ret_region)
+                     struct hub_pass_on *passed)
 {
     struct mailbox_move move = {0};
     struct text home = text_of(here->name);
-    if (mailbox_move_of(hub_apply_mailbox(apply), user, &move) && move.where == MAILBOX_AWAY)
+    if (mailbox_move_of(hub_apply_mailbox(apply), user, &move) &&
+        (move.where == MAILBOX_AWAY || move.where == MAILBOX_STAGED))
         home = move.region;
-    int err = catalogue_region_index(catalogue, home, ret_region);
+    passed->by_directory = home.size == 0;
+    if (passed->by_directory)
+        return 0;
+    int err = catalogue_region_index(catalogue, home, &passed->region);
     if (err != 0)
         log_limited(
             limit, LOG_LEVEL_ERROR,
@@ -68,7 +73,7 @@ int hub_pass_on(struct hub_apply *apply, const struct catalogue *catalogue,
     struct passing passing = {
         .user = notice->user, .now_ms = hub_apply_now_ms(apply), .passed = ret_passed};
     *ret_passed = (struct hub_pass_on){0};
-    if (find_home(apply, catalogue, here, notice->user, limit, &ret_passed->region) != 0)
+    if (find_home(apply, catalogue, here, notice->user, limit, ret_passed) != 0)
         return -EAGAIN;
     int err = view_get(hub_apply_view(apply), notice->row, on_row, &passing);
     if (err == -ENOENT) {

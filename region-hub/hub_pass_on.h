@@ -9,7 +9,8 @@
 
 struct hub_pass_on {
     struct hub_notice *made; /* the caller's; NULL: nothing is to be sent */
-    size_t region;           /* where to: an index in the catalogue */
+    bool by_directory;       /* this log does not know where to, and the directory is asked */
+    size_t region;           /* else: an index in the catalogue */
     size_t bytes;            /* that were read, also when it failed */
 };
 /* For a notice of kind MAILBOX_NOTICE_PASS_ON. 0, also when there is nothing to send: its ttl is

@@ -159,6 +159,46 @@ static void the_next_owner_passes_on_what_waits(void **state)
     outbox_close(&outbox);
 }
 
+/* It came back from dub, which is not through yet: dub holds it, and passes it on when it is. */
+static void what_comes_while_rows_are_copied_goes_where_the_user_is(void **state)
+{
+    struct lab *lab = *state;
+    struct outbox outbox;
+    outbox_open(lab, &outbox);
+    start_hub(lab);
+    lab_freeze(lab, "bob");
+    lab_move_end(lab, "bob", WIRE_MOVE_DONE, "dub");
+    lab_move_rows(lab, "bob", 1, 2);
+    lab_send(lab, LOG, "bob", "a", 2);
+    outbox_expect(lab, &outbox, "alice/a1 to bob \"a1\" ttl 0\nalice/a2 to bob \"a2\" ttl 0\n");
+    lab_hub_stop(lab, &lab->hubs[0], true);
+    outbox_close(&outbox);
+}
+
+static void put_entry(struct lab *lab, const char *user, const char *home)
+{
+    const struct wire_directory_entry entry = {.home = text_of(home), .epoch = 1};
+    struct buffer bytes = {0};
+    wire_directory_entry_write(&bytes, &entry);
+    lab_store(lab, wire_directory_subject(text_of(user), 1).text, bytes.data, bytes.size);
+    buffer_free(&bytes);
+}
+
+/* This log does not know who has it: the directory does. */
+static void what_comes_while_rows_are_copied_asks_the_directory(void **state)
+{
+    struct lab *lab = *state;
+    struct outbox outbox;
+    outbox_open(lab, &outbox);
+    start_hub(lab);
+    put_entry(lab, "carol", "dub");
+    lab_move_rows(lab, "carol", 1, 2);
+    lab_send(lab, LOG, "carol", "a", 1);
+    outbox_expect(lab, &outbox, "alice/a1 to carol \"a1\" ttl 0\n");
+    lab_hub_stop(lab, &lab->hubs[0], true);
+    outbox_close(&outbox);
+}
+
 static int set_up(void **state)
 {
     *state = lab_new();
@@ -179,6 +219,8 @@ int main(void)
         WITH_LAB(what_was_held_is_delivered_when_the_user_stays),
         WITH_LAB(who_has_left_is_sent_after_and_so_is_what_comes),
         WITH_LAB(the_next_owner_passes_on_what_waits),
+        WITH_LAB(what_comes_while_rows_are_copied_goes_where_the_user_is),
+        WITH_LAB(what_comes_while_rows_are_copied_asks_the_directory),
     };
     return RUN_GROUP_WITH_SERVER(tests);
 }
