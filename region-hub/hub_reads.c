@@ -1,5 +1,7 @@
 #include "region-hub/hub_reads.h"
 
+#include "region-hub/hub_home.h"
+
 enum { LEVEL_READS = 2 }; /* of the log, from which on hubs know these records */
 
 static struct wire_entry noted(const struct wire_read *read)
@@ -21,7 +23,7 @@ void hub_reads_ask(const struct hub_reads *reads, uint64_t generation,
     struct mailbox_user user;
     if (asked->epoch != attachment->epoch || asked->seq == 0 || !wire_is_person(asked->of) ||
         !mailbox_find_user(mailbox, asked->user, &user) || user.epoch != asked->epoch ||
-        asked->seq > user.head)
+        asked->seq > user.head || !hub_home_takes(mailbox, asked->user))
         return;
     if (mailbox_state(mailbox).config.level < LEVEL_READS) { /* nobody will be told of it */
         const struct wire_entry entry = noted(&read);

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "log/log.h"
 #include "region-hub/hub_cursor.h"
+#include "region-hub/hub_home.h"
 #include "region-hub/hub_horizon.h"
 #include "wire/beat.h"
 
@@ -156,6 +157,12 @@ static void answer_attached(struct hub_service *service, const struct hub_attach
     send(service, attachment->edge, &entry);
 }
 
+/* A frozen mailbox takes no cursor: what is acknowledged meanwhile is reported again. */
+static bool takes_acks(const struct hub_service *service, struct text user)
+{
+    return hub_home_takes(hub_apply_mailbox(service->settings.apply), user);
+}
+
 static void check_noted(struct hub_service *service, int err)
 {
     if (err != 0)
@@ -178,7 +185,10 @@ static void attached(struct hub_service *service, const struct hub_attach_result
         send(service, result->replaced_edge, &kick);
     }
     answer_attached(service, attachment, user->head);
-    if (!known) { /* attached again: what was written is not what was acknowledged */
+    if (!known &&
+        takes_acks(
+            service,
+            user->name)) { /* attached again: what was written is not what was acknowledged */
         const struct hub_ack ack = {.user = hub_attachment_user(attachment),
                                     .device = hub_attachment_device(attachment),
                                     .epoch = attachment->epoch,
@@ -186,13 +196,6 @@ static void attached(struct hub_service *service, const struct hub_attach_result
         check_noted(service, hub_acks_begin(service->settings.acks, &ack));
     }
     hub_delivery_pump(service->settings.delivery, attachment);
-}
-
-static bool is_elsewhere(const struct hub_service *service, struct text user)
-{
-    struct mailbox_move move;
-    return mailbox_move_of(hub_apply_mailbox(service->settings.apply), user, &move) &&
-           (move.where == MAILBOX_STAGED || move.where == MAILBOX_AWAY);
 }
 
 static void on_attach(struct hub_service *service, struct hub_edge *edge,
@@ -204,7 +207,7 @@ static void on_attach(struct hub_service *service, struct hub_edge *edge,
         return;
     }
     if (hash_shard(asked->user, settings->region->shards) != settings->shard ||
-        is_elsewhere(service, asked->user)) {
+        !hub_home_serves(hub_apply_mailbox(settings->apply), asked->user)) {
         answer_attach(service, edge, asked, WIRE_NOT_HOME);
         return;
     }
@@ -284,7 +287,8 @@ static void on_report(struct hub_service *service, const struct hub_edge *edge,
     uint64_t head = user_of(service, report->user).head;
     bool moved = hub_presence_report(settings->presence, attachment, report->received,
                                      report->acked, head, now_of(service));
-    if (report->acked > attachment->confirmed && report->acked <= attachment->received) {
+    if (report->acked > attachment->confirmed && report->acked <= attachment->received &&
+        takes_acks(service, report->user)) {
         const struct hub_ack ack = {.user = report->user,
                                     .device = report->device,
                                     .epoch = report->epoch,
@@ -472,20 +476,6 @@ void hub_service_acked(struct hub_service *service, struct text user, struct tex
     tell_acked(service, attachment);
 }
 
-static void kick(struct hub_service *service, struct hub_attachment *attachment,
-                 enum wire_kick_reason reason)
-{
-    const struct wire_entry entry = {
-        .kind = WIRE_KICK,
-        .kick = {.user = hub_attachment_user(attachment),
-                 .device = hub_attachment_device(attachment),
-                 .attach = attachment->attach,
-                 .reason = reason},
-    };
-    send(service, attachment->edge, &entry);
-    hub_presence_detach(service->settings.presence, attachment);
-}
-
 void hub_service_dropped(struct hub_service *service, struct text user, struct text device)
 {
     const struct hub_service_settings *settings = &service->settings;
@@ -493,34 +483,15 @@ void hub_service_dropped(struct hub_service *service, struct text user, struct t
         return;
     hub_acks_forget(settings->acks, user, device); /* else it came back by its own last ack */
     struct hub_attachment *attachment = hub_presence_device(settings->presence, user, device);
-    if (attachment != NULL)
-        kick(service, attachment, WIRE_KICK_DROPPED);
-}
-
-static void leave(struct hub_service *service, struct text name)
-{
-    const struct hub_service_settings *settings = &service->settings;
-    const struct hub_user *user; /* freed with its last attachment */
-    while ((user = hub_presence_user(settings->presence, name)) != NULL) {
-        struct hub_attachment *attachment =
-            container_of(user->attachments.next, struct hub_attachment, of_user);
-        hub_acks_forget(settings->acks, name, hub_attachment_device(attachment));
-        kick(service, attachment, WIRE_KICK_MOVED);
-    }
-}
-
-void hub_service_moved(struct hub_service *service, const struct mailbox_move *move)
-{
-    const struct hub_service_settings *settings = &service->settings;
-    if (service->generation == 0)
+    if (attachment == NULL)
         return;
-    if (move->where == MAILBOX_AWAY) {
-        leave(service, move->user);
-        return;
-    }
-    const struct hub_user *user = hub_presence_user(settings->presence, move->user);
-    if (user == NULL)
-        return;
-    list_each(node, &user->attachments)
-        hub_delivery_pump(settings->delivery, container_of(node, struct hub_attachment, of_user));
+    const struct wire_entry kick = {
+        .kind = WIRE_KICK,
+        .kick = {.user = user,
+                 .device = device,
+                 .attach = attachment->attach,
+                 .reason = WIRE_KICK_DROPPED},
+    };
+    send(service, attachment->edge, &kick);
+    hub_presence_detach(settings->presence, attachment);
 }

@@ -40,8 +40,5 @@ void hub_service_edge_beat(struct hub_service *service, const struct bus_message
 /* A device's cursor was confirmed in the log. */
 void hub_service_acked(struct hub_service *service, struct text user, struct text device,
                        uint32_t epoch, uint64_t seq);
-/* The mailbox of a user moves: whoever is attached goes to where it has gone, or is served what
- * came meanwhile. */
-void hub_service_moved(struct hub_service *service, const struct mailbox_move *move);
 /* The log has dropped a device, since its user has too many: it is attached no more. */
 void hub_service_dropped(struct hub_service *service, struct text user, struct text device);

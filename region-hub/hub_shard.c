@@ -233,7 +233,7 @@ static void on_read(void *context, const struct wire_read *read)
 static void on_moved(void *context, const struct mailbox_move *move)
 {
     struct hub_shard *shard = context;
-    hub_service_moved(shard->service, move);
+    hub_home_moved(&shard->home, move);
 }
 
 static void on_owned(void *context, uint64_t generation, struct text hub, uint64_t start)
@@ -413,6 +413,10 @@ static void on_write_acks(struct loop_later *later)
                                      .device = due.device,
                                      .epoch = due.epoch,
                                      .seq = due.seq};
+        if (!hub_home_takes(hub_apply_mailbox(shard->apply), due.user)) {
+            hub_acks_forget(shard->acks, due.user, due.device); /* it is reported again */
+            continue;
+        }
         if (hub_writer_ack(shard->writer, &ack) != 0)
             return; /* the queue is full: they wait */
         hub_acks_written(shard->acks, hub_shard_now_ms(shard));

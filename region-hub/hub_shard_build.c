@@ -157,6 +157,10 @@ static bool build_service(struct hub_shard *shard)
                                       .presence = shard->presence,
                                       .delivery = shard->delivery,
                                       .writer = shard->writer};
+    shard->home = (struct hub_home){.apply = shard->apply,
+                                    .presence = shard->presence,
+                                    .delivery = shard->delivery,
+                                    .acks = shard->acks};
     shard->passers = calloc(shard->place.region->shards, sizeof(struct hub_writer *));
     shard->beats = hub_beats_new(&(struct hub_beats_settings){
         .place = &shard->place,

@@ -14,6 +14,7 @@
 #include "region-hub/hub_directory_feed.h"
 #include "region-hub/hub_forwarder.h"
 #include "region-hub/hub_history.h"
+#include "region-hub/hub_home.h"
 #include "region-hub/hub_members.h"
 #include "region-hub/hub_move.h"
 #include "region-hub/hub_notices.h"
@@ -63,6 +64,7 @@ struct hub_shard {
     int64_t misrouted_ms;
     struct hub_writer **passers; /* to the region's other shards, made when needed */
     struct hub_reads reads;
+    struct hub_home home;
     struct hub_ownership ownership;
     struct hub_trim trim;
 

@@ -31,6 +31,82 @@ static void must_deliver(struct lab *lab, uint64_t from, uint64_t to, const char
     }
 }
 
+struct cursors { /* records in the log that a frozen mailbox refuses */
+    size_t count;
+    uint64_t position;
+};
+
+static void on_log_entry(void *context, const struct bus_entry *entry)
+{
+    struct cursors *cursors = context;
+    struct wire_batch batch;
+    struct wire_record record;
+    assert_int_equal(wire_batch_read(entry->data, entry->size, &batch), 0);
+    while (wire_record_next(&batch.body, &record) == 0)
+        cursors->count += record.kind == WIRE_ACK || record.kind == WIRE_READ;
+    cursors->position = entry->position;
+}
+
+static void on_log_pause(void *context, bool caught_up)
+{
+    (void)context;
+    (void)caught_up;
+}
+
+static size_t count_cursors(struct lab *lab)
+{
+    struct cursors cursors = {0};
+    const uint64_t position = hub_shard_status(lab->hubs[0].shard).position;
+    struct bus_reader *reader =
+        bus_reader_open(lab->bus, &(struct bus_reader_settings){
+                                      .stream = wire_log_stream("sin", 0).text,
+                                      .from = 1,
+                                      .poll_ms = 50,
+                                      .on_entry = on_log_entry,
+                                      .on_pause = on_log_pause,
+                                      .context = &cursors,
+                                  });
+    assert_non_null(reader);
+    LAB_WAIT(lab, cursors.position >= position);
+    bus_reader_close(reader);
+    return cursors.count;
+}
+
+/* Which the log would refuse; the edge says it again. */
+static void a_frozen_mailbox_is_read_and_writes_no_cursor(void **state)
+{
+    struct lab *lab = *state;
+    start_hub(lab);
+    lab_send(lab, LOG, "bob", "a", 2);
+    const uint64_t phone = lab_attach(lab, "bob", "phone", 0, 0, 0);
+    must_deliver(lab, 1, 2, "a");
+    (void)lab_wait_for(lab, WIRE_ACKED); /* where it begins */
+    lab_freeze(lab, "bob");
+    LAB_WAIT(lab, hub_shard_status(lab->hubs[0].shard).position >= lab->stored);
+    lab_report(lab, "bob", "phone", phone, 2, 2);
+    const uint64_t desk = lab_attach(lab, "bob", "desk", 0, 0, 0);
+    must_deliver(lab, 1, 2, "a");
+    lab_report(lab, "bob", "desk", desk, 2, 1);
+    const struct wire_entry read = {.kind = WIRE_READ_UP_TO,
+                                    .read_up_to = {.user = TEXT("bob"),
+                                                   .device = TEXT("desk"),
+                                                   .attach = desk,
+                                                   .of = TEXT("alice"),
+                                                   .epoch = 1,
+                                                   .seq = 2}};
+    lab_say(lab, "read", &read);
+    lab_must_not_hear(lab, WIRE_ACKED, 600);
+    assert_int_equal(count_cursors(lab), 1); /* of before the freeze */
+    lab_move_end(lab, "bob", WIRE_MOVE_ABORTED, "sin");
+    const struct lab_heard *begun = lab_wait_for(lab, WIRE_ACKED);
+    assert_true(begun->attach == desk && begun->seq == 0);
+    lab_report(lab, "bob", "phone", phone, 2, 2); /* as an edge does */
+    while (lab_wait_for(lab, WIRE_ACKED)->attach != phone)
+        ;
+    assert_int_equal(lab->heard[lab->shown - 1].seq, 2);
+    lab_hub_stop(lab, &lab->hubs[0], true);
+}
+
 /* What is in the outbox to dub, as text. */
 struct outbox {
     struct buffer is;
@@ -217,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_LAB(what_was_held_is_delivered_when_the_user_stays),
+        WITH_LAB(a_frozen_mailbox_is_read_and_writes_no_cursor),
         WITH_LAB(who_has_left_is_sent_after_and_so_is_what_comes),
         WITH_LAB(the_next_owner_passes_on_what_waits),
         WITH_LAB(what_comes_while_rows_are_copied_goes_where_the_user_is),
