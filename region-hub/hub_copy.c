@@ -121,7 +121,8 @@ static bool on_row(void *context, const struct view_row *row)
     }
     copy->batch.last_row = row->row;
     copy->batch.last_position = row->position;
-    copy->last_ms = row->at_ms;
+    if (copy->last_ms < row->at_ms) /* what came from another home is older than its neighbours */
+        copy->last_ms = row->at_ms;
     copy->rows++;
     copy->next_row++;
     return true;

@@ -218,7 +218,7 @@ static void clear_user(struct mailbox_user_entry *user)
 
 /* The user is copied anew, from `seq` on. */
 static void stage(struct mailbox *mailbox, struct mailbox_user_entry *user, uint64_t move,
-                  uint32_t epoch, uint64_t seq)
+                  uint32_t epoch, uint64_t seq, const struct mailbox_effects *effects)
 {
     struct mailbox_move_entry *entry = take_move(mailbox, user);
     clear_user(user);
@@ -228,6 +228,7 @@ static void stage(struct mailbox *mailbox, struct mailbox_user_entry *user, uint
     entry->move = move;
     entry->first = 0;
     set_where(mailbox, entry, MAILBOX_STAGED);
+    tell(mailbox, user, effects);
 }
 
 /* Why nothing may be copied into this mailbox, or NULL. */
@@ -283,7 +284,7 @@ static void apply_move_row(struct mailbox *mailbox, const struct mailbox_input *
         return;
     }
     if (!is_of(user, MAILBOX_STAGED, copy->move))
-        stage(mailbox, user, copy->move, copy->epoch, copy->seq);
+        stage(mailbox, user, copy->move, copy->epoch, copy->seq, effects);
     if (copy->seq <= user->head && copy->epoch == user->epoch)
         return; /* a repeat */
     if (copy->seq != user->head + 1 || copy->epoch != user->epoch)
@@ -336,7 +337,7 @@ static void apply_move_in(struct mailbox *mailbox, const struct mailbox_input *i
     if (refused == NULL && text_equal(move->from, text_of(mailbox->region)))
         refused = "a mailbox that comes from here";
     if (refused == NULL && !is_of(user, MAILBOX_STAGED, move->move))
-        stage(mailbox, user, move->move, handed->epoch, handed->head + 1);
+        stage(mailbox, user, move->move, handed->epoch, handed->head + 1, effects);
     if (refused == NULL && (user->head != handed->head || user->epoch != handed->epoch))
         refused = "a mailbox whose last rows were not copied";
     if (refused != NULL) {

@@ -190,6 +190,44 @@ static void notices_are_passed_over_and_count_as_archived(void **state)
     assert_int_equal(hub_copy_state(fixture->copy)->last_row, 14);
 }
 
+/* Row 3 is held for another home, and row 5 is older than the others: it came from another. */
+static void what_moves_is_passed_over_or_archived_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct view_row held = {.row = 3,
+                            .position = 103,
+                            .user = TEXT("bob"),
+                            .at_ms = 1700000000003,
+                            .sender = TEXT("alice"),
+                            .device = TEXT(""),
+                            .id = TEXT("h"),
+                            .body = TEXT("{}")};
+    struct view_row copied = held;
+    copied.row = 5;
+    copied.user = TEXT("carol");
+    copied.epoch = 1;
+    copied.seq = 41;
+    copied.at_ms = 1600000000000;
+    fill(fixture, 1, 2, 0);
+    assert_int_equal(view_append(fixture->view, &held), 0);
+    fill(fixture, 4, 4, 0);
+    assert_int_equal(view_append(fixture->view, &copied), 0);
+    copy_all(fixture);
+    expect_archived(fixture, "1 2 4 ");
+    assert_int_equal(hub_copy_state(fixture->copy)->last_row, 5);
+    assert_int_equal(hub_copy_state(fixture->copy)->last_ms, 1700000000004);
+    assert_int_equal(hub_copy_state(fixture->copy)->gap_rows, 0);
+    assert_int_equal(hub_copy_state(fixture->copy)->outcome.stored, 4);
+    /* The same as another log has it, which the user came from. */
+    struct hub_copy *other = new_copy(fixture);
+    hub_copy_set_log(other, log_two);
+    while (step(fixture, other) == HUB_COPIED_MORE)
+        continue;
+    assert_int_equal(hub_copy_state(other)->outcome.repeated, 4);
+    assert_int_equal(hub_copy_state(other)->outcome.stored, 0);
+    hub_copy_free(other);
+}
+
 static void of_two_copies_none_repeats_or_skips(void **state)
 {
     struct fixture *fixture = *state;
@@ -270,6 +308,7 @@ int main(void)
         ON_FILES(rows_go_over_in_batches_and_only_what_is_new),
         ON_FILES(a_batch_ends_at_its_bytes),
         ON_FILES(notices_are_passed_over_and_count_as_archived),
+        ON_FILES(what_moves_is_passed_over_or_archived_once),
         ON_FILES(of_two_copies_none_repeats_or_skips),
         ON_FILES(what_was_trimmed_before_is_a_gap_that_is_counted),
         ON_FILES(a_view_that_is_behind_the_archive_is_waited_for),

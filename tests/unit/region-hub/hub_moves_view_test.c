@@ -164,6 +164,21 @@ static void who_comes_is_served_when_all_is_there(void **state)
              "3<2 carol 1:43 c43 1600000043 4000000000 4 \"copied\"\n4<3 carol 1:44 n1 \"n1\"\n");
 }
 
+/* As nobody knew of her here: what is copied is not delivered before all of it is there. */
+static void who_was_early_is_sent_away(void **state)
+{
+    struct lab *lab = *state;
+    start_hub(lab);
+    const uint64_t early = lab_attach(lab, "carol", "phone", 0, 0, 0);
+    lab_move_rows(lab, "carol", 1, 2);
+    const struct lab_heard *kick = lab_wait_for_either(lab, WIRE_KICK, WIRE_DELIVER);
+    assert_int_equal(kick->kind, WIRE_KICK);
+    assert_int_equal(kick->code, WIRE_KICK_MOVED);
+    assert_int_equal(kick->attach, early);
+    lab_must_not_hear(lab, WIRE_DELIVER, 200);
+    lab_hub_stop(lab, &lab->hubs[0], true);
+}
+
 static int set_up(void **state)
 {
     *state = lab_new();
@@ -184,6 +199,7 @@ int main(void)
         WITH_LAB(who_stays_after_all_gets_what_was_held),
         WITH_LAB(who_has_moved_is_attached_no_more),
         WITH_LAB(who_comes_is_served_when_all_is_there),
+        WITH_LAB(who_was_early_is_sent_away),
     };
     return RUN_GROUP_WITH_SERVER(tests);
 }

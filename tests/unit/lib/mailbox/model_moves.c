@@ -75,7 +75,7 @@ static void tell(struct model *model, int number)
     const struct model_user *user = &model->users[number];
     const bool nowhere = user->where == MAILBOX_AT_HOME;
     buffer_printf(model->trace, "u%d is %s/%s %" PRIu64 "\n", number, names[user->where],
-                  nowhere ? "" : "sin", nowhere ? 0 : user->move);
+                  user->region_known ? "sin" : "", nowhere ? 0 : user->move);
 }
 
 /* The next seq, in the next row. */
@@ -103,6 +103,7 @@ static void freeze(struct model *model, const struct model_record *record)
         return;
     }
     user->where = MAILBOX_FROZEN;
+    user->region_known = true;
     user->move = record->move;
     tell(model, record->user);
 }
@@ -113,8 +114,9 @@ static bool may_stage(const struct model_user *user)
            (user->where == MAILBOX_AT_HOME && user->head == 0);
 }
 
-static void stage(struct model_user *user, uint64_t move, uint32_t epoch, uint64_t seq)
+static void stage(struct model *model, int number, uint64_t move, uint32_t epoch, uint64_t seq)
 {
+    struct model_user *user = &model->users[number];
     user->where = MAILBOX_STAGED;
     user->move = move;
     user->epoch = epoch;
@@ -130,6 +132,7 @@ static void stage(struct model_user *user, uint64_t move, uint32_t epoch, uint64
     user->messages = model_grow(user->messages, seq, sizeof *user->messages);
     for (uint64_t i = 0; i < seq; i++)
         user->messages[i] = (struct model_message){0};
+    tell(model, number);
 }
 
 static void move_row(struct model *model, const struct model_record *record)
@@ -142,7 +145,7 @@ static void move_row(struct model *model, const struct model_record *record)
         return;
     }
     if (user->where != MAILBOX_STAGED || user->move != record->move)
-        stage(user, record->move, record->epoch, record->seq);
+        stage(model, record->user, record->move, record->epoch, record->seq);
     if (record->seq <= user->head && record->epoch == user->epoch)
         return;
     if (record->seq != user->head + 1 || record->epoch != user->epoch) {
@@ -166,7 +169,7 @@ static void move_in(struct model *model, const struct model_record *record)
         return;
     const bool good = may_stage(user) && !record->here;
     if (good && (user->where != MAILBOX_STAGED || user->move != record->move))
-        stage(user, record->move, record->epoch, record->seq + 1);
+        stage(model, record->user, record->move, record->epoch, record->seq + 1);
     if (!good || user->head != record->seq || user->epoch != record->epoch) {
         model_pass(model, "refused");
         return;
@@ -184,6 +187,7 @@ static void move_in(struct model *model, const struct model_record *record)
     user->delivered = user->asked ? record->number : 0;
     user->delivered_to = user->asked ? user->head : 0;
     user->where = MAILBOX_ARRIVED;
+    user->region_known = true;
     tell(model, record->user);
 }
 
@@ -233,6 +237,7 @@ static void move_end(struct model *model, const struct model_record *record)
         return;
     }
     user->held_count = 0;
+    user->region_known = user->where == MAILBOX_AWAY;
     tell(model, record->user);
 }
 

@@ -159,8 +159,9 @@ static void a_mailbox_that_comes_goes_on_where_it_was(void **state)
     arrive(&world, MOVE, 43, 38);
     copy(&world, MOVE, 43, "m43");
     arrive(&world, MOVE, 43, 38);
-    world_expect(&world, "row 3<0 carol 1:41 alice/m41\nrow 4<3 carol 1:42 alice/m42\n"
-                         "passed 7: refused\npassed 8: refused\nrow 5<4 carol 1:43 alice/m43\n"
+    world_expect(&world, "carol is staged/ 77\nrow 3<0 carol 1:41 alice/m41\n"
+                         "row 4<3 carol 1:42 alice/m42\npassed 7: refused\npassed 8: refused\nrow "
+                         "5<4 carol 1:43 alice/m43\n"
                          "carol is arrived/sin 77\n");
     struct mailbox_user user;
     struct mailbox_device device;
@@ -191,7 +192,8 @@ static void a_copy_of_another_freeze_begins_anew(void **state)
     copy(&world, 78, 43, "m43");
     arrive(&world, 78, 43, 42);
     arrive(&world, 79, 43, 42); /* the first must end before */
-    world_expect(&world, "row 3<0 carol 1:41 alice/m41\nrow 4<3 carol 1:42 alice/m42\n"
+    world_expect(&world, "carol is staged/ 77\nrow 3<0 carol 1:41 alice/m41\n"
+                         "row 4<3 carol 1:42 alice/m42\ncarol is staged/ 78\n"
                          "row 5<0 carol 1:42 alice/m42\nrow 6<5 carol 1:43 alice/m43\n"
                          "carol is arrived/sin 78\npassed 9: refused\n");
     log_begin(&world.log); /* it was decided otherwise */
@@ -203,8 +205,10 @@ static void a_copy_of_another_freeze_begins_anew(void **state)
     copy(&world, 80, 42, "m42"); /* and again, with success */
     copy(&world, 80, 43, "m43");
     arrive(&world, 80, 43, 42);
-    world_expect(&world, "row 8<0 carol 1:42 alice/m42\nrow 9<8 carol 1:43 alice/m43\n"
-                         "carol is arrived/sin 80\n");
+    world_expect(
+        &world,
+        "carol is staged/sin 80\nrow 8<0 carol 1:42 alice/m42\nrow 9<8 carol 1:43 alice/m43\n"
+        "carol is arrived/sin 80\n");
     mailbox_free(saved_and_loaded(world.mailbox));
     world_done(&world);
 }
@@ -218,7 +222,8 @@ static void a_mailbox_without_messages_comes_too(void **state)
     log_begin(&world.log);
     log_message(&world.log, "alice", "m901", "carol");
     log_by_edge(&world.log);
-    world_expect(&world, "carol is arrived/sin 77\nrow 3<0 carol 1:901 alice/m901\n");
+    world_expect(&world, "carol is staged/ 77\ncarol is arrived/sin 77\n"
+                         "row 3<0 carol 1:901 alice/m901\n");
     mailbox_free(saved_and_loaded(world.mailbox));
     world_done(&world);
 }
@@ -344,8 +349,10 @@ static void an_epoch_goes_on_with_the_seqs_of_the_one_before(void **state)
     world.log.base = 41;
     arrive(&world, MOVE, 41, 41);
     send_to_carol(&world, "m42");
-    world_expect(&world, "row 3<0 carol 2:41 alice/m41\npassed 5: refused\npassed 6: refused\n"
-                         "carol is arrived/sin 77\nrow 4<3 carol 2:42 alice/m42\n");
+    world_expect(
+        &world,
+        "carol is staged/ 77\nrow 3<0 carol 2:41 alice/m41\npassed 5: refused\npassed 6: refused\n"
+        "carol is arrived/sin 77\nrow 4<3 carol 2:42 alice/m42\n");
     assert_true(mailbox_find_user(world.mailbox, TEXT("carol"), &user));
     assert_true(user.epoch == 2 && user.head == 42 && user.base == 41);
     mailbox_free(saved_and_loaded(world.mailbox));
@@ -366,7 +373,8 @@ static void an_epoch_goes_on_with_the_seqs_of_the_one_before(void **state)
     log_by_hub(&world.log);
     world.log.base = 0;
     copy(&world, 79, 42, "m42");
-    world_expect(&world, "carol is away/nrt 78\nrow 5<0 carol 2:42 alice/m42\n");
+    world_expect(&world,
+                 "carol is away/nrt 78\ncarol is staged/nrt 79\nrow 5<0 carol 2:42 alice/m42\n");
     assert_true(mailbox_find_user(world.mailbox, TEXT("carol"), &user));
     assert_true(user.base == 0);
     world_done(&world);
