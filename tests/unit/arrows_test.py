@@ -30,7 +30,7 @@ MAY_INCLUDE = {
     "lib/log": BASE,
     "lib/settings": BASE,
     "lib/json": BASE,
-    "lib/auth": BASE | {"lib/json", "lib/settings"},
+    "lib/auth": BASE | {"lib/json", "lib/settings", "lib/wire"},
     "lib/wire": BASE,
     "lib/catalogue": BASE | {"lib/settings"},
     "lib/directory": BASE | {"lib/wire"},
