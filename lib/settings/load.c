@@ -3,12 +3,9 @@
 #include "settings/value.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <yaml.h>
 
 struct loader {
@@ -19,6 +16,7 @@ struct loader {
     struct text yaml;
     const char *path;
     struct error_text *reterr_why;
+    bool part; /* keys at the top that the table does not know are somebody else's */
 };
 
 struct scope {
@@ -248,12 +246,27 @@ static int load_group(struct loader *loader, struct scope *scope, const char *ke
     return load_mapping(loader, scope, key);
 }
 
+/* From the current event, a value of whatever kind, to its end. */
+static int pass_over(struct loader *loader)
+{
+    yaml_event_type_t type = loader->event.type;
+    if (type != YAML_MAPPING_START_EVENT && type != YAML_SEQUENCE_START_EVENT)
+        return 0;
+    int err = 0;
+    for (size_t depth = loader->depth; err == 0 && loader->depth >= depth;)
+        err = next_event(loader);
+    return err;
+}
+
 /* The current event is the value of `key`. */
 static int load_value(struct loader *loader, struct scope *scope, const char *key)
 {
     const struct setting *row = setting_find(scope->table, text_of(key));
     yaml_event_type_t type = loader->event.type;
-    if (row == NULL && !is_group(scope->table, key, NULL))
+    bool known = row != NULL || is_group(scope->table, key, NULL);
+    if (!known && loader->part && strchr(key, '.') == NULL && scope->name[0] == '\0')
+        return pass_over(loader);
+    if (!known)
         return COMPLAIN(loader, "unknown key '%s%s'", scope->name, setting_show(text_of(key)).text);
     if (row == NULL && type == YAML_MAPPING_START_EVENT)
         return load_group(loader, scope, key);
@@ -345,13 +358,13 @@ static int load_stream(struct loader *loader, struct scope *scope)
                : COMPLAIN(loader, "a second document is not allowed");
 }
 
-int settings_load_text(const struct setting *table, void *into, struct text yaml, const char *path,
-                       struct error_text *reterr_why)
+int setting_load(const struct setting *table, void *into, struct text yaml, const char *path,
+                 bool part, struct error_text *reterr_why)
 {
     if (yaml.size > SETTINGS_FILE_MAX_BYTES)
         return error_text_set(reterr_why, -EFBIG, "%s: is longer than %d bytes", path,
                               SETTINGS_FILE_MAX_BYTES);
-    struct loader loader = {.yaml = yaml, .path = path, .reterr_why = reterr_why};
+    struct loader loader = {.yaml = yaml, .path = path, .reterr_why = reterr_why, .part = part};
     if (!yaml_parser_initialize(&loader.parser))
         return error_text_set(reterr_why, -ENOMEM, "%s: out of memory", path);
     yaml_parser_set_encoding(&loader.parser, YAML_UTF8_ENCODING);
@@ -363,38 +376,8 @@ int settings_load_text(const struct setting *table, void *into, struct text yaml
     return err;
 }
 
-/* One byte more than allowed is enough to know that it is too long. */
-static int read_whole(int fd, struct buffer *content)
-{
-    while (content->size <= SETTINGS_FILE_MAX_BYTES) {
-        uint8_t *room = buffer_reserve(content, 65536);
-        if (room == NULL)
-            return -ENOMEM;
-        ssize_t size = read(fd, room, 65536);
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size < 0)
-            return -errno;
-        if (size == 0)
-            return 0;
-        content->size += (size_t)size;
-    }
-    return 0;
-}
-
-int settings_load_file(const struct setting *table, void *into, const char *path,
+int settings_load_text(const struct setting *table, void *into, struct text yaml, const char *path,
                        struct error_text *reterr_why)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return error_text_set(reterr_why, -errno, "%s: %s", path, strerrordesc_np(errno));
-    struct buffer content = {0};
-    int err = read_whole(fd, &content);
-    close(fd);
-    if (err < 0)
-        error_text_set(reterr_why, err, "%s: %s", path, strerrordesc_np(-err));
-    else
-        err = settings_load_text(table, into, buffer_text(&content), path, reterr_why);
-    buffer_free(&content);
-    return err;
+    return setting_load(table, into, yaml, path, false, reterr_why);
 }

@@ -136,7 +136,11 @@ void settings_free(const struct setting *table, void *from);
  * the file: give it up with settings_free(). */
 MUST_USE int settings_load_file(const struct setting *table, void *into, const char *path,
                                 struct error_text *reterr_why);
-/* The same from bytes in memory; `path` is only named in errors. */
+/* The same for a table that knows a part of the file only: other keys at the top are passed over,
+ * with all that stands below them. */
+MUST_USE int settings_load_part(const struct setting *table, void *into, const char *path,
+                                struct error_text *reterr_why);
+/* The first from bytes in memory; `path` is only named in errors. */
 MUST_USE int settings_load_text(const struct setting *table, void *into, struct text yaml,
                                 const char *path, struct error_text *reterr_why);
 /* One override, "limits.sessions_max=5". Not for lists. -EINVAL; `into` is then untouched. */

@@ -54,6 +54,9 @@ struct setting_shown setting_show(struct text from);
 void setting_full_name(char name[SETTING_NAME_SIZE], const char *prefix, const char *key);
 void setting_item_name(char name[SETTING_NAME_SIZE], const char *list, size_t index);
 
+/* settings_load_text(), and with `part` as settings_load_part() has it. */
+MUST_USE int setting_load(const struct setting *table, void *into, struct text yaml,
+                          const char *path, bool part, struct error_text *reterr_why);
 /* Defaults without the assertions of settings_defaults(). */
 void setting_fill(const struct setting *table, void *into);
 

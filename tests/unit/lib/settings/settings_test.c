@@ -388,6 +388,41 @@ static void loads_files_and_names_those_it_cannot(void **state)
     assert_int_equal(settings_load_file(table, &sample, "/tmp", NULL), -EISDIR);
 }
 
+static void a_part_of_a_file_passes_over_the_rest(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml;
+        int expected;
+    } rows[] = {
+        {"name: bob\nelse: 1\nmore:\n  deep:\n    - {name: x}\n    - [y]\nlimits:\n  big: 3\n", 0},
+        {"else: [1, {a: b}]\nname: bob\nlimits: {big: 3}\nelse: again\n", 0},
+        {"name: bob\nlimits:\n  big: 3\n  unknown: 1\n", -EINVAL}, /* in a group of ours */
+        {"name: bob\ncars:\n  - name: x\n    unknown: 1\n", -EINVAL},
+        {"name: bob\nelse:\n  a: &x 1\n", -EINVAL},
+        {"name: bob\nelse: {\n", -EINVAL},
+        {"name: bob\nelse: \"unended\n", -EINVAL},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char path[] = "/tmp/settings_part_XXXXXX";
+        int fd = mkstemp(path);
+        struct sample sample;
+        settings_defaults(table, &sample);
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, rows[i].yaml, strlen(rows[i].yaml)), strlen(rows[i].yaml));
+        if (settings_load_part(table, &sample, path, &why) != rows[i].expected)
+            fail_msg("row %zu: %s", i, why.text);
+        if (rows[i].expected == 0) {
+            assert_string_equal(sample.name, "bob");
+            assert_true(sample.big == 3);
+            assert_int_equal(settings_load_file(table, &sample, path, &why), -EINVAL);
+        }
+        settings_free(table, &sample);
+        close(fd);
+        unlink(path);
+    }
+}
+
 static void a_second_file_replaces_what_it_names(void **state)
 {
     (void)state;
@@ -549,6 +584,7 @@ int main(void)
         cmocka_unit_test(size_has_a_limit),
         cmocka_unit_test(loads_files_and_names_those_it_cannot),
         cmocka_unit_test(a_second_file_replaces_what_it_names),
+        cmocka_unit_test(a_part_of_a_file_passes_over_the_rest),
         cmocka_unit_test(overrides_are_single_values),
         cmocka_unit_test(the_check_looks_at_what_is_there),
         cmocka_unit_test(prints_what_loads_again),
