@@ -134,7 +134,7 @@ static int read_flap(struct reading *reading)
 static int read_isolate(struct reading *reading)
 {
     do {
-        uint32_t site;
+        uint32_t site = 0;
         int err = read_sites(reading, &site);
         if (err != 0)
             return err;

@@ -133,8 +133,10 @@ unsigned wan_line_take(struct wan_line *line, size_t size, int64_t now_ns, int64
     return 2;
 }
 
-bool wan_line_arrive(struct wan_line *line, size_t size, int64_t now_ns)
+bool wan_line_arrive(struct wan_line *line, size_t size, int64_t due_ns, int64_t now_ns)
 {
+    if (now_ns - due_ns > line->overdue_max_ns)
+        line->overdue_max_ns = now_ns - due_ns;
     line->held_bytes -= size;
     if (!wan_line_is_down(line, now_ns))
         return true;
@@ -151,8 +153,9 @@ void wan_line_give_up(struct wan_line *line, size_t size)
 void wan_line_write(const struct wan_line *line, int64_t now_ns, struct buffer *out)
 {
     wan_knobs_write(&line->knobs, out);
-    buffer_printf(out, ",\"down\":%s,\"held_bytes\":%" PRIu64,
-                  wan_line_is_down(line, now_ns) ? "true" : "false", line->held_bytes);
+    buffer_printf(out, ",\"down\":%s,\"held_bytes\":%" PRIu64 ",\"overdue_max_ns\":%" PRId64,
+                  wan_line_is_down(line, now_ns) ? "true" : "false", line->held_bytes,
+                  line->overdue_max_ns);
 #define X(name) buffer_printf(out, ",\"%s\":%" PRIu64, #name, line->count.name);
     WAN_COUNTERS(X)
 #undef X

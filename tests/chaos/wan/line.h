@@ -52,6 +52,7 @@ struct wan_line {
     int64_t last_due_ns; /* when it arrives */
     uint64_t held_bytes; /* in flight */
     uint64_t held_max_bytes;
+    int64_t overdue_max_ns; /* the longest that a packet arrived after it was due */
     struct wan_counters count;
 };
 
@@ -67,8 +68,9 @@ bool wan_line_is_down(const struct wan_line *line, int64_t now_ns);
  * arrive at *ret_due_ns, and wan_line_arrive() must be called for each. */
 MUST_USE unsigned wan_line_take(struct wan_line *line, size_t size, int64_t now_ns,
                                 int64_t *ret_due_ns);
-/* A copy is due. True: hand it over and count `delivered` or `refused`; false: it is dropped. */
-MUST_USE bool wan_line_arrive(struct wan_line *line, size_t size, int64_t now_ns);
+/* A copy that was due at `due_ns` is there. True: hand it over and count `delivered` or `refused`;
+ * false: it is dropped. */
+MUST_USE bool wan_line_arrive(struct wan_line *line, size_t size, int64_t due_ns, int64_t now_ns);
 /* A copy that could not be kept until it is due. */
 void wan_line_give_up(struct wan_line *line, size_t size);
 

@@ -51,7 +51,7 @@ static int64_t now_ns(void)
 static void deliver(struct wan *wan, const struct wan_packet *packet)
 {
     struct wan_line *line = packet->line;
-    if (!wan_line_arrive(line, packet->size, now_ns()))
+    if (!wan_line_arrive(line, packet->size, packet->due_ns, now_ns()))
         return;
     if (write(wan->devices[packet->to].io.fd, packet->bytes, packet->size) < 0)
         line->count.refused++;

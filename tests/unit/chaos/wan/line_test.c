@@ -28,7 +28,7 @@ static int64_t pass(int64_t now_ns)
 {
     int64_t due_ns = -1;
     assert_int_equal(wan_line_take(&line, SIZE, now_ns, &due_ns), 1);
-    assert_true(wan_line_arrive(&line, SIZE, due_ns));
+    assert_true(wan_line_arrive(&line, SIZE, due_ns, due_ns));
     return due_ns - now_ns;
 }
 
@@ -41,7 +41,7 @@ static unsigned send_many(void)
         unsigned came = wan_line_take(&line, SIZE, i * second, &due_ns);
         copies += came;
         for (; came > 0; came--)
-            assert_true(wan_line_arrive(&line, SIZE, due_ns));
+            assert_true(wan_line_arrive(&line, SIZE, due_ns, due_ns));
     }
     assert_int_equal(line.held_bytes, 0);
     return copies;
@@ -232,7 +232,7 @@ static void holds_as_many_bytes_as_it_may_and_not_one_more(void **state)
     assert_int_equal(wan_line_take(&line, 100, 0, &due), 1);
     assert_int_equal(line.held_bytes, HELD_MAX);
     assert_int_equal(wan_line_take(&line, 1, 0, &due), 0);
-    assert_true(wan_line_arrive(&line, 100, due));
+    assert_true(wan_line_arrive(&line, 100, due, due));
     assert_int_equal(wan_line_take(&line, 100, second, &due), 1);
     wan_line_give_up(&line, 100);
     assert_int_equal(line.held_bytes, HELD_MAX - 100);
@@ -257,11 +257,22 @@ static void drops_everything_while_it_is_cut_and_what_would_arrive_then(void **s
     assert_int_equal(wan_line_take(&line, SIZE, 0, &due), 1);
     line.cut = true;
     assert_int_equal(wan_line_take(&line, SIZE, 50 * ms, &due), 0);
-    assert_false(wan_line_arrive(&line, SIZE, due));
+    assert_false(wan_line_arrive(&line, SIZE, due, due));
     assert_int_equal(line.count.cut, 2);
     assert_int_equal(line.held_bytes, 0);
     line.cut = false;
     assert_int_equal(pass(200 * ms), 100 * ms);
+}
+
+static void remembers_how_late_packets_were_handed_over_at_most(void **state)
+{
+    (void)state;
+    for (int64_t late = 3; late >= 1; late--) {
+        int64_t due;
+        assert_int_equal(wan_line_take(&line, SIZE, 0, &due), 1);
+        assert_true(wan_line_arrive(&line, SIZE, due, due + late * ms));
+    }
+    assert_int_equal(line.overdue_max_ns, 3 * ms);
 }
 
 static void is_down_and_up_in_turn_while_it_flaps(void **state)
@@ -376,6 +387,7 @@ int main(void)
         TEST(holds_as_many_bytes_as_it_may_and_not_one_more),
         TEST(makes_no_copy_for_which_there_is_no_room),
         TEST(drops_everything_while_it_is_cut_and_what_would_arrive_then),
+        TEST(remembers_how_late_packets_were_handed_over_at_most),
         TEST(is_down_and_up_in_turn_while_it_flaps),
         TEST(decides_the_same_for_the_same_seed_and_line_only),
         TEST(loses_the_same_packets_whatever_else_is_set),

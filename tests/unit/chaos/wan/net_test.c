@@ -196,7 +196,8 @@ static void shows_lines_with_their_knobs_and_counters(void **state)
         "{\"name\":\"dub\",\"network\":\"10.77.3.0/24\",\"not_ipv4\":0,\"unroutable\":0}],"
         "\"lines\":[{\"from\":\"sin\",\"to\":\"iad\",\"delay_ns\":1000000,\"jitter_ns\":0,"
         "\"loss_ppm\":0,\"duplicate_ppm\":0,\"reorder_ppm\":0,\"late_ns\":10000000,"
-        "\"rate_bit_s\":0,\"queue_bytes\":1048576,\"down\":false,\"held_bytes\":99,\"packets\":1,"
+        "\"rate_bit_s\":0,\"queue_bytes\":1048576,\"down\":false,\"held_bytes\":99,"
+        "\"overdue_max_ns\":0,\"packets\":1,"
         "\"bytes\":99,\"duplicated\":0,\"reordered\":0,\"delivered\":0,\"refused\":0,\"cut\":0,"
         "\"lost\":0,\"queue_full\":0,\"held_full\":0}]}");
     size_t lines = 0;
