@@ -18,7 +18,7 @@ def counts(world, found):
         told.update(row[0] for row in connection.stream)
     for device in world.devices():
         gaps.update(gap[2] for gap in device.gaps)
-    first = sum(len(device.got) for device in world.devices())
+    first = sum(1 for _ in world.first_deliveries())
     return {
         "events": world.events,
         "users": len(world.users),
@@ -33,6 +33,7 @@ def counts(world, found):
         "received": told[model.RECV],
         "received_first": first,
         "received_again": told[model.RECV] - first,
+        "ephemerals": world.ephemerals,
         "lost": found.get("no_loss", 0),
         "repeats": found.get("one_cursor", 0),
         "order_breaks": found.get("sender_order", 0),

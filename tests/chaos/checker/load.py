@@ -212,7 +212,9 @@ class Loader:
         else:
             self._saw(message, event, line, cursor)
             connection.device.got.add(message.number)
-        if cursor is not None:
+        if cursor is None:
+            world.ephemerals += 1
+        else:
             what = message or ("stray", event["from"], event["id"])
             self._occupy(user, cursor, what, line)
             connection.stream.append((model.RECV, event["t"], line, cursor, message))

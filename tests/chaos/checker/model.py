@@ -172,6 +172,7 @@ class World:
         self.altered = []  # (Message, line): seen with another body
         self.clashes = []  # (user, cursor, line, line): two messages at one cursor
         self.answers_to_nothing = []  # (text, line)
+        self.ephemerals = 0  # received
         self.start_t = self.end_t = 0
         self.events = 0
 

@@ -138,6 +138,24 @@ def notice_twice(draft):
         draft.change(at, **{name: one[name] for name in ("kind", "by", "ids", "of_cursor")})
 
 
+def notices_swapped(draft):
+    """Two of one kind from one user come the other way round."""
+
+    def stays(event):
+        return draft.is_calm(event["user"]) and draft.is_calm(event["by"])
+
+    one = draft[draft.pick("notice", lambda _, event: stays(event))]
+
+    def is_another(_at, event):
+        same = all(event[name] == one[name] for name in ("user", "by", "kind"))
+        return same and event["cursor"] != one["cursor"]
+
+    other = draft[draft.pick("notice", is_another)]
+    for to, told in ((one, other), (other, one)):
+        for at in copies(draft, to):
+            draft.change(at, ids=told["ids"], of_cursor=told["of_cursor"])
+
+
 def notice_too_early(draft, kind):
     """Told before it happened."""
 

@@ -336,6 +336,8 @@ class TheCommand(unittest.TestCase):
             counts["accepted"] + counts["rejected"] + counts["unknown"] + counts["unanswered"]
         )
         self.assertEqual(answered, counts["sends"])
+        self.assertLessEqual(counts["received_first"], counts["received"])
+        self.assertGreater(counts["ephemerals"], 0)
         self.assertEqual(len(report["faults"]), 5)
         self.assertTrue(all(fault["without_accepted_s"]["all"] >= 0 for fault in report["faults"]))
         self.assertIn("p99_ms", report["latency"]["sin-sin"]["calm"])

@@ -94,11 +94,13 @@ class Draft:
         return any(event.get("disaster") for event in self.of("fault"))
 
     def is_calm(self, user):
-        """True when the user's home was the same all the time, and nothing is cut off for ever."""
+        """True when the user's home was the same all the time, nobody wanted to move it, and
+        nothing is cut off for ever."""
         homes = {
             (event["home"], event["epoch"]) for event in self.of("home") if event["user"] == user
         }
-        return len(homes) == 1 and not any(event.get("forever") for event in self.of("fault"))
+        still = len(homes) == 1 and not self.find("move", user=user)
+        return still and not any(event.get("forever") for event in self.of("fault"))
 
     def last_connection(self, user, device):
         numbers = [event["conn"] for event in self.of("open") if device_of(event) == (user, device)]

@@ -56,6 +56,7 @@ OPERATORS = [
     (break_outside.notice_unasked, "notices_are_true"),
     (break_outside.notice_misplaced, "notices_are_true"),
     (break_outside.notice_twice, "notices_are_true"),
+    (break_outside.notices_swapped, "notices_are_true"),
     (break_outside.delivered_too_early, "notices_are_true"),
     (break_outside.read_too_early, "notices_are_true"),
 ]

@@ -76,6 +76,7 @@ class Relay:
     def __init__(self, simulation, settings):
         self.simulation, self.settings = simulation, settings
         self.boxes, self.lanes, self.stored_t = {}, {}, {}
+        self.telling = {}  # (of whom, to whom) -> notices on their way
         self.down = set()  # regions without a hub, and frozensets of regions cut from each other
 
     def blocked(self, *regions):
@@ -167,13 +168,17 @@ class Relay:
                 "ids": [identity for identity, _ in found],
                 "of_cursor": f"{box.epoch}:{found[-1][1]}",
             }
-            self.simulation.after(self.delay_ms(box.home, "?"), self._told, sender, notice)
+            queue = self.telling.setdefault((box.user, sender), [])
+            queue.append(notice)
+            self.simulation.after(self.delay_ms(box.home, "?"), self._tell_next, queue, sender)
 
-    def _told(self, sender, notice):
+    def _tell_next(self, queue, sender):
+        """Those from one user to one other are told in their order."""
         box = self.boxes[sender]
         if self.blocked(box.home) or box.held is not None:
-            self.simulation.after(20, self._told, sender, notice)
+            self.simulation.after(20, self._tell_next, queue, sender)
         else:
+            notice = queue.pop(0)
             keys = {(notice["kind"], notice["by"], identity) for identity in notice["ids"]}
             if not keys & box.told:
                 box.told |= keys

@@ -1,4 +1,5 @@
-"""Notices: stored, delivered, read. Only of what happened, and each thing once."""
+"""Notices: stored, delivered, read. Only of what happened, in its order, and each thing once. What
+was read is told by how far, so there the newest ids come again while it goes on."""
 
 import bisect
 
@@ -21,9 +22,12 @@ def notices_are_true(world):
                 yield Violation(f"{name}, which was not sent", notice.line)
                 continue
             before = told.setdefault((notice.kind, message.number), notice)
-            if before is not notice and not _rescued(before, notice, epochs):
+            again = before is not notice and notice.kind != "read"
+            if again and not _rescued(before, notice, epochs):
                 yield Violation(f"{name} twice", before.line, notice.line)
             sent = message.tries[0]
+            if notice.line < sent.line:
+                yield Violation(f"{name} before it was sent", notice.line, sent.line)
             if notice.kind not in message.want:
                 yield Violation(f"{name}, who was not asked", sent.line, notice.line)
             if all(attempt.outcome == model.REJECTED for attempt in message.tries):
@@ -32,6 +36,27 @@ def notices_are_true(world):
             if cursor is not None:
                 for text in judge(world, acks, notice, cursor):
                     yield Violation(f"{name}: {text}", message.line, notice.line)
+
+    yield from _in_order(world)
+
+
+def _in_order(world):
+    """Of one kind from one recipient, where neither of the two has moved."""
+    moved = {user for user, homes in world.homes_of().items() if len(homes) > 1}
+    moved.update(user for _, _, user, _ in world.moves)
+    last = {}
+    for notice in sorted(world.notices, key=lambda notice: notice.cursor):
+        if notice.of_cursor is None or not moved.isdisjoint((notice.user, notice.by)):
+            continue
+        key = (notice.user, notice.by, notice.kind)
+        before = last.get(key)
+        if before is not None and notice.of_cursor <= before.of_cursor:
+            text = (
+                f"{notice.user} was told {notice.kind} by {notice.by} up to"
+                f" {show(notice.of_cursor)} after {show(before.of_cursor)}"
+            )
+            yield Violation(text, before.line, notice.line)
+        last[key] = notice
 
 
 def _rescued(before, notice, epochs):
