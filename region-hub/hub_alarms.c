@@ -29,6 +29,8 @@ const struct hub_alarm_row hub_alarm_table[HUB_ALARMS] = {
                                    "the last checkpoint is older than a day and a half"},
     [HUB_ALARM_MISROUTED] = {"misrouted", HUB_WARNING,
                              "messages came to a wrong shard's log and were passed on"},
+    [HUB_ALARM_MOVES_WAIT] = {"moves_wait", HUB_WARNING,
+                              "messages have waited for home moves for more than a minute"},
 };
 
 static void tell(const struct hub_alarms *alarms, enum hub_alarm which, uint64_t count,
@@ -103,6 +105,7 @@ void hub_alarms_judge(struct hub_alarms *alarms, const struct hub_alarm_facts *f
         {HUB_ALARM_NOTICES_DROPPED, facts->notices_dropped, 0},
         {HUB_ALARM_CHECKPOINT_LATE, facts->checkpoint_age_ms > HUB_CHECKPOINT_LATE_MS, 0},
         {HUB_ALARM_MISROUTED, facts->misrouted, 0},
+        {HUB_ALARM_MOVES_WAIT, facts->moves_wait, 0},
     };
     for (size_t i = 0; i < COUNT_OF(found); i++)
         hub_alarms_set(alarms, found[i].which, found[i].count, found[i].position, now_ms);

@@ -23,6 +23,7 @@ enum hub_alarm {
     HUB_ALARM_NOTICES_DROPPED,
     HUB_ALARM_CHECKPOINT_LATE,
     HUB_ALARM_MISROUTED,
+    HUB_ALARM_MOVES_WAIT,
     HUB_ALARMS
 };
 enum hub_severity { HUB_WARNING = 1, HUB_ERROR = 2 };
@@ -73,6 +74,7 @@ struct hub_alarm_facts {
     uint64_t notices_dropped;
     int64_t checkpoint_age_ms; /* by log time; 0: no checkpoint is due in this log */
     uint64_t misrouted;        /* lately */
+    uint64_t moves_wait;       /* messages that wait for home moves, when for too long */
 };
 enum { HUB_CHECKPOINT_LATE_MS = 36 * 3600 * 1000 };
 void hub_alarms_judge(struct hub_alarms *alarms, const struct hub_alarm_facts *facts,

@@ -2,7 +2,6 @@
 
 #include "log/log.h"
 #include "region-hub/hub_notice.h"
-#include "region-hub/hub_pass_on.h"
 #include "region-hub/hub_post.h"
 
 #include <assert.h>
@@ -305,7 +304,7 @@ static int step_pass_on(struct hub_notices *notices, const struct mailbox_notice
     const struct hub_notices_settings *settings = &notices->settings;
     struct hub_pass_on passed;
     int err = hub_pass_on(settings->apply, settings->catalogue, settings->region, notice,
-                          &notices->memory_limit, &passed);
+                          &notices->memory_limit, settings->passed, &passed);
     notices->turn_cost += ROW_COST + passed.bytes;
     if (err != 0)
         return err;
@@ -315,6 +314,7 @@ static int step_pass_on(struct hub_notices *notices, const struct mailbox_notice
             --*unsettled_of(notices, notices->next);
             return -EAGAIN; /* memory is short: nobody's message is lost for that */
         }
+        settings->passed->sent++;
     }
     end_number(notices);
     return 0;

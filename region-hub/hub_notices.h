@@ -9,6 +9,7 @@
 
 #include "catalogue/catalogue.h"
 #include "region-hub/hub_apply.h"
+#include "region-hub/hub_pass_on.h"
 #include "region-hub/hub_settings.h"
 #include "region-hub/hub_writer.h"
 
@@ -25,6 +26,7 @@ struct hub_notices_settings { /* all borrowed */
     const char *process;
     uint64_t generation;
     uint64_t first_number; /* of PubAcks */
+    struct hub_pass_on_counts *passed;
 };
 /* Begins at the oldest that waits. NULL when memory is short. */
 MUST_USE struct hub_notices *hub_notices_new(const struct hub_notices_settings *settings);

@@ -68,7 +68,8 @@ static int find_home(const struct hub_apply *apply, const struct catalogue *cata
 
 int hub_pass_on(struct hub_apply *apply, const struct catalogue *catalogue,
                 const struct catalogue_region *here, const struct mailbox_notice *notice,
-                struct log_limit *limit, struct hub_pass_on *ret_passed)
+                struct log_limit *limit, struct hub_pass_on_counts *counts,
+                struct hub_pass_on *ret_passed)
 {
     struct passing passing = {
         .user = notice->user, .now_ms = hub_apply_now_ms(apply), .passed = ret_passed};
@@ -77,6 +78,7 @@ int hub_pass_on(struct hub_apply *apply, const struct catalogue *catalogue,
         return -EAGAIN;
     int err = view_get(hub_apply_view(apply), notice->row, on_row, &passing);
     if (err == -ENOENT) {
+        counts->missing++;
         log_limited(
             limit, LOG_LEVEL_ERROR,
             "a message to be passed on is not in this view: it is older than the retention, "
@@ -86,5 +88,8 @@ int hub_pass_on(struct hub_apply *apply, const struct catalogue *catalogue,
     }
     if (err != 0)
         hub_apply_view_failed(apply, err);
-    return err != 0 || passing.short_of_memory ? -EAGAIN : 0;
+    if (err != 0 || passing.short_of_memory)
+        return -EAGAIN;
+    counts->over += ret_passed->made == NULL;
+    return 0;
 }

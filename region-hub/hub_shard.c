@@ -61,6 +61,7 @@ static struct hub_notices *make_notices(struct hub_shard *shard)
         .process = shard->process,
         .generation = shard->generation,
         .first_number = number >> 17, /* below the numbers of lanes */
+        .passed = &shard->passed,
     });
 }
 
@@ -208,6 +209,7 @@ static void on_opened(void *context, const struct mailbox_state *state)
 {
     struct hub_shard *shard = context;
     shard->trim = (struct hub_trim){0};
+    shard->waits = (struct hub_waits){0};
     hub_ownership_loaded(&shard->ownership, state->generation, state->owner);
 }
 

@@ -46,6 +46,14 @@ struct hub_shard_status { /* a moment ago; from any thread */
     uint64_t generation;
     uint64_t attached;
     uint8_t log_level; /* of the last config record; 0: none */
+    /* Home moves: users who come or go, messages that wait for it, and those that are to be sent
+     * after users who have left; and, since the process began, how many this hub has sent, and not
+     * sent, as their ttl was over or the view does not hold them. */
+    uint64_t moving;
+    uint64_t held;
+    uint64_t to_pass_on;
+    uint64_t passed_on;
+    uint64_t not_passed_on;
 };
 struct hub_shard_status hub_shard_status(const struct hub_shard *shard);
 /* What is wrong with it; borrowed, for any thread. */

@@ -24,6 +24,7 @@
 #include "region-hub/hub_service.h"
 #include "region-hub/hub_shard.h"
 #include "region-hub/hub_trim.h"
+#include "region-hub/hub_waits.h"
 #include "region-hub/hub_writer.h"
 #include "wire/member.h"
 
@@ -67,6 +68,8 @@ struct hub_shard {
     struct hub_home home;
     struct hub_ownership ownership;
     struct hub_trim trim;
+    struct hub_waits waits;
+    struct hub_pass_on_counts passed;
 
     /* While it serves. */
     uint64_t generation; /* 0: it does not */
@@ -103,6 +106,11 @@ struct hub_shard {
     _Atomic uint64_t generation_now;
     _Atomic uint64_t attached;
     _Atomic uint8_t log_level;
+    _Atomic uint64_t moving;
+    _Atomic uint64_t held;
+    _Atomic uint64_t to_pass_on;
+    _Atomic uint64_t passed_on;
+    _Atomic uint64_t not_passed_on;
 };
 
 static inline int64_t hub_shard_now_ms(const struct hub_shard *shard)

@@ -16,6 +16,16 @@ static void tell_archiver(struct hub_shard *shard)
     hub_archiver_tell(shard->place.archiver, shard->place.shard, &news);
 }
 
+static void tell_moves(struct hub_shard *shard, const struct mailbox *mailbox)
+{
+    const struct mailbox_moving moving = mailbox_moving(mailbox);
+    atomic_store(&shard->moving, moving.users);
+    atomic_store(&shard->held, moving.held);
+    atomic_store(&shard->to_pass_on, moving.to_pass_on);
+    atomic_store(&shard->passed_on, shard->passed.sent);
+    atomic_store(&shard->not_passed_on, shard->passed.over + shard->passed.missing);
+}
+
 void hub_shard_tell_status(struct hub_shard *shard)
 {
     const char *trouble = hub_apply_trouble(shard->apply);
@@ -33,6 +43,8 @@ void hub_shard_tell_status(struct hub_shard *shard)
     atomic_store(&shard->attached, hub_presence_attached(shard->presence));
     tell_archiver(shard);
     const struct mailbox *mailbox = hub_apply_mailbox(shard->apply);
+    if (mailbox != NULL)
+        tell_moves(shard, mailbox);
     if (mailbox != NULL && mailbox_state(mailbox).position > 0)
         atomic_store(&shard->log_level, mailbox_state(mailbox).config.level);
 }
@@ -62,6 +74,9 @@ void hub_shard_judge_alarms(struct hub_shard *shard)
         facts.notices_dropped = state.notices_dropped;
         if (state.checkpoint_position != 0)
             facts.checkpoint_age_ms = state.time_ms - state.checkpoint_ms;
+        const struct mailbox_moving moving = mailbox_moving(mailbox);
+        facts.moves_wait = hub_waits_long(&shard->waits, &moving, state.notices_first,
+                                          hub_apply_now_ms(shard->apply), hub_shard_now_ms(shard));
     }
     hub_alarms_judge(&shard->alarms, &facts, hub_shard_now_ms(shard));
 }
@@ -97,5 +112,10 @@ struct hub_shard_status hub_shard_status(const struct hub_shard *shard)
         .generation = atomic_load(&shard->generation_now),
         .attached = atomic_load(&shard->attached),
         .log_level = atomic_load(&shard->log_level),
+        .moving = atomic_load(&shard->moving),
+        .held = atomic_load(&shard->held),
+        .to_pass_on = atomic_load(&shard->to_pass_on),
+        .passed_on = atomic_load(&shard->passed_on),
+        .not_passed_on = atomic_load(&shard->not_passed_on),
     };
 }

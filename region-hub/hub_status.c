@@ -19,9 +19,14 @@ void hub_status_write_shard(struct buffer *out, unsigned shard, struct hub_shard
     buffer_printf(
         out,
         "{\"shard\":%u,\"state\":\"%s\",\"ready\":%s,\"reason\":\"%s\",\"position\":%" PRIu64
-        ",\"generation\":%" PRIu64 ",\"attached\":%" PRIu64 ",\"log_level\":%u,\"alarms\":[",
+        ",\"generation\":%" PRIu64 ",\"attached\":%" PRIu64 ",\"log_level\":%u,",
         shard, status.state, status.ready ? "true" : "false", status.reason, status.position,
         status.generation, status.attached, status.log_level);
+    buffer_printf(out,
+                  "\"moving\":%" PRIu64 ",\"held\":%" PRIu64 ",\"to_pass_on\":%" PRIu64
+                  ",\"passed_on\":%" PRIu64 ",\"not_passed_on\":%" PRIu64 ",\"alarms\":[",
+                  status.moving, status.held, status.to_pass_on, status.passed_on,
+                  status.not_passed_on);
     bool first = true;
     for (enum hub_alarm which = 0; which < HUB_ALARMS; which++) {
         struct hub_alarm_now alarm;

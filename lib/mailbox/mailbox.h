@@ -242,9 +242,10 @@ void mailbox_each_moving(const struct mailbox *mailbox, void *context,
                          void (*on_move)(void *context, const struct mailbox_move *move));
 /* What waits for moves to end. */
 struct mailbox_moving {
-    size_t users;        /* that are frozen, staged or arrived */
-    size_t held;         /* messages that came for those frozen */
-    uint64_t to_pass_on; /* notices of that kind */
+    size_t users;          /* that are frozen, staged or arrived */
+    size_t held;           /* messages that came for those frozen */
+    int64_t held_since_ms; /* the freeze of longest ago of those; 0: nothing is held */
+    uint64_t to_pass_on;   /* notices of that kind */
 };
 struct mailbox_moving mailbox_moving(const struct mailbox *mailbox);
 /* What a frozen mailbox hands over. `devices` is appended to, and borrowed by the result. */

@@ -457,8 +457,11 @@ struct mailbox_moving mailbox_moving(const struct mailbox *mailbox)
     struct mailbox_moving moving = {.to_pass_on = mailbox->notices.to_pass_on};
     for (struct list *at = mailbox->moving.next; at != &mailbox->moving; at = at->next) {
         const struct mailbox_move_entry *move = container_of(at, struct mailbox_move_entry, link);
+        const size_t held = move->held_count - move->held_first;
         moving.users++;
-        moving.held += move->held_count - move->held_first;
+        moving.held += held;
+        if (held > 0 && (moving.held_since_ms == 0 || move->since_ms < moving.held_since_ms))
+            moving.held_since_ms = move->since_ms;
     }
     return moving;
 }

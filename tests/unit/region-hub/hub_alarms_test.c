@@ -81,6 +81,7 @@ static void each_fact_raises_its_alarm_alone(void **state)
         {{.notices_dropped = 1}, HUB_ALARM_NOTICES_DROPPED, 0},
         {{.checkpoint_age_ms = HUB_CHECKPOINT_LATE_MS + 1}, HUB_ALARM_CHECKPOINT_LATE, 0},
         {{.misrouted = 4}, HUB_ALARM_MISROUTED, 0},
+        {{.moves_wait = 3}, HUB_ALARM_MOVES_WAIT, 0},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct hub_alarms alarms = of_sin();
@@ -148,7 +149,12 @@ static void status_is_told_as_json(void **state)
                                             .position = 7,
                                             .generation = 3,
                                             .attached = 2,
-                                            .log_level = 1};
+                                            .log_level = 1,
+                                            .moving = 4,
+                                            .held = 5,
+                                            .to_pass_on = 6,
+                                            .passed_on = 8,
+                                            .not_passed_on = 9};
     struct buffer out = {0};
     hub_alarms_set(&alarms, HUB_ALARM_MISROUTED, 4, 0, 1000);
     hub_alarms_set(&alarms, HUB_ALARM_QUARANTINE, 1, 6, 2000);
@@ -157,7 +163,8 @@ static void status_is_told_as_json(void **state)
     assert_string_equal(
         (const char *)out.data,
         "{\"shard\":1,\"state\":\"serving\",\"ready\":true,\"reason\":\"\",\"position\":7,"
-        "\"generation\":3,\"attached\":2,\"log_level\":1,\"alarms\":["
+        "\"generation\":3,\"attached\":2,\"log_level\":1,"
+        "\"moving\":4,\"held\":5,\"to_pass_on\":6,\"passed_on\":8,\"not_passed_on\":9,\"alarms\":["
         "{\"name\":\"quarantine\",\"severity\":\"error\",\"count\":1,\"position\":6,"
         "\"since_ms\":500},"
         "{\"name\":\"misrouted\",\"severity\":\"warning\",\"count\":4,\"position\":0,"

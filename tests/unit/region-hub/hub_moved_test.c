@@ -195,6 +195,9 @@ static void who_has_left_is_sent_after_and_so_is_what_comes(void **state)
     lab_freeze(lab, "bob");
     lab_send_ttl(lab, LOG, "bob", "b", 2, 3600);
     lab_must_not_hear(lab, WIRE_KICK, 100);
+    const struct lab_hub *hub = &lab->hubs[0];
+    LAB_WAIT(lab,
+             hub_shard_status(hub->shard).moving == 1 && hub_shard_status(hub->shard).held == 2);
     lab_move_end(lab, "bob", WIRE_MOVE_DONE, "dub");
     const uint64_t first = lab_wait_for(lab, WIRE_KICK)->attach;
     const struct lab_heard *second = lab_wait_for(lab, WIRE_KICK);
@@ -204,6 +207,10 @@ static void who_has_left_is_sent_after_and_so_is_what_comes(void **state)
     outbox_expect(lab, &outbox,
                   "alice/b1 to bob \"b1\" ttl 3600\nalice/b2 to bob \"b2\" ttl 3600\n"
                   "alice/c1 to bob \"c1\" ttl 0\n");
+    LAB_WAIT(lab, hub_shard_status(hub->shard).passed_on == 3 &&
+                      hub_shard_status(hub->shard).to_pass_on == 0);
+    assert_int_equal(hub_shard_status(hub->shard).held + hub_shard_status(hub->shard).moving, 0);
+    assert_int_equal(hub_shard_status(hub->shard).not_passed_on, 0);
     /* It is not at home here any more; others are. */
     size_t before = lab->heard_count;
     (void)lab_attach(lab, "bob", "phone", 0, 0, 0);
@@ -232,6 +239,23 @@ static void the_next_owner_passes_on_what_waits(void **state)
                   "alice/a1 to bob \"a1\" ttl 0\nalice/a2 to bob \"a2\" ttl 0\n"
                   "alice/a3 to bob \"a3\" ttl 0\n");
     lab_hub_stop(lab, &lab->hubs[1], true);
+    outbox_close(&outbox);
+}
+
+static void what_is_over_is_not_sent_after(void **state)
+{
+    struct lab *lab = *state;
+    struct outbox outbox;
+    outbox_open(lab, &outbox);
+    start_hub(lab);
+    lab_freeze(lab, "bob");
+    lab_send_ttl(lab, LOG, "bob", "a", 1, 1);
+    lab_send_ttl(lab, LOG, "bob", "b", 1, 0);
+    lab_turn(lab, 1500);
+    lab_move_end(lab, "bob", WIRE_MOVE_DONE, "dub");
+    outbox_expect(lab, &outbox, "alice/b1 to bob \"b1\" ttl 0\n");
+    LAB_WAIT(lab, hub_shard_status(lab->hubs[0].shard).not_passed_on == 1);
+    lab_hub_stop(lab, &lab->hubs[0], true);
     outbox_close(&outbox);
 }
 
@@ -296,6 +320,7 @@ int main(void)
         WITH_LAB(a_frozen_mailbox_is_read_and_writes_no_cursor),
         WITH_LAB(who_has_left_is_sent_after_and_so_is_what_comes),
         WITH_LAB(the_next_owner_passes_on_what_waits),
+        WITH_LAB(what_is_over_is_not_sent_after),
         WITH_LAB(what_comes_while_rows_are_copied_goes_where_the_user_is),
         WITH_LAB(what_comes_while_rows_are_copied_asks_the_directory),
     };

@@ -380,6 +380,32 @@ static void an_epoch_goes_on_with_the_seqs_of_the_one_before(void **state)
     world_done(&world);
 }
 
+static void what_waits_is_counted(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world);
+    freeze(&world);
+    assert_int_equal(world_apply(&world), 0);
+    struct mailbox_moving moving = mailbox_moving(world.mailbox);
+    assert_true(moving.users == 1 && moving.held == 0 && moving.held_since_ms == 0);
+    const int64_t frozen_ms = mailbox_state(world.mailbox).time_ms;
+    send(&world, "m3");
+    send(&world, "m4");
+    assert_int_equal(world_apply(&world), 0);
+    struct mailbox *loaded = saved_and_loaded(world.mailbox);
+    moving = mailbox_moving(loaded);
+    assert_true(moving.users == 1 && moving.held == 2 && moving.held_since_ms == frozen_ms);
+    assert_int_equal(moving.to_pass_on, 0);
+    mailbox_free(loaded);
+    end(&world, MOVE, true, "sin");
+    assert_int_equal(world_apply(&world), 0);
+    moving = mailbox_moving(world.mailbox);
+    assert_true(moving.users == 0 && moving.held == 0 && moving.held_since_ms == 0);
+    assert_int_equal(moving.to_pass_on, 2);
+    world_done(&world);
+}
+
 static void count(void *context, const struct mailbox_move *move)
 {
     size_t *counts = context;
@@ -424,6 +450,7 @@ int main(void)
         cmocka_unit_test(what_leaves_is_told_of_in_parts),
         cmocka_unit_test(an_epoch_goes_on_with_the_seqs_of_the_one_before),
         cmocka_unit_test(those_that_move_are_found),
+        cmocka_unit_test(what_waits_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
