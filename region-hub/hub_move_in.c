@@ -10,7 +10,7 @@
 
 enum {
     WANTED_MS = 30000, /* nobody has asked for that long: what is not begun is not begun */
-    TELLS_MAX = 3,     /* the old home looks by itself, too */
+    TELLS_MAX = 8,     /* some seconds: the old home looks by itself, too */
 };
 
 static void finish(struct hub_move_in *in)
@@ -66,13 +66,19 @@ static void pause_for(struct hub_move_in *in, int64_t ms)
     in->due_ms = hub_move_now_ms(in->owner) + ms;
 }
 
-/* Reads and asks anew, after a pause that grows as long as nothing comes of it. */
+/* A pause that grows as long as nothing comes of it. */
+static void pause_longer(struct hub_move_in *in)
+{
+    pause_for(in, in->pause_ms);
+    in->pause_ms = hub_move_longer_ms(in->pause_ms, HUB_MOVE_AGAIN_MAX_MS);
+}
+
+/* Reads and asks anew. */
 static void again(struct hub_move_in *in)
 {
     in->known.directory = HUB_MOVE_UNREAD;
     in->heard = HUB_MOVE_UNHEARD;
-    pause_for(in, in->pause_ms);
-    in->pause_ms = hub_move_longer_ms(in->pause_ms, HUB_MOVE_AGAIN_MAX_MS);
+    pause_longer(in);
 }
 
 static void read_directory(struct hub_move_in *in)
@@ -327,7 +333,7 @@ static void on_told(struct hub_move_in *in, const struct bus_message *message)
     if (read_state(in, message, &state) || ++in->tells >= TELLS_MAX)
         in->is_told = true;
     else
-        pause_for(in, HUB_MOVE_AGAIN_MS);
+        pause_longer(in);
 }
 
 static bool on_answer(struct bus_request *request, enum bus_outcome outcome,

@@ -15,7 +15,7 @@ enum {
     HUB_MOVE_ASK_MS = 2000,  /* an owner that does not answer is asked again */
     HUB_MOVE_AGAIN_MS = 100, /* the first pause; doubled... */
     HUB_MOVE_AGAIN_MAX_MS = 2000,
-    HUB_MOVE_CHECK_MS = 5000, /* frozen for that long: the old home looks by itself; doubled... */
+    HUB_MOVE_CHECK_MS = 2000, /* frozen for that long: the old home looks by itself; doubled... */
     HUB_MOVE_CHECK_MAX_MS = 30000,
     HUB_MOVE_WRITTEN_MS = 5000, /* a record that was written is applied by then, or has no effect */
     HUB_MOVE_QUEUE_MS = 20,     /* the writer's queue was full */

@@ -245,6 +245,8 @@ static void go_on(struct hub_move_out *out)
         break;
     case HUB_MOVE_OUT_DONE:
         write_end(out, &found, WIRE_MOVE_DONE);
+        /* Once more: who was told first may have read a mirror that did not show it yet. */
+        hub_directory_tell(out->owner->settings.bus, user_of(out), &out->owner->limit);
         break;
     case HUB_MOVE_OUT_ABORTED:
         write_end(out, &found, WIRE_MOVE_ABORTED);

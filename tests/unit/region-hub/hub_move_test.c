@@ -1,133 +1,13 @@
 /* Moves between hubs of two regions on a real NATS server; an operator of the test's own asks. */
-#include "base/hash.h"
-#include "hub_lab.h"
+#include "hub_asking.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stddef.h>
 
 #include <cmocka.h>
 
 enum { MESSAGES = 40, SILENT_MS = 1000 };
-
-/* One question and its answer. */
-struct asked {
-    struct bus_request request;
-    bool ended;
-    bool answered;
-    uint8_t code;
-    uint64_t move;
-    uint64_t generation;
-    char region[TEXT_REGION_MAX + 1];
-    struct wire_mailbox mailbox; /* but its devices */
-    size_t rows;
-    uint64_t first;
-    uint64_t last;
-};
-
-static bool on_answer(struct bus_request *request, enum bus_outcome outcome,
-                      const struct bus_message *message)
-{
-    struct asked *asked = container_of(request, struct asked, request);
-    struct wire_frame frame;
-    struct wire_entry entry;
-    asked->ended = true;
-    asked->answered = outcome == BUS_ANSWER;
-    if (!asked->answered)
-        return false;
-    assert_int_equal(wire_frame_read(message->data, message->size, &frame), 0);
-    assert_int_equal(wire_entry_next(&frame, &entry), 0);
-    assert_int_equal(entry.kind, WIRE_MOVE_STATE);
-    asked->code = entry.move_state.code;
-    asked->move = entry.move_state.move;
-    asked->generation = frame.generation;
-    asked->mailbox = entry.move_state.mailbox;
-    assert_int_equal(text_put(asked->region, sizeof asked->region, entry.move_state.region), 0);
-    while (wire_entry_next(&frame, &entry) == 0) {
-        assert_int_equal(entry.kind, WIRE_MOVE_ROW_COPY);
-        assert_true(asked->rows == 0 || entry.move_row.seq == asked->last + 1);
-        asked->first = asked->rows++ == 0 ? entry.move_row.seq : asked->first;
-        asked->last = entry.move_row.seq;
-    }
-    return false;
-}
-
-static struct asked ask_once(struct lab *lab, const char *at, const struct wire_move_ask *ask,
-                             int64_t timeout_ms)
-{
-    const struct wire_frame head = {.region = text_of(at), .from = TEXT("operator")};
-    const struct wire_entry entry = {.kind = WIRE_MOVE_ASK, .move_ask = *ask};
-    struct asked asked = {.request.on_answer = on_answer};
-    struct wire_frame_writer frame;
-    struct buffer bytes = {0};
-    wire_frame_begin(&frame, &bytes, &head);
-    wire_entry_write(&frame, &entry);
-    assert_int_equal(wire_frame_end(&frame), 0);
-    assert_int_equal(bus_request(lab->bus, &asked.request, wire_move_subject(at, 0).text,
-                                 bytes.data, bytes.size, timeout_ms),
-                     0);
-    buffer_free(&bytes);
-    LAB_WAIT(lab, asked.ended);
-    return asked;
-}
-
-/* Until it is answered, and not by "wait". */
-static struct asked ask_move(struct lab *lab, const char *at, struct wire_move_ask ask)
-{
-    for (int tries = 0; tries < 200; tries++) {
-        struct asked asked = ask_once(lab, at, &ask, 2000);
-        if (asked.answered && asked.code != WIRE_MOVE_WAIT)
-            return asked;
-        lab_turn(lab, 50);
-    }
-    fail_msg("no answer about a move");
-    return (struct asked){0};
-}
-
-static struct asked begin(struct lab *lab, const char *user, const char *to)
-{
-    return ask_move(lab, to,
-                    (struct wire_move_ask){
-                        .what = WIRE_MOVE_BEGIN, .user = text_of(user), .region = text_of(to)});
-}
-
-static struct asked freeze(struct lab *lab, const char *user, const char *at, const char *to,
-                           uint64_t move)
-{
-    return ask_move(
-        lab, at,
-        (struct wire_move_ask){
-            .what = WIRE_MOVE_FREEZE, .move = move, .user = text_of(user), .region = text_of(to)});
-}
-
-static struct asked give_up(struct lab *lab, const char *user, const char *at)
-{
-    return ask_move(lab, at,
-                    (struct wire_move_ask){
-                        .what = WIRE_MOVE_ABORT, .user = text_of(user), .region = text_of(at)});
-}
-
-static struct asked rows(struct lab *lab, const char *user, const char *at, const char *to,
-                         uint64_t move, uint64_t from)
-{
-    return ask_move(lab, at,
-                    (struct wire_move_ask){.what = WIRE_MOVE_ROWS,
-                                           .move = move,
-                                           .user = text_of(user),
-                                           .region = text_of(to),
-                                           .from = from});
-}
-
-static void set_home(struct lab *lab, const char *user, const char *home)
-{
-    const struct wire_directory_entry entry = {.home = text_of(home), .epoch = 1};
-    struct buffer bytes = {0};
-    wire_directory_entry_write(&bytes, &entry);
-    lab_store(lab, wire_directory_subject(text_of(user)).text, bytes.data, bytes.size);
-    buffer_free(&bytes);
-}
 
 static int set_up(void **state)
 {
@@ -221,20 +101,10 @@ static void answers_inboxes_and_nothing_else(void **state)
     struct lab *lab = *state;
     lab_hub_start(lab, &lab->hubs[0], "sin-h1");
     assert_int_equal(freeze(lab, "nobody", "sin", "dub", 0).code, WIRE_MOVE_UNKNOWN_USER);
-    const struct wire_frame head = {.region = TEXT("sin"), .from = TEXT("operator")};
-    const struct wire_entry entry = {
-        .kind = WIRE_MOVE_ASK,
-        .move_ask = {.what = WIRE_MOVE_ABORT, .user = TEXT("bob"), .region = TEXT("sin")}};
-    struct wire_frame_writer frame;
-    struct buffer bytes = {0};
-    wire_frame_begin(&frame, &bytes, &head);
-    wire_entry_write(&frame, &entry);
-    assert_int_equal(wire_frame_end(&frame), 0);
-    assert_int_equal(bus_publish(lab->bus, wire_move_subject("sin", 0).text,
-                                 wire_edge_subject("sin", "sin-1").text, bytes.data, bytes.size),
-                     0);
+    const struct wire_move_ask ask = {
+        .what = WIRE_MOVE_ABORT, .user = TEXT("bob"), .region = TEXT("sin")};
+    ask_with_reply(lab, "sin", &ask, wire_edge_subject("sin", "sin-1").text);
     assert_int_equal(bus_publish(lab->bus, wire_move_subject("sin", 0).text, NULL, "x", 1), 0);
-    buffer_free(&bytes);
     /* The next one is answered, and those were not: the edge heard nothing. */
     assert_int_equal(give_up(lab, "bob", "sin").code, WIRE_MOVE_AT_HOME);
     lab_must_not_hear(lab, WIRE_MOVE_STATE, 0);
@@ -279,6 +149,25 @@ static void gives_up_when_asked_and_when_nobody_asks(void **state)
     assert_int_equal(asked.code, WIRE_MOVE_FROZEN);
     lab_turn(lab, 1200);
     LAB_WAIT(lab, freeze(lab, "bob", "sin", "dub", asked.move).code == WIRE_MOVE_NOT_FROZEN);
+}
+
+/* Else the new home could decide with the entry that is being written. */
+static void says_frozen_no_more_once_it_is_to_give_up(void **state)
+{
+    struct lab *lab = *state;
+    lab_hub_start(lab, &lab->hubs[0], "sin-h1");
+    struct asked asked = freeze(lab, "bob", "sin", "dub", 0);
+    const struct wire_move_ask abort = {
+        .what = WIRE_MOVE_ABORT, .user = TEXT("bob"), .region = TEXT("sin")};
+    struct wire_move_ask again = {
+        .what = WIRE_MOVE_FREEZE, .move = asked.move, .user = TEXT("bob"), .region = TEXT("dub")};
+    ask_with_reply(lab, "sin", &abort, "_INBOX_nobody");
+    for (int i = 0; i < 5; i++) {
+        again.what = i % 2 == 0 ? WIRE_MOVE_FREEZE : WIRE_MOVE_ROWS;
+        asked = ask_once(lab, "sin", &again, 2000);
+        assert_true(asked.answered && asked.code != WIRE_MOVE_FROZEN);
+    }
+    LAB_WAIT(lab, ask_once(lab, "sin", &again, 2000).code == WIRE_MOVE_NOT_FROZEN);
 }
 
 /* The new home has decided and is gone before it could say so. */
@@ -336,6 +225,7 @@ int main(void)
         WITH_LAB(answers_inboxes_and_nothing_else),
         WITH_LAB(holds_moves_to_the_bound),
         WITH_LAB(gives_up_when_asked_and_when_nobody_asks),
+        WITH_LAB(says_frozen_no_more_once_it_is_to_give_up),
         WITH_LAB(finds_out_by_itself_that_it_is_decided),
         WITH_LAB(tells_where_a_user_moves_to_already),
         WITH_LAB(a_later_owner_goes_on),
