@@ -38,6 +38,7 @@ class Client:
         self.reconnects = 0
         self.outages = []  # seconds from each loss to the next connection
         self.home_state = None  # as the last `welcome` or `state` said
+        self.moved = []  # (region, wall time) of each `moved`
         self._outcomes = {}
         self._run = None
         self._ack_due = None
@@ -95,6 +96,8 @@ class Client:
             self.welcome, self.home_state = frame, "reachable"
         elif frame["t"] == "state":
             self.home_state = frame["home"]
+        elif frame["t"] == "moved":
+            self.moved.append((frame["home"], time.time()))
 
     async def _stay(self):
         turn, lost = 0, None
