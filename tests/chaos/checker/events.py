@@ -8,7 +8,8 @@ SEQ_BITS = 44  # a cursor is one number here: epoch above, seq below, so cursors
 SEQ_MAX = (1 << SEQ_BITS) - 1
 EPOCH_MAX = (1 << 32) - 1
 
-TEXT, NUMBER, FLAG, LIST, TABLE = "text", "number", "true or false", "a list", "an object"
+TEXT, FLAG, LIST, TABLE = "text", "true or false", "a list of texts", "an object"
+NUMBER = "a number, not below 0"
 SECONDS = "a number of seconds"
 TYPES = {
     TEXT: str,
@@ -111,14 +112,21 @@ def parse_cursor(text, line):
 def _is(value, kind):
     if not isinstance(value, TYPES[kind]) or (isinstance(value, bool) and kind is not FLAG):
         return False
-    return kind is not LIST or all(isinstance(part, str) for part in value)
+    if kind is LIST:
+        return all(isinstance(part, str) for part in value)
+    return kind not in (NUMBER, SECONDS) or value >= 0
+
+
+def _check_epoch(event, line):
+    if not 1 <= event["epoch"] <= EPOCH_MAX or event.get("seq", 1) not in range(1, SEQ_MAX + 1):
+        raise HistoryError(line, "an epoch or a seq is out of range")
 
 
 def _check_run(event, line):
     for name, value in event.get("settings", {}).items():
         if name not in SETTINGS:
             raise HistoryError(line, f"no setting: {name!r}")
-        if not _is(value, SETTINGS[name]) or (SETTINGS[name] is not TEXT and not value >= 0):
+        if not _is(value, SETTINGS[name]):
             raise HistoryError(line, f"the setting '{name}' must be {SETTINGS[name]}")
 
 
@@ -140,7 +148,13 @@ def _check_send(event, line):
         raise HistoryError(line, "'to' of send names somebody twice")
 
 
-MORE = {"run": _check_run, "fault": _check_fault, "send": _check_send}
+MORE = {
+    "run": _check_run,
+    "fault": _check_fault,
+    "send": _check_send,
+    "home": _check_epoch,
+    "archive": _check_epoch,
+}
 
 
 def check(event, line):
@@ -149,7 +163,7 @@ def check(event, line):
     rules = KINDS.get(kind) if isinstance(kind, str) else None
     if rules is None:
         raise HistoryError(line, f"no kind of event: {kind!r}")
-    if not _is(event.get("t"), NUMBER) or event["t"] < 0:
+    if not _is(event.get("t"), NUMBER):
         raise HistoryError(line, "'t' is a number of nanoseconds")
     must, may = rules
     for name, wanted in must.items():

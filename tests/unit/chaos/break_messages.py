@@ -292,3 +292,11 @@ def turned_away(draft):
     for number, t in enumerate(range(start, end, SECOND // 2), 1):
         draft.add({"ev": "open", **names, "conn": number, "region": "sin"}, t)
         draft.add({"ev": "close", **names, "conn": number}, t + SECOND // 4)
+
+
+def never_confirmed(draft):
+    """From some acknowledgement on, on a connection that stays."""
+    fits = in_time(draft)
+    at = draft.pick("ack", lambda at, event: fits(at, {**event, "to": event["user"]}))
+    for other in list(draft.later(at, ("acked",))):
+        draft.drop(other)

@@ -138,6 +138,17 @@ def notice_twice(draft):
         draft.change(at, **{name: one[name] for name in ("kind", "by", "ids", "of_cursor")})
 
 
+def notice_too_far(draft):
+    """It says more than was said."""
+
+    def fits(_at, event):
+        return event["kind"] != "stored" and draft.is_calm(event["by"])
+
+    notice = draft[draft.pick("notice", fits)]
+    for at in copies(draft, notice):
+        draft.change(at, of_cursor=moved(notice["of_cursor"], 500))
+
+
 def notices_swapped(draft):
     """Two of one kind from one user come the other way round."""
 

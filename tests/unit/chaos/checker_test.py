@@ -272,6 +272,10 @@ class WhatCannotBeJudged(unittest.TestCase):
         fault = {"t": 2, "ev": "fault", "id": "f", "kind": "link"}
         self.assert_wrong("regions and links", run, {**fault, "cuts": {"link": []}})
         self.assert_wrong("two regions", run, {**fault, "cuts": {"links": [["sin"]]}})
+        self.assert_wrong("'bound_s' must be", {**run, "settings": {"bound_s": True}})
+        home = {"t": 2, "ev": "home", "user": "a", "home": "sin", "epoch": 0}
+        self.assert_wrong("out of range", run, home)
+        self.assert_wrong("'epoch' of home", run, {**home, "epoch": -1})
         self.assert_wrong("first event is run", opened)
         self.assert_wrong("once", run, {**run, "t": 2})
         self.assert_wrong("no kind", run, {"t": 2, "ev": "sent"})

@@ -66,7 +66,8 @@ PROPERTIES = [
     (
         "liveness",
         "After the last fault, within the bound: every connection gets ready, every send is "
-        "answered, every accepted message reaches the devices that are connected.",
+        "answered, every accepted message reaches the devices that are connected, and what they "
+        "acknowledge is confirmed.",
         liveness.liveness,
     ),
     (

@@ -1,6 +1,7 @@
 """After the last fault everything goes on, within a bound."""
 
 from .. import model
+from ..events import show
 from .base import Violation, cut_off
 
 BOUND_S = 30
@@ -19,6 +20,8 @@ def liveness(world):
         for attempt in message.tries:
             yield from _is_answered(world, message, attempt, settled, bound, homes)
     yield from _arrives(world, settled, bound, homes)
+    for connection in world.connections.values():
+        yield from _is_confirmed(world, connection, settled, bound, homes)
 
 
 def _watched_until(world, connection):
@@ -71,3 +74,22 @@ def _arrives(world, settled, bound, homes):
         if not cut_off(world, message, homes, connection.region):
             text = f"{message} reached {connection} too late"
             yield Violation(text, message.accepts()[0].outcome_line, line)
+
+
+def _is_confirmed(world, connection, settled, bound, homes):
+    """The first acknowledgement that waits for long."""
+    if world.cut_off(connection.region, *homes.get(connection.device.user, ())):
+        return
+    waiting = None  # (due, cursor, line)
+    for kind, t, line, cursor, _ in connection.stream:
+        if kind == model.RESYNC:
+            waiting = None
+        elif kind == model.ACK and waiting is None:
+            waiting = (max(t, settled) + bound, cursor, line)
+        elif kind == model.ACKED and waiting is not None and cursor >= waiting[1]:
+            if t > waiting[0]:
+                break
+            waiting = None
+    if waiting is not None and _watched_until(world, connection) > waiting[0]:
+        text = f"{connection}: {show(waiting[1])} was acknowledged, and not confirmed in time"
+        yield Violation(text, waiting[2])

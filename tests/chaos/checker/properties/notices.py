@@ -85,7 +85,8 @@ class _Acks:
                 for kind, t, _, cursor, _ in connection.stream
                 if kind == model.ACK
             ]
-            rows += [(one.open_t, one.presented) for one in device.connections if one.presented]
+            # A cursor that was honoured was said to be held when it was presented.
+            rows += [(one.open_t, one.cursor) for one in device.connections if one.resumed]
             times, highest = [], []
             for t, cursor in sorted(rows):
                 times.append(t)
@@ -116,16 +117,26 @@ def _reaches(notice, cursor):
 
 def _delivered(_world, acks, notice, cursor):
     yield from _reaches(notice, cursor)
-    if not acks.covers(notice.by, cursor, notice.t):
-        yield f"no device had acknowledged {show(cursor)}"
+    for claimed in _claims(notice, cursor):
+        if not acks.covers(notice.by, claimed, notice.t):
+            yield f"no device had acknowledged {show(claimed)}"
 
 
 def _read(world, _acks, notice, cursor):
     yield from _reaches(notice, cursor)
     reads = world.users[notice.by].reads.get(notice.user, ())
     count = bisect.bisect_right(reads, (notice.t, float("inf")))
-    if not count or reads[count - 1][1] < cursor:
-        yield f"{notice.by} had not said so of {show(cursor)}"
+    for claimed in _claims(notice, cursor):
+        if not count or reads[count - 1][1] < claimed:
+            yield f"{notice.by} had not said so of {show(claimed)}"
+
+
+def _claims(notice, cursor):
+    """What it says has happened: this message, and all up to its cursor. In an epoch that rose that
+    may have been said by the cursors of the one before."""
+    if notice.of_cursor is None or epoch_of(notice.of_cursor) > 1:
+        return {cursor}
+    return {cursor, notice.of_cursor}
 
 
 KINDS = {"stored": _stored, "delivered": _delivered, "read": _read}
