@@ -12,6 +12,7 @@
 #include "cli/rebuild.h"
 #include "cli/send.h"
 #include "cli/status.h"
+#include "cli/token.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -228,6 +229,42 @@ const struct cli_command cli_commands[] = {
      .operands_max = 1,
      .options = {OPTION_ARCHIVE, {"sent", NULL, "Also what the user sent to others."}},
      .run = cli_user_erase},
+    {.name = "token make",
+     .operands = "",
+     .summary = "Makes a token for a user, signed with a key of yours.",
+     .help =
+         "For trying out: in earnest whoever lets users log in issues tokens. The key's file is a\n"
+         "private key in PEM, P-256 (ES256) or RSA (RS256), or else a secret (HS256).",
+     .options = {{"user", "USER", "Who shows it."},
+                 {"device", "DEVICE", "The only device it is for (any)."},
+                 {"ttl", "TIME", "How long it lives: 90s, 15m, 1h (1h)."},
+                 {"key", "FILE", "What it is signed with; see token key."},
+                 {"kid", "KID", "What the edge calls the key (nothing)."},
+                 {"issuer", "ISSUER", "Who issues it, as the edge expects it."},
+                 {"audience", "AUDIENCE", "For whom, as the edge expects it."},
+                 {"config", "FILE", "Issuer and audience of an edge's settings."},
+                 {"id", "ID", "The token's own id (a new one)."},
+                 {"home", "REGION", "The home of a user that nobody has seen (none)."}},
+     .run = cli_token_make},
+    {.name = "token check",
+     .operands = "TOKEN",
+     .summary = "Tells what a token says, and every reason to refuse it.",
+     .help =
+         "As an edge with these settings would judge it now; clients are not told the reasons.\n"
+         "Exit code 1 when it is refused.",
+     .operands_min = 1,
+     .operands_max = 1,
+     .options = {{"config", "FILE", "Settings of an edge; only their section auth is read."}},
+     .run = cli_token_check},
+    {.name = "token key",
+     .operands = "",
+     .summary = "Makes a new key to sign tokens with.",
+     .help =
+         "FILE gets the private key or the secret, readable for you alone; FILE.pub the public\n"
+         "key, which is what an edge needs. A file that is there is left alone.",
+     .options = {{"alg", "ALG", "ES256, RS256 or HS256 (ES256)."},
+                 {"out", "FILE", "Where it goes."}},
+     .run = cli_token_key},
     {.name = "help",
      .operands = "[COMMAND]",
      .summary = "Tells what there is, or how one command is used.",

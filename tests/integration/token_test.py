@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import signal
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +15,7 @@ import pytest
 import websockets
 
 from lab import Cluster
+from lab.cluster import BUILD
 from lab.process import wait_for
 
 SECRET = "a secret of the integration tests"
@@ -28,7 +30,8 @@ def token(user="alice", left_s=600, secret=SECRET, alg="HS256", **more):
     """A token as an issuer that shares no code with us makes it."""
     now = int(time.time())
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": user, "iat": now, "exp": now + left_s, **more}
-    head = f"{b64(json.dumps({'alg': alg}).encode())}.{b64(json.dumps(claims).encode())}"
+    header = {"alg": alg, "kid": "shared"}
+    head = f"{b64(json.dumps(header).encode())}.{b64(json.dumps(claims).encode())}"
     code = hmac.new(secret.encode(), head.encode(), hashlib.sha256).digest()
     return f"{head}.{b64(code)}"
 
@@ -54,6 +57,9 @@ def cluster(tmp_path_factory):
     secret = folder / "secret"
     secret.write_text(SECRET)
     config = folder / "edge.yaml"
+    key = folder / "key"
+    command = [BUILD / "bin" / "meridian", "token", "key", "--alg", "ES256", "--out", key]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
     config.write_text(
         f"""
 auth:
@@ -65,12 +71,15 @@ auth:
   keys:
     - file: {secret}
       format: secret
+      kid: shared
+    - file: {key}.pub
+      kid: made
 """
     )
     with Cluster(regions=1, edges=1) as running:
         running.edges["sin-1"].command += ["--config", str(config)]
         running.start()
-        running.secret = secret
+        running.secret, running.key, running.config = secret, key, config
         yield running
 
 
@@ -232,7 +241,7 @@ def test_http_calls_show_it_too(cluster):
 def test_it_ends_with_its_token_and_is_told_before(cluster):
     async def run():
         socket = await connect(cluster)
-        await hello(socket, token=token(left_s=6), device="d")
+        await hello(socket, token=token(left_s=8), device="d")
         welcome = await until(socket, "welcome")
         told = await until(socket, "expiring")
         assert told["expires_at"] == welcome["expires_at"]
@@ -247,10 +256,10 @@ def test_it_ends_with_its_token_and_is_told_before(cluster):
 def test_a_new_token_takes_its_place(cluster):
     async def run():
         socket = await connect(cluster)
-        await hello(socket, token=token("dave", left_s=6), device="d")
+        await hello(socket, token=token("dave", left_s=8), device="d")
         first = await until(socket, "welcome")
         await until(socket, "expiring")
-        await socket.send(json.dumps({"t": "refresh", "token": token("dave", left_s=12)}))
+        await socket.send(json.dumps({"t": "refresh", "token": token("dave", left_s=16)}))
         refreshed = await until(socket, "refreshed")
         assert refreshed["expires_at"] > first["expires_at"]
         told = await until(socket, "expiring")  # of the new one
@@ -281,3 +290,44 @@ def test_keys_are_read_again_and_a_damaged_file_is_passed_over(cluster):
         cluster.secret.write_text(SECRET)
         edge.signal(signal.SIGHUP)
         wait_for(lambda: status(SECRET) == 200, 10, "the first key counts again")
+
+
+def test_the_command_makes_tokens_and_tells_what_is_wrong_with_one(cluster):
+    def make(*more):
+        by = ("--key", cluster.key, "--config", cluster.config)
+        return cluster.meridian("token", "make", "--user", "grace", *by, *more)
+
+    def check(shown):
+        return cluster.meridian("token", "check", shown, "--config", cluster.config)
+
+    made = make("--kid", "made", "--device", "poll", "--ttl", "5m")
+    assert made.returncode == 0, made.stderr
+    shown = made.stdout.strip()
+    assert call(cluster, "GET", "/api/messages/grace", bearer(shown)) == (200, [])
+    told = check(shown)
+    assert told.returncode == 0 and "good     user grace, device poll" in told.stdout
+
+    told = check(token(aud="others", left_s=-60))
+    assert told.returncode == 1
+    refusals = [line for line in told.stdout.splitlines() if line.startswith("refused")]
+    assert refusals == [
+        "refused  'aud' does not name the audience",
+        "refused  it has expired",
+    ]
+    assert check(make().stdout.strip()).returncode == 1  # by which of two keys?
+
+    assert make("--ttl", "0s").returncode == 2
+    assert make("--device", "a b").returncode == 2
+    again = cluster.meridian("token", "key", "--out", cluster.key)
+    assert again.returncode == 1 and "File exists" in again.stderr
+    assert cluster.key.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_token_says_is_printed_safely(cluster):
+    nasty = json.dumps({"x": "\x9b2J\x7f", "y": 1}, ensure_ascii=False, indent=1)
+    part = b64(nasty.encode())
+    told = cluster.meridian("token", "check", f"{part}.{part}.", "--config", cluster.config)
+    assert told.returncode == 1
+    lines = told.stdout.splitlines()
+    assert lines[1].startswith("claims") and lines[2].startswith("refused")
+    assert "?2J?" in lines[1]
