@@ -68,8 +68,9 @@ bool edge_admit_look(struct edge_session *session)
     case EDGE_TOKEN_EXPIRING:
         if (session->state == EDGE_SESSION_OPEN) { /* it may come home only now */
             session->token->told = true;
-            if (session->dialect->on_expiring != NULL)
-                session->dialect->on_expiring(session, session->token->end_ms - now_of(session));
+            int64_t left_ms = session->token->expires_ms - now_of(session);
+            if (session->dialect->on_expiring != NULL) /* within the leeway: it is over already */
+                session->dialect->on_expiring(session, left_ms < 0 ? 0 : left_ms);
         }
         return false;
     case EDGE_TOKEN_GOOD:

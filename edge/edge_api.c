@@ -151,6 +151,16 @@ static struct post *post_new(struct edge_api *api, struct edge_request *request,
     return post;
 }
 
+/* Of the token, copied, for the request may be over before the letter is. */
+static struct text post_sender(const struct edge_token *token, struct edge_plain_object *object)
+{
+    if (token == NULL)
+        return object->sender.size > 0 ? object->sender : TEXT("anonymous");
+    struct text user = edge_token_user(token);
+    memcpy(object->sender_room, user.data, user.size);
+    return (struct text){.data = object->sender_room, .size = user.size};
+}
+
 void edge_api_post(struct edge_api *api, struct edge_request *request, struct text body)
 {
     struct edge_plain_object object;
@@ -174,9 +184,7 @@ void edge_api_post(struct edge_api *api, struct edge_request *request, struct te
         return;
     }
     struct edge_letter letter = {.flags = WIRE_FLAG_PLAIN,
-                                 .sender = token != NULL            ? edge_token_user(token)
-                                           : object.sender.size > 0 ? object.sender
-                                                                    : TEXT("anonymous"),
+                                 .sender = post_sender(token, &object),
                                  .device = TEXT(""),
                                  .id = text_of(post->id),
                                  .body = object.raw,

@@ -42,6 +42,8 @@ const char *edge_plain_read(struct text text, bool with_message, struct edge_pla
         json_object_pick(whole.raw, picks, COUNT_OF(picks)) != 0)
         return "not a JSON object with its keys once";
     ret->raw = whole.raw;
+    ret->names_sender = sender.type != JSON_ABSENT;
+    const char *wrong = read_sender(sender, ret);
     if (recipient.type != JSON_STRING ||
         json_string_read(recipient, ret->recipient_room, sizeof ret->recipient_room,
                          &ret->recipient) != 0 ||
@@ -51,7 +53,6 @@ const char *edge_plain_read(struct text text, bool with_message, struct edge_pla
         return NULL;
     if (message.type == JSON_ABSENT)
         return "message is missing";
-    const char *wrong = read_sender(sender, ret);
     return wrong != NULL ? wrong : read_id(id, ret);
 }
 
@@ -110,6 +111,12 @@ static void plain_on_text(struct edge_session *session, struct text text)
     if (object.raw.size > edge_session_shared(session)->edge->body_max) {
         write_refusal(session, "too_large", edge_code_row(EDGE_TOO_LARGE)->message,
                       object.recipient);
+        return;
+    }
+    /* The recipient may believe what the object says; with a token it is known. */
+    if (session->token != NULL && object.names_sender &&
+        !text_equal(object.sender, edge_session_user(session))) {
+        write_refusal(session, "forbidden", "sender_id is not the token's user", object.recipient);
         return;
     }
     edge_plain_make_id(id);

@@ -11,8 +11,9 @@ extern const struct edge_dialect edge_plain_dialect;
 struct edge_plain_object {
     struct text raw; /* the object itself, no white space around */
     struct text recipient;
-    struct text sender; /* sender_id; empty: not given */
-    struct text id;     /* empty: not given */
+    struct text sender; /* sender_id; empty: not given, or (without `with_message`) no user id */
+    bool names_sender;
+    struct text id; /* empty: not given */
     char recipient_room[TEXT_USER_MAX];
     char sender_room[TEXT_USER_MAX];
     char id_room[TEXT_MESSAGE_ID_MAX];

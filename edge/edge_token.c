@@ -12,7 +12,8 @@ struct edge_token *edge_token_new(const struct auth_identity *identity, int64_t 
     if (token == NULL)
         return NULL;
     token->expires_at_ms = identity->expires_at_s * 1000;
-    token->end_ms = token->expires_at_ms + leeway_ms - wall_ms + now_ms;
+    token->expires_ms = token->expires_at_ms - wall_ms + now_ms;
+    token->end_ms = token->expires_ms + leeway_ms;
     token->user_size = (uint8_t)user_size;
     token->device_size = (uint8_t)device_size;
     memcpy(token->names, identity->user, user_size);
@@ -42,13 +43,13 @@ enum edge_token_due edge_token_due(const struct edge_token *token, int64_t expir
 {
     if (now_ms >= token->end_ms)
         return EDGE_TOKEN_ENDED;
-    return !token->told && now_ms >= token->end_ms - expiring_ms ? EDGE_TOKEN_EXPIRING
-                                                                 : EDGE_TOKEN_GOOD;
+    return !token->told && now_ms >= token->expires_ms - expiring_ms ? EDGE_TOKEN_EXPIRING
+                                                                     : EDGE_TOKEN_GOOD;
 }
 
 int64_t edge_token_wait_ms(const struct edge_token *token, int64_t expiring_ms, int64_t now_ms)
 {
     if (edge_token_due(token, expiring_ms, now_ms) != EDGE_TOKEN_GOOD)
         return 0;
-    return token->end_ms - (token->told ? 0 : expiring_ms) - now_ms;
+    return (token->told ? token->end_ms : token->expires_ms - expiring_ms) - now_ms;
 }

@@ -5,7 +5,8 @@
 #include "auth/token.h"
 
 struct edge_token {
-    int64_t end_ms;        /* by the loop's clock, leeway included: then the connection ends */
+    int64_t expires_ms;    /* `exp` by the loop's clock */
+    int64_t end_ms;        /* that and the leeway: then the connection ends */
     int64_t expires_at_ms; /* `exp`, since 1970 */
     bool told;             /* that it ends soon */
     uint8_t user_size;
@@ -23,7 +24,7 @@ struct text edge_token_device(const struct edge_token *token); /* empty: of any 
 bool edge_token_fits(const struct edge_token *token, struct text user, struct text device);
 
 enum edge_token_due { EDGE_TOKEN_GOOD, EDGE_TOKEN_EXPIRING, EDGE_TOKEN_ENDED };
-/* EXPIRING from `expiring_ms` before the end on, until `told` is set. */
+/* EXPIRING from `expiring_ms` before `exp` on, until `told` is set. */
 enum edge_token_due edge_token_due(const struct edge_token *token, int64_t expiring_ms,
                                    int64_t now_ms);
 /* Until the answer of edge_token_due() is another one; 0 when it is not GOOD. */

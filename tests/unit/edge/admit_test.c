@@ -155,6 +155,34 @@ static void a_plain_client_is_the_device_of_its_token(void **state)
     assert_int_equal(homes_waiting(it.directory), 1);
 }
 
+static void a_plain_client_with_a_token_says_no_other_sender(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *object;
+        bool good;
+    } rows[] = {
+        {"{\"recipient_id\":\"b\",\"text\":1}", true},
+        {"{\"recipient_id\":\"b\",\"sender_id\":\"alice\"}", true},
+        {"{\"recipient_id\":\"b\",\"sender_id\":\"\\u0061lice\"}", true},
+        {"{\"recipient_id\":\"b\",\"sender_id\":\"bob\"}", false},
+        {"{\"recipient_id\":\"b\",\"sender_id\":\"\"}", false},
+        {"{\"recipient_id\":\"b\",\"sender_id\":[\"bob\"]}", false},
+    };
+    lab_build();
+    connect_as(&(struct edge_upgrade){.user = TEXT("alice"), .token = judged("alice", "", 60)});
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        say(rows[i].object);
+        expect(rows[i].good ? "" : "\"code\":\"forbidden\"");
+    }
+    connect_as(
+        &(struct edge_upgrade){.user = TEXT("alice")}); /* without one it is its own affair */
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        say(rows[i].object);
+        expect("");
+    }
+}
+
 static void say_refresh(const char *token)
 {
     char frame[2048];
@@ -243,6 +271,7 @@ int main(void)
         ROW(a_token_of_the_handshake_counts),
         ROW(a_bad_one_among_the_subprotocols_is_told_after_the_handshake),
         ROW(a_plain_client_is_the_device_of_its_token),
+        ROW(a_plain_client_with_a_token_says_no_other_sender),
         ROW(a_new_token_takes_the_old_ones_place),
         ROW(a_bad_new_token_ends_the_session),
         ROW(where_no_tokens_are_looked_at_a_new_one_is_told_so),

@@ -13,16 +13,16 @@
 
 #include <cmocka.h>
 
-static struct edge_token *token_ending(int64_t end_ms)
+static struct edge_token *token_of_alice(void)
 {
     const struct auth_identity identity = {
         .user = "alice", .device = "phone", .expires_at_s = 2000};
     /* The wall clock says 1990 s when the loop's says 5 s; leeway 3 s: it ends 13 s from then. */
     struct edge_token *token = edge_token_new(&identity, 3000, 1990000, 5000);
     assert_non_null(token);
+    assert_int_equal(token->expires_ms, 15000);
     assert_int_equal(token->end_ms, 18000);
     assert_int_equal(token->expires_at_ms, 2000000);
-    token->end_ms = end_ms;
     return token;
 }
 
@@ -39,7 +39,7 @@ static void it_fits_its_user_and_device(void **state)
         {"alicee", "", false, false},   {"alice", "tablet", false, true},
         {"", "phon", false, true},
     };
-    struct edge_token *token = token_ending(0);
+    struct edge_token *token = token_of_alice();
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct text user = text_of(rows[i].user), device = text_of(rows[i].device);
         token->device_size = 5;
@@ -59,13 +59,15 @@ static void it_is_due_in_time(void **state)
         enum edge_token_due due;
         int64_t wait_ms;
     } rows[] = {
-        {0, false, EDGE_TOKEN_GOOD, 40000},     {39999, false, EDGE_TOKEN_GOOD, 1},
-        {40000, false, EDGE_TOKEN_EXPIRING, 0}, {99999, false, EDGE_TOKEN_EXPIRING, 0},
-        {40000, true, EDGE_TOKEN_GOOD, 60000},  {99999, true, EDGE_TOKEN_GOOD, 1},
+        {0, false, EDGE_TOKEN_GOOD, 35000},     {34999, false, EDGE_TOKEN_GOOD, 1},
+        {35000, false, EDGE_TOKEN_EXPIRING, 0}, {99999, false, EDGE_TOKEN_EXPIRING, 0},
+        {35000, true, EDGE_TOKEN_GOOD, 65000},  {99999, true, EDGE_TOKEN_GOOD, 1},
         {100000, true, EDGE_TOKEN_ENDED, 0},    {100000, false, EDGE_TOKEN_ENDED, 0},
         {999999, false, EDGE_TOKEN_ENDED, 0},
     };
-    struct edge_token *token = token_ending(100000);
+    struct edge_token *token = token_of_alice();
+    token->expires_ms = 95000;
+    token->end_ms = 100000;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         token->told = rows[i].told;
         assert_int_equal(edge_token_due(token, 60000, rows[i].now_ms), rows[i].due);
