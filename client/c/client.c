@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "c/frames.h"
 #include "c/reads.h"
+#include "c/recall.h"
 #include "c/sends.h"
 #include "c/socket.h"
 #include "json/json.h"
@@ -47,6 +48,7 @@ struct meridian_client {
     struct meridian_socket *socket;
     struct meridian_sends sends;
     struct meridian_reads reads;
+    struct meridian_recall recall;
     struct buffer strings; /* of the frame that is being handled */
     struct buffer body;
     struct buffer output;
@@ -69,6 +71,7 @@ static void lose(struct meridian_client *client, int64_t retry_ms, const char *w
     client->goaway_ms = 0;
     meridian_sends_disconnected(&client->sends);
     meridian_reads_disconnected(&client->reads);
+    client->recall.said = false;
     if (client->options.on_lost != NULL)
         client->options.on_lost(client->options.context, why, retry_ms);
 }
@@ -150,6 +153,10 @@ static void on_writable(void *context)
     } else if ((read = meridian_reads_next(&client->reads)) != NULL) {
         read->said = true;
         meridian_frame_read_up_to(&client->output, read->from, read->cursor);
+        write_frame(client);
+    } else if (client->recall.waits && !client->recall.said) {
+        client->recall.said = true;
+        meridian_recall_write(&client->recall, &client->output);
         write_frame(client);
     } else if ((send = meridian_sends_next(&client->sends, now_ms)) != NULL) {
         buffer_append(&client->output, send->frame, send->size);
@@ -289,6 +296,43 @@ static void on_answer(struct meridian_client *client, const struct meridian_fram
                     frame->kind == MERIDIAN_FRAME_ACCEPTED ? MERIDIAN_ACCEPTED : MERIDIAN_REJECTED);
 }
 
+static void tell_history(struct meridian_client *client, const struct meridian_history *history)
+{
+    client->recall.waits = false; /* so the next page may be asked for at once */
+    if (client->options.on_history != NULL)
+        client->options.on_history(client->options.context, history);
+}
+
+static void on_history(struct meridian_client *client, const struct meridian_frame *frame)
+{
+    struct meridian_message *messages;
+    struct meridian_history history = {
+        .more = frame->more, .missing = frame->reason, .code = "", .message = ""};
+
+    if (!meridian_recall_is(&client->recall, frame->id))
+        return;
+    if (meridian_recall_read(frame->messages, &client->body, &messages, &history.count) < 0) {
+        meridian_socket_close(client->socket); /* it is asked again on the next connection */
+        lose(client, RETRY_LATER_MS, "a page of history cannot be read");
+        return;
+    }
+    history.messages = messages;
+    tell_history(client, &history);
+    free(messages);
+}
+
+/* Of an ask for history; the fatal ones are followed by a close. */
+static void on_error(struct meridian_client *client, const struct meridian_frame *frame)
+{
+    const struct meridian_history history = {.missing = "",
+                                             .code = frame->code,
+                                             .message = frame->message,
+                                             .retryable = frame->retryable};
+
+    if (meridian_recall_is(&client->recall, frame->id))
+        tell_history(client, &history);
+}
+
 static void on_resync(struct meridian_client *client, const struct meridian_frame *frame)
 {
     keep_cursor(client->cursor, frame->cursor);
@@ -338,7 +382,12 @@ static void handle(struct meridian_client *client, const struct meridian_frame *
                                 ? (int64_t)frame->reconnect_ms
                                 : RETRY_LATER_MS;
         break;
-    case MERIDIAN_FRAME_ERROR: /* the fatal ones are followed by a close */
+    case MERIDIAN_FRAME_HISTORY:
+        on_history(client, frame);
+        break;
+    case MERIDIAN_FRAME_ERROR:
+        on_error(client, frame);
+        break;
     case MERIDIAN_FRAME_OTHER:
         break;
     }
@@ -445,6 +494,15 @@ int meridian_client_send(struct meridian_client *client, const char *to, const c
     if (ret_id != NULL)
         *ret_id = send->id;
     return 0;
+}
+
+int meridian_client_history(struct meridian_client *client, const char *before, const char *after,
+                            unsigned limit)
+{
+    int err = meridian_recall_ask(&client->recall, before, after, limit);
+    if (err == 0 && client->state == CLIENT_READY)
+        meridian_socket_want_write(client->socket);
+    return err;
 }
 
 int meridian_client_ack(struct meridian_client *client, const char *cursor)

@@ -24,9 +24,11 @@ enum {
     MEMBER_STRINGS, /* those before are strings */
     MEMBER_BODY = MEMBER_STRINGS,
     MEMBER_IDS,
+    MEMBER_MESSAGES,
     MEMBER_AT,
     MEMBER_RESUMED,
     MEMBER_RETRYABLE,
+    MEMBER_MORE,
     MEMBER_RETRY_AFTER_MS,
     MEMBER_RECONNECT_MS,
     MEMBERS,
@@ -50,9 +52,11 @@ static const char *const member_names[MEMBERS] = {
     [MEMBER_DEVICE] = "device",
     [MEMBER_BODY] = "body",
     [MEMBER_IDS] = "ids",
+    [MEMBER_MESSAGES] = "messages",
     [MEMBER_AT] = "at",
     [MEMBER_RESUMED] = "resumed",
     [MEMBER_RETRYABLE] = "retryable",
+    [MEMBER_MORE] = "more",
     [MEMBER_RETRY_AFTER_MS] = "retry_after_ms",
     [MEMBER_RECONNECT_MS] = "reconnect_ms",
 };
@@ -66,7 +70,7 @@ static const struct {
     {"acked", MERIDIAN_FRAME_ACKED},       {"gap", MERIDIAN_FRAME_GAP},
     {"resync", MERIDIAN_FRAME_RESYNC},     {"state", MERIDIAN_FRAME_STATE},
     {"goaway", MERIDIAN_FRAME_GOAWAY},     {"error", MERIDIAN_FRAME_ERROR},
-    {"receipt", MERIDIAN_FRAME_RECEIPT},
+    {"receipt", MERIDIAN_FRAME_RECEIPT},   {"history", MERIDIAN_FRAME_HISTORY},
 };
 
 /* Appends each string with its terminator, and notes where it begins: the buffer may still move.
@@ -140,11 +144,14 @@ int meridian_frame_read(struct text bytes, struct buffer *strings, struct meridi
         .device = base + at[MEMBER_DEVICE],
         .ids = members[MEMBER_IDS].type == JSON_ARRAY ? members[MEMBER_IDS].raw : TEXT("[]"),
         .body = members[MEMBER_BODY].raw,
+        .messages =
+            members[MEMBER_MESSAGES].type == JSON_ARRAY ? members[MEMBER_MESSAGES].raw : TEXT("[]"),
         .at_ms = at_ms,
         .retry_after_ms = number_of(members[MEMBER_RETRY_AFTER_MS]),
         .reconnect_ms = number_of(members[MEMBER_RECONNECT_MS]),
         .resumed = flag_of(members[MEMBER_RESUMED]),
         .retryable = flag_of(members[MEMBER_RETRYABLE]),
+        .more = flag_of(members[MEMBER_MORE]),
     };
     return 0;
 }

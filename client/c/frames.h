@@ -20,6 +20,7 @@ enum meridian_frame_kind {
     MERIDIAN_FRAME_STATE,
     MERIDIAN_FRAME_GOAWAY,
     MERIDIAN_FRAME_ERROR,
+    MERIDIAN_FRAME_HISTORY,
 };
 
 /* Strings are terminated; those that are not there are empty. `strings` holds them. */
@@ -27,13 +28,15 @@ struct meridian_frame {
     enum meridian_frame_kind kind;
     const char *region, *edge, *home, *cursor, *id, *from, *to, *code, *message, *reason;
     const char *receipt, *by, *of_cursor, *device;
-    struct text ids;  /* a JSON array, borrowed from the frame's bytes */
-    struct text body; /* borrowed from the frame's bytes */
+    struct text ids;      /* a JSON array, borrowed from the frame's bytes */
+    struct text body;     /* borrowed from the frame's bytes */
+    struct text messages; /* a JSON array, borrowed from the frame's bytes */
     int64_t at_ms;
     uint64_t retry_after_ms;
     uint64_t reconnect_ms;
     bool resumed;
     bool retryable;
+    bool more;
 };
 
 /* `strings` is cleared and then belongs to the frame. -EBADMSG when it is no frame; -ENOMEM. */

@@ -66,6 +66,17 @@ struct meridian_result {
     unsigned attempts; /* how often it was written */
 };
 
+/* A page of what the user has ever got, or why there is none. */
+struct meridian_history {
+    const struct meridian_message *messages; /* the oldest first */
+    size_t count;
+    bool more;           /* there are more on that way */
+    const char *missing; /* why some that belong there are not, in a word; empty: none is */
+    const char *code;    /* why there is no page, in a word; empty: there is one */
+    const char *message; /* for people, may be empty */
+    bool retryable;      /* then: it may be there when asked again */
+};
+
 struct meridian_options {
     const char *const *edges; /* "http://host:port", https, ws or wss; taken in turn */
     size_t edge_count;
@@ -84,6 +95,7 @@ struct meridian_options {
     void (*on_message)(void *context, const struct meridian_message *message);
     void (*on_receipt)(void *context, const struct meridian_receipt *receipt);
     void (*on_result)(void *context, const struct meridian_result *result);
+    void (*on_history)(void *context, const struct meridian_history *history);
     void (*on_acked)(void *context, const char *cursor); /* confirmed up to here */
     void (*on_gap)(void *context, const char *from, const char *to, const char *reason);
     /* The cursor could not be honoured; it goes on at this one. */
@@ -118,5 +130,10 @@ int meridian_client_send(struct meridian_client *client, const char *to, const c
  * again on the next connection, for the 64 senders it was said of last. -EINVAL; -ENOBUFS: too many
  * are not said yet; -ENOMEM. */
 int meridian_client_has_read(struct meridian_client *client, const char *from, const char *cursor);
+/* Asks for a page of history: the newest messages before a cursor, or the oldest after one; both
+ * NULL: the newest of all. `limit` 0 is the edge's own. It is asked again on the next connection,
+ * until on_history. -EINVAL: both, or a bad cursor; -EBUSY: a page is waited for already. */
+int meridian_client_history(struct meridian_client *client, const char *before, const char *after,
+                            unsigned limit);
 /* Acknowledges all up to a cursor: the edge may forget them. -EINVAL. */
 int meridian_client_ack(struct meridian_client *client, const char *cursor);

@@ -101,6 +101,19 @@ static void reads_a_receipt(void **state)
     assert_true(text_equal(frame.ids, TEXT("[]")));
 }
 
+static void reads_a_page_of_history(void **state)
+{
+    (void)state;
+    assert_int_equal(read_frame("{\"t\":\"history\",\"id\":\"h1\",\"messages\":[ 1 ],"
+                                "\"more\":true,\"complete\":false,\"reason\":\"lost\"}"),
+                     0);
+    assert_int_equal(frame.kind, MERIDIAN_FRAME_HISTORY);
+    assert_string_equal(frame.id, "h1");
+    assert_string_equal(frame.reason, "lost");
+    assert_true(text_equal(frame.messages, TEXT("[ 1 ]")));
+    assert_true(frame.more);
+}
+
 static void assert_written(struct buffer *out, const char *expected)
 {
     buffer_append(out, "", 1);
@@ -149,6 +162,7 @@ int main(void)
         cmocka_unit_test(a_body_stays_as_it_was_written),
         cmocka_unit_test(reads_a_rejection),
         cmocka_unit_test(reads_a_receipt),
+        cmocka_unit_test(reads_a_page_of_history),
         cmocka_unit_test(what_it_does_not_know_is_other),
         cmocka_unit_test(what_is_no_frame_is_refused),
         cmocka_unit_test(writes_what_a_client_says),
