@@ -44,9 +44,10 @@ int edge_admit_refresh(struct edge_session *session, struct text shown)
     const struct edge_auth *auth = edge_session_shared(session)->auth;
     if (!edge_auth_has_keys(auth))
         return -ENOTSUP;
-    if (shown.size == 0)
-        return -EACCES;
-    int err = edge_auth_judge(auth, shown, now_of(session), &token);
+    int64_t now_ms = now_of(session);
+    if (session->token != NULL && now_ms < session->token->refresh_ms)
+        return -EAGAIN;
+    int err = shown.size == 0 ? -EACCES : edge_auth_judge(auth, shown, now_ms, &token);
     if (err != 0)
         return err;
     err = edge_auth_fit(token, edge_session_user(session), edge_session_device(session));
@@ -54,6 +55,8 @@ int edge_admit_refresh(struct edge_session *session, struct text shown)
         keep(session, token);
     else
         free(token);
+    if (err == 0)
+        session->token->refresh_ms = now_ms + EDGE_REFRESH_APART_MS;
     return err;
 }
 

@@ -7,7 +7,9 @@
  * was one. -EACCES, -ENOMEM; the caller closes. */
 MUST_USE int edge_admit_hello(struct edge_session *session, struct text shown);
 /* Puts a new token in the old one's place. One that ends no later changes nothing. -EACCES when it
- * is bad or of another user or device; -ENOTSUP where no tokens are looked at; -ENOMEM. */
+ * is bad or of another user or device; -EAGAIN within EDGE_REFRESH_APART_MS of the one before, for
+ * verifying is dear; -ENOTSUP where no tokens are looked at; -ENOMEM. */
+enum { EDGE_REFRESH_APART_MS = 1000 };
 MUST_USE int edge_admit_refresh(struct edge_session *session, struct text shown);
 /* Tells the client that its token ends soon, or ends the session with it: then true. */
 bool edge_admit_look(struct edge_session *session);

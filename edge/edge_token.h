@@ -8,6 +8,7 @@ struct edge_token {
     int64_t expires_ms;    /* `exp` by the loop's clock */
     int64_t end_ms;        /* that and the leeway: then the connection ends */
     int64_t expires_at_ms; /* `exp`, since 1970 */
+    int64_t refresh_ms;    /* by the loop's clock: no other one is looked at before */
     bool told;             /* that it ends soon */
     uint8_t user_size;
     uint8_t device_size; /* 0: of any device */

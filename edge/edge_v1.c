@@ -297,6 +297,8 @@ static bool take_token(struct edge_session *session, struct json_value value,
     err = err == 0 ? take(session, shown) : -EACCES;
     if (err == -ENOTSUP)
         write_error(session, "bad_request", "no tokens are looked at here");
+    else if (err == -EAGAIN)
+        write_error(session, "busy", "a new token was looked at within the last second");
     else if (err == -ENOMEM)
         edge_session_close(session, EDGE_CLOSE_LATER, "memory is short");
     else if (err != 0)

@@ -208,23 +208,49 @@ static void a_new_token_takes_the_old_ones_place(void **state)
     say_hello(ALICE, token_of(&tokens, "alice", "", 600));
     say_refresh(token_of(&tokens, "alice", "phone", 900));
     expect_refreshed(890, 900);
-    say_refresh(token_of(&tokens, "alice", "", 60)); /* ends no later: changes nothing */
-    expect_refreshed(890, 900);
-    say_refresh(token_of(&tokens, "bob", "", 1200));
-    expect_refusal();
+}
+
+static void a_new_token_that_ends_no_later_changes_nothing(void **state)
+{
+    (void)state;
+    lab_build();
+    connect_as(&(struct edge_upgrade){.v1 = true});
+    say_hello(ALICE, token_of(&tokens, "alice", "", 600));
+    say_refresh(token_of(&tokens, "alice", "", 60));
+    expect_refreshed(590, 600);
+}
+
+static void new_tokens_are_looked_at_once_a_second(void **state)
+{
+    (void)state;
+    lab_build();
+    connect_as(&(struct edge_upgrade){.v1 = true});
+    say_hello(ALICE, token_of(&tokens, "alice", "", 600));
+    int64_t begun_ms = loop_now_ms(it.loop);
+    say_refresh(token_of(&tokens, "alice", "", 60));
+    expect_refreshed(590, 600);
+    const char *heard = "busy";
+    while (strstr(heard, "busy") != NULL && loop_now_ms(it.loop) - begun_ms < 20000) {
+        say_refresh("not looked at");
+        heard = hear();
+        assert_true(heard[0] != '\0');
+    }
+    assert_non_null(strstr(heard, "unauthorized"));
+    assert_true(loop_now_ms(it.loop) - begun_ms >= EDGE_REFRESH_APART_MS);
 }
 
 static void a_bad_new_token_ends_the_session(void **state)
 {
     (void)state;
     lab_build();
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         connect_as(&(struct edge_upgrade){.v1 = true});
         say_hello(ALICE, token_of(&tokens, "alice", "", 600));
         expect("");
         say_refresh(i == 0   ? "x"
                     : i == 1 ? ""
                     : i == 2 ? token_of(&tokens, "alice", "tablet", 900)
+                    : i == 3 ? token_of(&tokens, "bob", "", 900)
                              : token_of(&tokens, "alice", "", -1));
         expect_refusal();
     }
@@ -273,6 +299,8 @@ int main(void)
         ROW(a_plain_client_is_the_device_of_its_token),
         ROW(a_plain_client_with_a_token_says_no_other_sender),
         ROW(a_new_token_takes_the_old_ones_place),
+        ROW(a_new_token_that_ends_no_later_changes_nothing),
+        ROW(new_tokens_are_looked_at_once_a_second),
         ROW(a_bad_new_token_ends_the_session),
         ROW(where_no_tokens_are_looked_at_a_new_one_is_told_so),
         ROW(a_session_ends_with_its_token),
