@@ -423,6 +423,22 @@ static int on_readyz(struct edge_http *http, h2o_req_t *req)
     return 0;
 }
 
+/* Whoever's mailbox the path names, whatever is asked of it, the token is of that user. */
+static int authorize_call(struct edge_http *http, h2o_req_t *req, struct text user,
+                          struct edge_token **ret_token)
+{
+    struct text shown = edge_auth_of_authorization(header_of(req, "authorization"));
+    int err =
+        edge_auth_judge(http->settings.auth, shown, loop_now_ms(http->settings.loop), ret_token);
+    if (err == 0)
+        err = edge_auth_fit(*ret_token, user, TEXT(""));
+    if (err != 0) {
+        free(*ret_token);
+        *ret_token = NULL;
+    }
+    return err;
+}
+
 static int on_api(struct edge_http *http, h2o_req_t *req, struct text user, struct text query)
 {
     const struct edge_http_ops *ops = http->settings.ops;
@@ -438,9 +454,7 @@ static int on_api(struct edge_http *http, h2o_req_t *req, struct text user, stru
         return refuse_now(req, 400, "bad_request",
                           "the user id is not 1 to 128 bytes of UTF-8 without controls");
     struct edge_token *token;
-    int err = edge_auth_judge(http->settings.auth,
-                              edge_auth_of_authorization(header_of(req, "authorization")),
-                              loop_now_ms(http->settings.loop), &token);
+    int err = authorize_call(http, req, user, &token);
     if (err != 0)
         return err == -EACCES ? refuse_unauthorized(req)
                               : refuse_now(req, 503, "busy", "memory is short");

@@ -61,7 +61,7 @@ static void on_poll(void *context, struct edge_request *request, struct text use
     (void)query;
     note("poll", edge_request_token(request));
     if (context == &it)
-        edge_request_unauthorized(request); /* as who finds that it is of another user */
+        edge_request_unauthorized(request); /* as who finds that it is of another device */
 }
 
 static const char *why_not(void *context)
@@ -185,8 +185,10 @@ static const struct row {
     {"POST /api/messages" POST AUTHORIZATION, GOOD, "\r\n\r\n{}", "202 post alice/phone",
      "202 post alice/phone"},
     {"GET /api/messages/alice" GET, NONE, "\r\n", REFUSED, "401 poll"},
-    {"GET /api/messages/alice" GET AUTHORIZATION, BOBS, "\r\n\r\n", "401 poll bob/",
-     "401 poll bob/"},
+    {"GET /api/messages/alice" GET AUTHORIZATION, BOBS, "\r\n\r\n", REFUSED, REFUSED},
+    {"GET /api/messages/alice?before=1:1" GET AUTHORIZATION, BOBS, "\r\n\r\n", REFUSED, REFUSED},
+    {"GET /api/messages/alice" GET AUTHORIZATION, GOOD, "\r\n\r\n", "401 poll alice/phone",
+     "401 poll alice/phone"},
 };
 
 static void check(size_t i, const char *expected, const char *heard)
