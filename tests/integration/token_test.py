@@ -217,6 +217,10 @@ def test_http_calls_show_it_too(cluster):
         call(cluster, "GET", "/api/messages/carol"),
         call(cluster, "GET", "/api/messages/carol", bearer(token())),
         call(cluster, "GET", "/api/messages/carol", bearer(token("carol", device="phone"))),
+        call(cluster, "GET", "/api/messages/carol?before="),
+        call(cluster, "GET", "/api/messages/carol?before=", bearer("x")),
+        call(cluster, "GET", "/api/messages/carol?before=", bearer(token())),
+        call(cluster, "GET", "/api/messages/carol?before=", bearer(token("bob", device="phone"))),
     ]
     assert all(refusal == refusals[0] for refusal in refusals)
     status, answer = refusals[0]
@@ -236,6 +240,10 @@ def test_http_calls_show_it_too(cluster):
     asyncio.run(run())
     status, answer = call(cluster, "GET", "/api/messages/carol", bearer(token("carol")))
     assert (status, [one["message"] for one in answer]) == (200, ["hi"])
+    for device in (None, "phone"):  # history is the user's, whatever the device
+        shown = bearer(token("carol", **({"device": device} if device else {})))
+        status, answer = call(cluster, "GET", "/api/messages/carol?before=", shown)
+        assert status == 200 and len(answer["messages"]) == 1
 
 
 def test_it_ends_with_its_token_and_is_told_before(cluster):
