@@ -148,12 +148,22 @@ static int count(struct cli_link *link, const struct catalogue *catalogue,
     return err;
 }
 
+/* At the origin; a mirror, which may be a moment behind, when the primary does not answer. */
+static int open_for_count(struct cli_link *link, const struct catalogue *catalogue,
+                          struct error_text *reterr_why)
+{
+    if (cli_link_open(link, catalogue_primary(catalogue), PATIENCE_MS, reterr_why) == 0)
+        return 0;
+    fprintf(stderr, "%s: another region is asked\n", reterr_why->text);
+    return cli_link_open_any(link, catalogue, reterr_why);
+}
+
 int cli_directory_count(const struct cli_arguments *arguments)
 {
     struct error_text why = {0};
     struct cli_link link = {0};
     struct catalogue *catalogue = cli_catalogue_choose(arguments, &why);
-    int err = catalogue == NULL ? -ENOENT : cli_link_open_any(&link, catalogue, &why);
+    int err = catalogue == NULL ? -ENOENT : open_for_count(&link, catalogue, &why);
 
     if (err == 0)
         err = count(&link, catalogue, &why);

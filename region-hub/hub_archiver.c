@@ -1,13 +1,8 @@
-#include "region-hub/hub_archiver.h"
+#include "region-hub/hub_archiver_internal.h"
 
 #include "base/clock.h"
-#include "catalogue/catalogue.h"
-#include "log/log.h"
-#include "region-hub/hub_copy.h"
-#include "region-hub/hub_directory_desk.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,141 +10,6 @@
 #include <time.h>
 
 enum { NAP_MS = 200 /* when a view cannot be read, or another hub archives, too */ };
-
-struct feed { /* of one shard */
-    struct hub_copy *copy;
-    int64_t asked_ms; /* of a shard of others: when its position was asked; 0: never */
-    /* Under the lock. */
-    bool owns;
-    bool has_incarnation;
-    uint8_t incarnation[16];
-    uint64_t row;
-    int64_t behind_ms; /* wall clock; since when it is behind; 0: it is not */
-    struct hub_archiver_status status;
-};
-
-struct hub_archiver {
-    const struct hub_settings *settings;
-    unsigned shards;
-    struct feed feeds[CATALOGUE_SHARDS_MAX];
-    unsigned buckets;
-    struct hub_directory_desk *desks[CATALOGUE_BUCKETS_MAX];
-    struct archive *archive;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool stopping; /* under the lock, as what follows */
-    bool work;
-    bool connected;
-    const char *trouble;
-    int64_t backoff_ms; /* only the thread's, as what follows */
-    struct log_limit trouble_limit;
-    struct log_limit parked_limit;
-    struct log_limit gap_limit;
-    struct log_limit stale_limit;
-    struct log_limit desk_limit;
-};
-
-/* --- what shards tell, and what others ask --- */
-
-static void note_behind(struct feed *feed)
-{
-    if (feed->row <= feed->status.archived_row)
-        feed->behind_ms = 0;
-    else if (feed->behind_ms == 0)
-        feed->behind_ms = clock_wall_ms();
-}
-
-void hub_archiver_tell(struct hub_archiver *archiver, unsigned shard,
-                       const struct hub_archiver_news *news)
-{
-    if (archiver == NULL)
-        return;
-    struct feed *feed = &archiver->feeds[shard];
-    pthread_mutex_lock(&archiver->lock);
-    const bool was_known = feed->has_incarnation;
-    feed->has_incarnation = news->incarnation != NULL;
-    if (feed->has_incarnation)
-        memcpy(feed->incarnation, news->incarnation, sizeof feed->incarnation);
-    feed->owns = news->owns;
-    feed->row = news->row;
-    note_behind(feed);
-    const bool due = feed->has_incarnation &&
-                     (!was_known || (feed->owns && feed->row > feed->status.archived_row));
-    if (due && !archiver->work) {
-        archiver->work = true;
-        pthread_cond_signal(&archiver->changed);
-    }
-    pthread_mutex_unlock(&archiver->lock);
-}
-
-/* Of a const one: who only looks takes the lock, too. */
-static pthread_mutex_t *lock_of(const struct hub_archiver *archiver)
-{
-    return &((struct hub_archiver *)(uintptr_t)archiver)->lock;
-}
-
-uint64_t hub_archiver_row(const struct hub_archiver *archiver, unsigned shard)
-{
-    if (archiver == NULL)
-        return UINT64_MAX;
-    pthread_mutex_lock(lock_of(archiver));
-    const uint64_t row = archiver->feeds[shard].status.archived_row;
-    pthread_mutex_unlock(lock_of(archiver));
-    return row;
-}
-
-struct hub_archiver_status hub_archiver_status(const struct hub_archiver *archiver, unsigned shard)
-{
-    const struct feed *feed = &archiver->feeds[shard];
-    pthread_mutex_lock(lock_of(archiver));
-    struct hub_archiver_status status = feed->status;
-    status.connected = archiver->connected;
-    status.owns = feed->owns;
-    status.trouble = archiver->trouble;
-    if (feed->row > status.archived_row) {
-        status.lag_rows = feed->row - status.archived_row;
-        status.lag_ms = clock_wall_ms() - feed->behind_ms;
-    }
-    pthread_mutex_unlock(lock_of(archiver));
-    return status;
-}
-
-void hub_archiver_print(const struct hub_archiver *archiver, struct buffer *out)
-{
-    for (unsigned shard = 0; archiver != NULL && shard < archiver->shards; shard++) {
-        const struct hub_archiver_status status = hub_archiver_status(archiver, shard);
-        buffer_printf(out,
-                      "archive shard=%u owner=%s row=%llu lag_rows=%llu lag_ms=%lld parked=%llu "
-                      "gap_rows=%llu%s%s\n",
-                      shard, status.owns ? "true" : "false",
-                      (unsigned long long)status.archived_row, (unsigned long long)status.lag_rows,
-                      (long long)status.lag_ms, (unsigned long long)status.parked,
-                      (unsigned long long)status.gap_rows,
-                      status.trouble[0] == '\0' ? "" : " trouble=", status.trouble);
-    }
-    for (unsigned i = 0; archiver != NULL && i < archiver->buckets; i++) {
-        const struct hub_directory_desk_status desk = hub_directory_desk_status(archiver->desks[i]);
-        if (desk.follows)
-            buffer_printf(out,
-                          "archive directory bucket=%u position=%llu lag_ms=%lld refused=%llu\n", i,
-                          (unsigned long long)desk.position, (long long)desk.lag_ms,
-                          (unsigned long long)desk.refused);
-    }
-}
-
-struct hub_directory_desk *hub_archiver_desk(struct hub_archiver *archiver, unsigned bucket)
-{
-    return archiver->desks[bucket];
-}
-
-void hub_archiver_wake(struct hub_archiver *archiver)
-{
-    pthread_mutex_lock(&archiver->lock);
-    archiver->work = true;
-    pthread_cond_signal(&archiver->changed);
-    pthread_mutex_unlock(&archiver->lock);
-}
 
 /* --- the thread: waiting --- */
 
@@ -249,7 +109,7 @@ static void say_outcome(struct hub_archiver *archiver, unsigned shard,
 
 static void take_over(struct hub_archiver *archiver, unsigned shard)
 {
-    struct feed *feed = &archiver->feeds[shard];
+    struct hub_archiver_feed *feed = &archiver->feeds[shard];
     const struct hub_copy_state *state = hub_copy_state(feed->copy);
     pthread_mutex_lock(&archiver->lock);
     const struct hub_archiver_status before = feed->status;
@@ -259,7 +119,7 @@ static void take_over(struct hub_archiver *archiver, unsigned shard)
     feed->status.stored = state->outcome.stored;
     feed->status.parked = state->outcome.parked;
     feed->status.gap_rows = state->gap_rows + state->outcome.lost;
-    note_behind(feed);
+    hub_archiver_note_behind(feed);
     pthread_mutex_unlock(&archiver->lock);
     say_outcome(archiver, shard, &before, state);
 }
@@ -267,7 +127,7 @@ static void take_over(struct hub_archiver *archiver, unsigned shard)
 /* What is to be done for a shard. */
 enum task { TASK_NONE, TASK_ASK, TASK_COPY };
 
-static enum task task_of(struct hub_archiver *archiver, struct feed *feed)
+static enum task task_of(struct hub_archiver *archiver, struct hub_archiver_feed *feed)
 {
     enum task task = TASK_NONE;
     uint8_t incarnation[16];
@@ -291,7 +151,7 @@ static enum task task_of(struct hub_archiver *archiver, struct feed *feed)
 static enum hub_copied serve(struct hub_archiver *archiver, unsigned shard, int *ret_error,
                              struct error_text *reterr_why)
 {
-    struct feed *feed = &archiver->feeds[shard];
+    struct hub_archiver_feed *feed = &archiver->feeds[shard];
     enum hub_copied copied = HUB_COPIED_ALL;
     switch (task_of(archiver, feed)) {
     case TASK_NONE:

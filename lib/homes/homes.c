@@ -3,6 +3,7 @@
 #include "base/table.h"
 #include "bus/bus.h"
 #include "bus/bus_stream.h"
+#include "homes/heartbeats.h"
 #include "log/log.h"
 #include "wire/names.h"
 
@@ -43,10 +44,7 @@ struct homes {
     uint64_t claims; /* the last number given */
     struct bus_subscription *changes;
     int64_t heartbeat_ms;
-    struct heartbeat { /* of a bucket of the directory */
-        struct homes *homes;
-        struct bus_request request;
-    } heartbeats[CATALOGUE_BUCKETS_MAX];
+    struct homes_heartbeats heartbeats;
 };
 
 static struct text question_user(const struct question *question)
@@ -60,20 +58,6 @@ static void on_directory_changed(void *context, const struct bus_message *messag
     struct text user = {.data = (const char *)message->data, .size = message->size};
     if (text_is_user_id(user))
         directory_forget(homes->cache, user);
-}
-
-static bool on_heartbeat(struct bus_request *request, enum bus_outcome outcome,
-                         const struct bus_message *message)
-{
-    struct heartbeat *heartbeat = container_of(request, struct heartbeat, request);
-    struct homes *homes = heartbeat->homes;
-    struct bus_entry entry;
-    if (outcome != BUS_ANSWER || bus_entry_read(message, &entry, NULL) != 0)
-        return false;
-    const struct directory_beat beat = {.position = entry.position, .stored_ms = entry.time_ms};
-    directory_heartbeat(homes->cache, (unsigned)(heartbeat - homes->heartbeats), &beat,
-                        loop_now_ms(homes->settings.loop));
-    return false;
 }
 
 static unsigned buckets_of(const struct homes *homes)
@@ -91,14 +75,11 @@ struct homes *homes_new(const struct homes_settings *settings)
     list_init(&homes->ended);
     hash_random(&homes->claims, sizeof homes->claims);
     homes->claims >>= 1; /* never runs over, and never is 0 */
-    for (size_t i = 0; i < COUNT_OF(homes->heartbeats); i++) {
-        homes->heartbeats[i].homes = homes;
-        homes->heartbeats[i].request.on_answer = on_heartbeat;
-    }
     homes->cache = directory_new(&(struct directory_settings){.users_max = settings->users_max,
                                                               .unknown_ms = 2000,
                                                               .current_ms = 5000,
                                                               .buckets = buckets_of(homes)});
+    homes_heartbeats_init(&homes->heartbeats, settings->bus, homes->cache, buckets_of(homes));
     homes->changes =
         bus_subscribe(settings->bus, WIRE_DIRECTORY_CHANGED, on_directory_changed, homes);
     if (homes->cache == NULL || homes->changes == NULL) {
@@ -134,8 +115,7 @@ void homes_free(struct homes *homes)
         question_end(question);
     }
     homes_free_ended(homes);
-    for (size_t i = 0; i < COUNT_OF(homes->heartbeats); i++)
-        bus_request_cancel(&homes->heartbeats[i].request);
+    homes_heartbeats_done(&homes->heartbeats);
     bus_unsubscribe(homes->changes);
     directory_free(homes->cache);
     free(homes);
@@ -388,16 +368,6 @@ static void question_tick(struct question *question, int64_t now_ms)
     }
 }
 
-/* One still on its way is not asked again. */
-static void ask_heartbeats(struct homes *homes)
-{
-    struct wire_bucket bucket = {.of = buckets_of(homes)};
-    for (; bucket.number < bucket.of; bucket.number++)
-        (void)!bus_get_last(homes->settings.bus, &homes->heartbeats[bucket.number].request,
-                            wire_directory_stream(bucket).text, wire_directory_beat(bucket).text,
-                            GET_TIMEOUT_MS);
-}
-
 void homes_tick(struct homes *homes, int64_t now_ms)
 {
     /* Answering may open new questions, at the end, and ends this one only. */
@@ -413,7 +383,7 @@ void homes_tick(struct homes *homes, int64_t now_ms)
     if (now_ms - homes->heartbeat_ms < HEARTBEAT_MS)
         return;
     homes->heartbeat_ms = now_ms;
-    ask_heartbeats(homes);
+    homes_heartbeats_ask(&homes->heartbeats);
 }
 
 bool homes_is_current(const struct homes *homes, int64_t now_ms)
