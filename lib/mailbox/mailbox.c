@@ -220,6 +220,7 @@ struct mailbox_state mailbox_state(const struct mailbox *mailbox)
         .generation = mailbox->generation,
         .owner = text_of(mailbox->owner),
         .owner_start = mailbox->owner_start,
+        .returned_ms = mailbox->returned_ms,
         .config = mailbox->config,
         .rows = mailbox->rows,
         .expired_rows = mailbox->retention.expired_rows,

@@ -131,6 +131,8 @@ struct mailbox_effects {
 MUST_USE int mailbox_apply(struct mailbox *mailbox, const struct mailbox_input *input,
                            const struct mailbox_effects *effects, struct error_text *reterr_why);
 
+/* Owners tick every few seconds, and one takes over from another within a few more. */
+enum { MAILBOX_PAUSE_MS = 15000 };
 struct mailbox_state { /* borrowed until the next apply */
     uint64_t position;
     struct fingerprint hash;
@@ -142,6 +144,9 @@ struct mailbox_state { /* borrowed until the next apply */
     uint64_t generation; /* 0: nobody has owned it */
     struct text owner;   /* empty: nobody owns it now */
     uint64_t owner_start;
+    /* Log time when somebody owned it again after MAILBOX_PAUSE_MS and more without a sign of an
+     * owner; 0: that never was. */
+    int64_t returned_ms;
     struct wire_config config;
     uint64_t rows;          /* the last row's number */
     uint64_t expired_rows;  /* all rows up to this one are older than the retention: see below */
@@ -183,6 +188,10 @@ struct mailbox_device {
     int64_t used_ms; /* log time of its last ack */
 };
 bool mailbox_find_user(const struct mailbox *mailbox, struct text user,
+                       struct mailbox_user *ret_user);
+/* The user that came into being next after `after` (empty: the first of all), which is not
+ * forgotten: users stay. False at the end. */
+bool mailbox_next_user(const struct mailbox *mailbox, struct text after,
                        struct mailbox_user *ret_user);
 bool mailbox_find_device(const struct mailbox_user *user, struct text device,
                          struct mailbox_device *ret_device);

@@ -122,6 +122,8 @@ struct mailbox {
     uint64_t generation;
     char owner[TEXT_PROCESS_MAX + 1];
     uint64_t owner_start;
+    int64_t heard_ms;    /* log time of the last own or tick that counted */
+    int64_t returned_ms; /* of the last own after a pause in them */
     struct wire_config config;
     uint64_t rows;
     uint64_t checkpoint_position;

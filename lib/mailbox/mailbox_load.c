@@ -25,6 +25,8 @@ static void load_shard(struct mailbox *mailbox, struct wire_cursor *in)
     mailbox->generation = wire_read_u64(in);
     read_name(in, mailbox->owner, sizeof mailbox->owner);
     mailbox->owner_start = wire_read_u64(in);
+    mailbox->heard_ms = wire_read_i64(in);
+    mailbox->returned_ms = wire_read_i64(in);
     mailbox->rows = wire_read_u64(in);
     mailbox->checkpoint_position = wire_read_u64(in);
     mailbox->checkpoint_ms = wire_read_i64(in);

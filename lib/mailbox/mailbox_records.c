@@ -20,6 +20,9 @@ static void apply_own(struct mailbox *mailbox, const struct mailbox_input *input
         mailbox_tell_passed(effects, input, MAILBOX_DEPOSED, "expects a generation that is over");
         return;
     }
+    if (mailbox->generation > 0 && mailbox->time_ms - mailbox->heard_ms >= MAILBOX_PAUSE_MS)
+        mailbox->returned_ms = mailbox->time_ms;
+    mailbox->heard_ms = mailbox->time_ms;
     mailbox->generation = mailbox->position;
     mailbox->owner_start = own->start;
     memset(mailbox->owner, 0, sizeof mailbox->owner);
@@ -193,6 +196,8 @@ void mailbox_records_apply(struct mailbox *mailbox, const struct mailbox_input *
         if (record->tick.generation != mailbox->generation)
             mailbox_tell_passed(effects, input, MAILBOX_DEPOSED,
                                 "tick of a generation that is over");
+        else
+            mailbox->heard_ms = mailbox->time_ms;
         break;
     case WIRE_FREEZE:
     case WIRE_MOVE_ROW:

@@ -27,6 +27,8 @@ static void save_shard(const struct mailbox *mailbox, struct buffer *out)
     wire_write_u64(out, mailbox->generation);
     wire_write_text8(out, text_of(mailbox->owner));
     wire_write_u64(out, mailbox->owner_start);
+    wire_write_i64(out, mailbox->heard_ms);
+    wire_write_i64(out, mailbox->returned_ms);
     wire_write_u64(out, mailbox->rows);
     wire_write_u64(out, mailbox->checkpoint_position);
     wire_write_i64(out, mailbox->checkpoint_ms);

@@ -95,10 +95,8 @@ struct mailbox_device_entry *mailbox_user_pop_stalest(struct mailbox_user_entry 
     return device;
 }
 
-bool mailbox_find_user(const struct mailbox *mailbox, struct text name,
-                       struct mailbox_user *ret_user)
+static bool describe(struct mailbox_user_entry *user, struct mailbox_user *ret_user)
 {
-    struct mailbox_user_entry *user = mailbox_users_find(mailbox, name);
     if (user == NULL)
         return false;
     *ret_user = (struct mailbox_user){.name = {user->name, user->name_size},
@@ -109,6 +107,23 @@ bool mailbox_find_user(const struct mailbox *mailbox, struct text name,
                                       .last_row = user->last_row,
                                       .internal = user};
     return true;
+}
+
+bool mailbox_find_user(const struct mailbox *mailbox, struct text name,
+                       struct mailbox_user *ret_user)
+{
+    return describe(mailbox_users_find(mailbox, name), ret_user);
+}
+
+bool mailbox_next_user(const struct mailbox *mailbox, struct text after,
+                       struct mailbox_user *ret_user)
+{
+    struct mailbox_user_entry *user = mailbox->users;
+    if (after.size > 0) {
+        user = mailbox_users_find(mailbox, after);
+        user = user == NULL ? NULL : user->hh.next;
+    }
+    return describe(user, ret_user);
 }
 
 bool mailbox_find_device(const struct mailbox_user *user, struct text name,

@@ -617,10 +617,54 @@ static void the_hash_tells_logs_apart(void **state)
     }
 }
 
+static int64_t returned(struct world *world)
+{
+    assert_int_equal(world_apply(world), 0);
+    mailbox_free(saved_and_loaded(world->mailbox));
+    const int64_t returned_ms = mailbox_state(world->mailbox).returned_ms;
+    return returned_ms == 0 ? 0 : returned_ms - WORLD_START_MS;
+}
+
+static void own_at(struct world *world, int64_t now_ms, uint64_t expects)
+{
+    world->log.now_ms = now_ms;
+    log_begin(&world->log);
+    log_own(&world->log, "hub-1", 11, expects);
+    log_by_hub(&world->log);
+}
+
+/* Whether nobody owned it for long. What others write is no sign of an owner. */
+static void the_log_shows_when_an_owner_was_away(void **state)
+{
+    (void)state;
+    struct world world;
+    struct wire_config config = world_config();
+    world_init(&world, &config);
+    own_at(&world, 50000, 0); /* the first of all */
+    assert_int_equal(returned(&world), 0);
+    own_at(&world, 50000 + MAILBOX_PAUSE_MS - 1, 3);
+    assert_int_equal(returned(&world), 0);
+    int64_t now_ms = world.log.now_ms += MAILBOX_PAUSE_MS - 1;
+    const struct mailbox_state before = mailbox_state(world.mailbox);
+    log_begin(&world.log);
+    log_tick(&world.log, 4, before.position, before.hash);
+    log_by_hub(&world.log);
+    world.log.now_ms += MAILBOX_PAUSE_MS - 1;
+    log_begin(&world.log);
+    log_message(&world.log, "alice", "m1", "bob");
+    log_by_edge(&world.log);
+    own_at(&world, now_ms + MAILBOX_PAUSE_MS, 4);
+    assert_int_equal(returned(&world), now_ms + MAILBOX_PAUSE_MS);
+    own_at(&world, now_ms + MAILBOX_PAUSE_MS + 5, 7); /* and that it was, the next one knows too */
+    assert_int_equal(returned(&world), now_ms + MAILBOX_PAUSE_MS);
+    world_done(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(begins_with_a_genesis),
+        cmocka_unit_test(the_log_shows_when_an_owner_was_away),
         cmocka_unit_test(has_defaults_until_a_config_comes),
         cmocka_unit_test(refuses_a_log_without_a_genesis),
         cmocka_unit_test(refuses_a_genesis_of_an_outbox_or_another_hash),

@@ -251,11 +251,33 @@ static void marks_of_dropped_messages_go(void **state)
     }
 }
 
+static void users_are_gone_through_in_the_order_they_came(void **state)
+{
+    (void)state;
+    struct world world;
+    struct mailbox_user user;
+    world_init(&world, NULL);
+    assert_false(mailbox_next_user(world.mailbox, TEXT(""), &user));
+    send_many(&world, "carol", 1);
+    send_many(&world, "bob", 2);
+    assert_true(mailbox_next_user(world.mailbox, TEXT(""), &user));
+    assert_true(text_equal(user.name, TEXT("carol")) && user.head == 1);
+    send_many(&world, "dan", 1); /* meanwhile */
+    assert_true(mailbox_next_user(world.mailbox, TEXT("carol"), &user));
+    assert_true(text_equal(user.name, TEXT("bob")) && user.head == 2);
+    assert_true(mailbox_next_user(world.mailbox, TEXT("bob"), &user));
+    assert_true(text_equal(user.name, TEXT("dan")));
+    assert_false(mailbox_next_user(world.mailbox, TEXT("dan"), &user));
+    assert_false(mailbox_next_user(world.mailbox, TEXT("nobody"), &user));
+    world_done(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_user_comes_into_being_by_its_first_message),
         cmocka_unit_test(a_user_comes_into_being_by_an_ack),
+        cmocka_unit_test(users_are_gone_through_in_the_order_they_came),
         cmocka_unit_test(an_ack_that_cannot_be_leaves_no_trace),
         cmocka_unit_test(a_cursor_never_moves_back),
         cmocka_unit_test(one_device_too_many_drops_the_stalest),
