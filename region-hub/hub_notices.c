@@ -291,11 +291,37 @@ static int step_dropped(struct hub_notices *notices, const struct mailbox_notice
     return 0;
 }
 
-static int post_passed(struct hub_notices *notices, const struct hub_pass_on *passed)
+static int post_passed(void *context, const struct hub_pass_on *passed)
 {
-    if (passed->by_directory)
-        return hub_post_add(notices->post, passed->made, notices->next);
-    return hub_post_add_to(notices->post, passed->region, passed->made, notices->next);
+    struct hub_notices *notices = context;
+    ++*unsettled_of(notices, notices->next);
+    int err = passed->by_directory
+                  ? hub_post_add(notices->post, passed->made, notices->next)
+                  : hub_post_add_to(notices->post, passed->region, passed->made, notices->next);
+    if (err == 0) {
+        notices->settings.passed->sent++;
+        return 0;
+    }
+    --*unsettled_of(notices, notices->next);
+    return -EAGAIN; /* memory is short: nobody's message is lost for that */
+}
+
+/* The messages of a mailbox that has left behind what the other one went on from. */
+static int step_pass_on_range(struct hub_notices *notices, const struct mailbox_notice *notice)
+{
+    const struct hub_notices_settings *settings = &notices->settings;
+    struct hub_pass_on_range range = {.notice = notice,
+                                      .next = notices->making.next,
+                                      .bytes_max = TURN_COST,
+                                      .context = notices,
+                                      .post = post_passed};
+    int err = hub_pass_on_range(settings->apply, settings->catalogue, settings->region,
+                                &notices->memory_limit, &range);
+    notices->turn_cost += ROW_COST + range.bytes;
+    notices->making.next = range.next;
+    if (err == 0 && range.next > notice->to)
+        end_number(notices);
+    return err;
 }
 
 /* A message, and no notice. */
@@ -303,19 +329,15 @@ static int step_pass_on(struct hub_notices *notices, const struct mailbox_notice
 {
     const struct hub_notices_settings *settings = &notices->settings;
     struct hub_pass_on passed;
+    if (notice->from > 0)
+        return step_pass_on_range(notices, notice);
     int err = hub_pass_on(settings->apply, settings->catalogue, settings->region, notice,
                           &notices->memory_limit, settings->passed, &passed);
     notices->turn_cost += ROW_COST + passed.bytes;
     if (err != 0)
         return err;
-    if (passed.made != NULL) {
-        ++*unsettled_of(notices, notices->next);
-        if (post_passed(notices, &passed) != 0) {
-            --*unsettled_of(notices, notices->next);
-            return -EAGAIN; /* memory is short: nobody's message is lost for that */
-        }
-        settings->passed->sent++;
-    }
+    if (passed.made != NULL && (err = post_passed(notices, &passed)) != 0)
+        return err;
     end_number(notices);
     return 0;
 }

@@ -22,9 +22,10 @@ static bool age(struct wire_message *message, int64_t aged_ms)
     return true;
 }
 
-static bool on_row(void *context, const struct view_row *row)
+/* As it was; `*ret_made` NULL: its time to live is over. -ENOMEM. */
+static int make(struct text user, int64_t now_ms, const struct view_row *row,
+                struct hub_notice **ret_made)
 {
-    struct passing *passing = context;
     struct wire_message message = {.message_class = WIRE_DURABLE,
                                    .flags = row->flags,
                                    .wants = row->wants,
@@ -35,11 +36,19 @@ static bool on_row(void *context, const struct view_row *row)
                                    .id = row->id,
                                    .body = row->body};
     memcpy(message.trace, row->trace, sizeof message.trace);
+    *ret_made = NULL;
+    if (!age(&message, now_ms - row->at_ms))
+        return 0;
+    *ret_made = hub_notice_pass_on(user, &message);
+    return *ret_made == NULL ? -ENOMEM : 0;
+}
+
+static bool on_row(void *context, const struct view_row *row)
+{
+    struct passing *passing = context;
     passing->passed->bytes = row->body.size;
-    if (age(&message, passing->now_ms - row->at_ms)) {
-        passing->passed->made = hub_notice_pass_on(passing->user, &message);
-        passing->short_of_memory = passing->passed->made == NULL;
-    }
+    passing->short_of_memory =
+        make(passing->user, passing->now_ms, row, &passing->passed->made) != 0;
     return false;
 }
 
@@ -91,5 +100,54 @@ int hub_pass_on(struct hub_apply *apply, const struct catalogue *catalogue,
     if (err != 0 || passing.short_of_memory)
         return -EAGAIN;
     counts->over += ret_passed->made == NULL;
+    return 0;
+}
+
+struct passing_range {
+    struct hub_pass_on_range *range;
+    int64_t now_ms; /* log time */
+    struct hub_pass_on passed;
+    bool is_stopped; /* it was not taken */
+};
+
+static bool on_range_row(void *context, const struct view_row *row)
+{
+    struct passing_range *passing = context;
+    struct hub_pass_on_range *range = passing->range;
+    struct hub_notice **made = &passing->passed.made;
+    if (row->epoch != range->notice->epoch || row->seq > range->notice->to)
+        return false;
+    if (row->seq < range->next)
+        return true;
+    range->bytes += row->body.size;
+    passing->is_stopped = make(range->notice->user, passing->now_ms, row, made) != 0 ||
+                          (*made != NULL && range->post(range->context, &passing->passed) != 0);
+    if (!passing->is_stopped)
+        range->next = row->seq + 1;
+    return !passing->is_stopped;
+}
+
+int hub_pass_on_range(struct hub_apply *apply, const struct catalogue *catalogue,
+                      const struct catalogue_region *here, struct log_limit *limit,
+                      struct hub_pass_on_range *range)
+{
+    const struct mailbox_notice *notice = range->notice;
+    struct passing_range passing = {.range = range, .now_ms = hub_apply_now_ms(apply)};
+    if (range->next == 0)
+        range->next = notice->from;
+    const uint64_t before = range->next;
+    if (find_home(apply, catalogue, here, notice->user, limit, &passing.passed) != 0)
+        return -EAGAIN;
+    int err = 0;
+    if (notice->row > 0) /* else none of it was ever here */
+        err =
+            view_read(hub_apply_view(apply), notice->row, before, (size_t)(notice->to - before + 1),
+                      range->bytes_max, on_range_row, &passing);
+    if (err != 0)
+        hub_apply_view_failed(apply, err);
+    if (err != 0 || passing.is_stopped)
+        return -EAGAIN;
+    if (range->next == before) /* what there is of it is not in this view any more */
+        range->next = notice->to + 1;
     return 0;
 }

@@ -85,6 +85,9 @@ enum { LAB_MOVE = 77, LAB_COPIED_AT_MS = 1600000000 };
 void lab_freeze(struct lab *lab, const char *user);
 void lab_move_end(struct lab *lab, const char *user, enum wire_move_outcome outcome,
                   const char *home);
+/* The same; what the mailbox has from a seq on goes after it. */
+void lab_move_end_from(struct lab *lab, const char *user, enum wire_move_outcome outcome,
+                       const char *home, uint64_t from);
 void lab_move_rows(struct lab *lab, const char *user, uint64_t from, uint64_t to);
 void lab_move_in(struct lab *lab, const char *user, uint64_t head, uint64_t oldest);
 /* What an edge says to the owner of sin's shard 0. */

@@ -32,13 +32,20 @@ void lab_freeze(struct lab *lab, const char *user)
 void lab_move_end(struct lab *lab, const char *user, enum wire_move_outcome outcome,
                   const char *home)
 {
+    lab_move_end_from(lab, user, outcome, home, 0);
+}
+
+void lab_move_end_from(struct lab *lab, const char *user, enum wire_move_outcome outcome,
+                       const char *home, uint64_t from)
+{
     struct buffer bytes = {0};
     struct wire_batch_writer writer;
     const struct wire_move_end record = {.generation = lab->beat_generation,
                                          .move = LAB_MOVE,
                                          .user = text_of(user),
                                          .outcome = (uint8_t)outcome,
-                                         .home = text_of(home)};
+                                         .home = text_of(home),
+                                         .from = from};
     wire_batch_begin(&writer, &bytes);
     wire_move_end_write(&writer, &record);
     store(lab, &bytes, &writer);

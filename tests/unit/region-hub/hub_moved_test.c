@@ -222,6 +222,30 @@ static void who_has_left_is_sent_after_and_so_is_what_comes(void **state)
     outbox_close(&outbox);
 }
 
+/* Another region went on with the mailbox as it was at seq 299. */
+static void what_the_other_home_does_not_have_goes_after_the_user(void **state)
+{
+    struct lab *lab = *state;
+    struct outbox outbox;
+    struct buffer expected = {0};
+    outbox_open(lab, &outbox);
+    start_hub(lab);
+    lab_send(lab, LOG, "bob", "a", 299);
+    lab_send(lab, LOG, "carol", "x", 300);
+    lab_send(lab, LOG, "bob", "b", 300);
+    lab_freeze(lab, "bob");
+    lab_send(lab, LOG, "bob", "c", 1);
+    lab_move_end_from(lab, "bob", WIRE_MOVE_DONE, "dub", 300);
+    for (int i = 1; i <= 300; i++)
+        buffer_printf(&expected, "alice/b%d to bob \"b%d\" ttl 0\n", i, i);
+    buffer_printf(&expected, "alice/c1 to bob \"c1\" ttl 0\n");
+    buffer_append(&expected, "", 1);
+    outbox_expect(lab, &outbox, (const char *)expected.data);
+    buffer_free(&expected);
+    lab_hub_stop(lab, &lab->hubs[0], true);
+    outbox_close(&outbox);
+}
+
 /* Killed before it was said in the log: the next owner passes it on from the view. */
 static void the_next_owner_passes_on_what_waits(void **state)
 {
@@ -319,6 +343,7 @@ int main(void)
         WITH_LAB(what_was_held_is_delivered_when_the_user_stays),
         WITH_LAB(a_frozen_mailbox_is_read_and_writes_no_cursor),
         WITH_LAB(who_has_left_is_sent_after_and_so_is_what_comes),
+        WITH_LAB(what_the_other_home_does_not_have_goes_after_the_user),
         WITH_LAB(the_next_owner_passes_on_what_waits),
         WITH_LAB(what_is_over_is_not_sent_after),
         WITH_LAB(what_comes_while_rows_are_copied_goes_where_the_user_is),
