@@ -9,6 +9,8 @@ enum {
     ASK_AGAIN_MS = 1000,     /* an attach or a fetch without an answer */
     FETCH_APART_MS = 250,    /* two fetches of one device */
     CONFIRM_AGAIN_MS = 3000, /* an ack without its confirmation is reported again */
+    DOUBT_MS = 10000,        /* a home that is silent for so long may be another's by now */
+    DOUBTS_MAX = 64,         /* of one home and tick */
 };
 
 struct edge_home *edge_home_new(const struct edge_home_settings *settings)
@@ -156,6 +158,11 @@ static void attach_lose(struct edge_home *home, struct edge_attach *attach, enum
         edge_reads_drop(&home->reads, attach, NULL, NULL);
     attach_drop(home, attach);
     attach->ops->on_lost(attach, lost);
+}
+
+void edge_home_lose(struct edge_home *home, struct edge_attach *attach)
+{
+    attach_lose(home, attach, EDGE_LOST_NOT_HOME);
 }
 
 static void attach_again(struct edge_home *home, struct edge_attach *attach)
@@ -545,11 +552,31 @@ static void place_tick(struct edge_home *home, struct edge_home_place *place)
     edge_home_place_attach_again(home, place);
 }
 
+/* It may have been given up: a few of its users a time are looked for again, in turns. */
+static void place_doubt(struct edge_home *home, struct edge_home_place *place)
+{
+    if (!place->silent || home->now_ms - place->beat_ms < DOUBT_MS)
+        return;
+    for (int i = 0; i < DOUBTS_MAX && !list_empty(&place->attaches); i++) {
+        struct edge_attach *attach =
+            container_of(place->attaches.next, struct edge_attach, of_place);
+        if ((uint32_t)home->now_ms - attach->asked_ms < DOUBT_MS)
+            return;
+        attach->asked_ms = (uint32_t)home->now_ms;
+        list_remove(&attach->of_place);
+        list_push(&place->attaches, &attach->of_place);
+        if (attach->ops->on_doubt != NULL)
+            attach->ops->on_doubt(attach); /* it may be lost by that */
+    }
+}
+
 void edge_home_tick(struct edge_home *home, int64_t now_ms)
 {
     home->now_ms = now_ms;
     for (size_t i = 0; i < home->numbers.count; i++)
         place_tick(home, &home->places[i]);
+    for (size_t i = 0; i < home->numbers.count; i++)
+        place_doubt(home, &home->places[i]);
     /* A callback may detach the attach it is for, no other. */
     list_each(node, &home->work) attach_tick(home, container_of(node, struct edge_attach, work));
     edge_reads_tick(&home->reads, now_ms, edge_home_write_read, home);

@@ -39,6 +39,9 @@ struct edge_attach_ops {
     /* It is detached already, on return it may be freed or attached again. */
     void (*on_lost)(struct edge_attach *attach, enum edge_lost lost);
     void (*on_reachable)(struct edge_attach *attach, bool reachable);
+    /* The home has been unreachable for long: is it still the user's? Now and then, as long as that
+     * lasts. NULL: it does not matter. */
+    void (*on_doubt)(struct edge_attach *attach);
 };
 
 enum edge_attach_state { EDGE_DETACHED, EDGE_ATTACHING, EDGE_ATTACHED, EDGE_ATTACHING_AGAIN };
@@ -97,6 +100,8 @@ void edge_home_free(struct edge_home *home); /* everything was detached */
 /* Starts to attach at (region, user's shard there). -ENOMEM. */
 MUST_USE int edge_home_attach(struct edge_home *home, struct edge_attach *attach, size_t region,
                               int64_t now_ms);
+/* Its home is another one: loses it as when the owner had said so. */
+void edge_home_lose(struct edge_home *home, struct edge_attach *attach);
 /* Tells the owner; fine when it is not attached. The owner may free it then, and what was kept for
  * an attach elsewhere is forgotten. */
 void edge_home_detach(struct edge_home *home, struct edge_attach *attach);

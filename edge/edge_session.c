@@ -233,6 +233,7 @@ static void session_find(struct edge_session *session)
         edge_session_close(session, EDGE_CLOSE_LATER, "memory is short");
         return;
     }
+    finding_end(session); /* of a doubt that is settled */
     session->state = EDGE_SESSION_FINDING;
     session->finding = finding;
     finding->session = session;
@@ -366,6 +367,43 @@ static void on_lost(struct edge_attach *attach, enum edge_lost lost)
     edge_session_close(session, EDGE_CLOSE_NEVER, reasons[lost]);
 }
 
+static void session_doubted(struct edge_session *session, enum homes_found found, size_t region)
+{
+    if (found == HOMES_FOUND && region != home_of(session) &&
+        session->attach.state != EDGE_DETACHED)
+        edge_home_lose(session->sessions->settings.home, &session->attach);
+}
+
+static void on_home_doubted(struct homes_lookup *lookup, enum homes_found found, size_t region)
+{
+    struct finding *finding = container_of(lookup, struct finding, lookup);
+    struct edge_session *session = finding->session;
+    free(finding);
+    session->finding = NULL;
+    session_doubted(session, found, region);
+}
+
+static void on_doubt(struct edge_attach *attach)
+{
+    struct edge_session *session = session_of_attach(attach);
+    struct homes *directory = session->sessions->settings.directory;
+    enum homes_found found;
+    size_t region;
+    struct finding *finding = session->finding != NULL ? NULL : calloc(1, sizeof *finding);
+    if (finding == NULL)
+        return; /* the next time */
+    session->finding = finding;
+    finding->session = session;
+    finding->lookup.on_found = on_home_doubted;
+    homes_forget(directory, edge_session_user(session)); /* what was told may have been missed */
+    int err = homes_find(directory, edge_session_user(session), &finding->lookup, &found, &region);
+    if (err == -EINPROGRESS)
+        return;
+    finding_end(session);
+    if (err == 0)
+        session_doubted(session, found, region);
+}
+
 static void on_reachable(struct edge_attach *attach, bool reachable)
 {
     struct edge_session *session = session_of_attach(attach);
@@ -380,6 +418,7 @@ static const struct edge_attach_ops attach_ops = {
     .on_gap = on_gap,
     .on_lost = on_lost,
     .on_reachable = on_reachable,
+    .on_doubt = on_doubt,
 };
 
 /* What the client says. */

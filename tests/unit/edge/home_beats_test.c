@@ -111,14 +111,35 @@ static void a_silent_home_is_told_and_attached_to_when_it_speaks(void **state)
     pass(1);
     expect_told("unreachable\n");
     expect_sent("attach 77 at 1:10\n");
-    pass(10000);
+    pass(9999);
     expect_sent(""); /* nobody would hear it */
     expect_told("");
+    pass(1);
+    expect_told("doubt\n"); /* is it still the home? */
+    pass(9999);
+    expect_told("");
+    pass(1);
+    expect_told("doubt\n");
     beat_as(GENERATION, 1);
     expect_sent("attach 77 at 1:10\n");
     struct wire_entry entry = attached(10, 10);
     owner_says(&entry);
     expect_told("reachable\nattached 1:10 again\n");
+}
+
+static void a_home_that_is_given_up_is_lost(void **state)
+{
+    (void)state;
+    attach_bob();
+    beat_as(GENERATION, 1);
+    pass(3000);
+    pass(10000);
+    expect_told("unreachable\ndoubt\n");
+    edge_home_lose(it.home, &it.attach);
+    expect_told("lost: not home\n");
+    assert_int_equal(edge_home_attached(it.home), 0);
+    pass(20000);
+    expect_told("");
 }
 
 static void ephemeral_messages_go_to_the_owner(void **state)
@@ -173,6 +194,7 @@ int main(void)
         ROW(a_lower_generation_is_believed_when_it_is_all_that_is_heard_for_long),
         ROW(a_region_of_another_number_of_shards_is_sent_nothing),
         ROW(a_silent_home_is_told_and_attached_to_when_it_speaks),
+        ROW(a_home_that_is_given_up_is_lost),
         ROW(ephemeral_messages_go_to_the_owner),
         ROW(routes_are_as_the_last_beat_says),
     };

@@ -98,6 +98,12 @@ static void on_confirmed(struct edge_attach *attach)
     TOLD("confirmed %llu\n", U(attach->confirmed));
 }
 
+static void on_doubt(struct edge_attach *attach)
+{
+    (void)attach;
+    TOLD("doubt\n");
+}
+
 static void on_gap(struct edge_attach *attach, const struct wire_gap *gap)
 {
     (void)attach;
@@ -117,8 +123,8 @@ static void on_reachable(struct edge_attach *attach, bool reachable)
     TOLD("%s\n", reachable ? "reachable" : "unreachable");
 }
 
-static const struct edge_attach_ops ops = {on_attached, on_deliver, on_confirmed,
-                                           on_gap,      on_lost,    on_reachable};
+static const struct edge_attach_ops ops = {on_attached, on_deliver,   on_confirmed, on_gap,
+                                           on_lost,     on_reachable, on_doubt};
 
 int begin(void **state)
 {
