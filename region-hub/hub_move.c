@@ -14,6 +14,21 @@ struct hub_move *hub_move_new(const struct hub_move_settings *settings)
         return NULL;
     move->settings = *settings;
     move->scanned_ms = INT64_MIN / 2;
+    move->rescue =
+        hub_rescue_new(&(struct hub_rescue_settings){.loop = settings->loop,
+                                                     .bus = settings->bus,
+                                                     .catalogue = settings->catalogue,
+                                                     .region = settings->region,
+                                                     .shard = settings->shard,
+                                                     .apply = settings->apply,
+                                                     .writer = settings->writer,
+                                                     .reader = settings->reader,
+                                                     .generation = settings->generation});
+    if (hub_heard_init(&move->heard, settings->catalogue, hub_move_now_ms(move)) != 0 ||
+        move->rescue == NULL) {
+        hub_move_free(move);
+        return NULL;
+    }
     return move;
 }
 
@@ -23,6 +38,8 @@ void hub_move_free(struct hub_move *move)
         return;
     hub_move_out_free_all(move);
     hub_move_in_free_all(move);
+    hub_rescue_free(move->rescue);
+    hub_heard_done(&move->heard);
     free(move);
 }
 
@@ -33,6 +50,19 @@ struct mailbox_move hub_move_of(const struct hub_move *move, struct text user)
     struct mailbox_move found = {.where = MAILBOX_AT_HOME};
     (void)mailbox_move_of(hub_apply_mailbox(move->settings.apply), user, &found);
     return found;
+}
+
+enum hub_move_directory hub_move_directory_of(const struct hub_move *move,
+                                              const struct hub_move_known *known, struct text user)
+{
+    const enum mailbox_where where = hub_move_of(move, user).where;
+    struct mailbox_user mailbox;
+    if (known->directory == HUB_MOVE_ELSEWHERE &&
+        (where == MAILBOX_FROZEN || where == MAILBOX_ARRIVED) &&
+        mailbox_find_user(hub_apply_mailbox(move->settings.apply), user, &mailbox) &&
+        known->epoch > mailbox.epoch)
+        return HUB_MOVE_NOBODY;
+    return known->directory;
 }
 
 bool hub_move_known_read(const struct hub_move *move, struct hub_move_known *known,
@@ -141,6 +171,43 @@ static bool take_reply(struct text reply, char ret_reply[WIRE_NAME_MAX])
            text_put(ret_reply, WIRE_NAME_MAX, reply) == 0;
 }
 
+/* A home that nobody could have heard yet is not taken for silent. */
+static void on_rescue(struct hub_move *move, const struct wire_move_ask *ask, const char *reply)
+{
+    const struct catalogue_region *gone =
+        catalogue_region(move->settings.catalogue, ask->region); /* it was looked up before */
+    const enum hub_heard_is is = hub_heard_is(
+        &move->heard, ask->region, hash_shard(ask->user, gone->shards), hub_move_now_ms(move));
+    struct wire_move_state state = {.code = WIRE_MOVE_UNSURE,
+                                    .user = ask->user,
+                                    .region = text_of(move->settings.region->name)};
+    if (is != HUB_UNHEARD || ask->from == WIRE_MOVE_FORCED)
+        hub_rescue_ask(move->rescue, ask, is == HUB_HEARD, &state);
+    hub_move_answer(move, reply, &state);
+}
+
+/* The home of before has come back. */
+static void on_base(struct hub_move *move, const struct wire_move_ask *ask, const char *reply)
+{
+    const struct mailbox *mailbox = hub_apply_mailbox(move->settings.apply);
+    struct wire_move_state state = {.code = WIRE_MOVE_UNKNOWN_USER,
+                                    .user = ask->user,
+                                    .region = text_of(move->settings.region->name)};
+    struct mailbox_user user;
+    struct buffer devices = {0};
+    const enum mailbox_where where = hub_move_of(move, ask->user).where;
+    if (where == MAILBOX_ARRIVED || where == MAILBOX_FROZEN)
+        state.code = WIRE_MOVE_WAIT;
+    else if (where != MAILBOX_AT_HOME)
+        state.code = WIRE_MOVE_ELSEWHERE;
+    else if (mailbox_find_user(mailbox, ask->user, &user)) {
+        state.code = WIRE_MOVE_KEPT;
+        mailbox_hand_over(&user, &devices, &state.mailbox);
+    }
+    hub_move_answer(move, reply, &state);
+    buffer_free(&devices);
+}
+
 static void on_ask(struct hub_move *move, const struct wire_move_ask *ask, const char *reply)
 {
     const struct hub_move_settings *settings = &move->settings;
@@ -155,6 +222,10 @@ static void on_ask(struct hub_move *move, const struct wire_move_ask *ask, const
         refused.code = WIRE_MOVE_TOO_OLD;
     if (refused.code != WIRE_MOVE_WAIT)
         hub_move_answer(move, reply, &refused);
+    else if (ask->what == WIRE_MOVE_RESCUE)
+        on_rescue(move, ask, reply);
+    else if (ask->what == WIRE_MOVE_BASE)
+        on_base(move, ask, reply);
     else if (ask->what == WIRE_MOVE_BEGIN)
         hub_move_in_ask(move, ask, reply);
     else
@@ -182,6 +253,7 @@ void hub_move_message(struct hub_move *move, const struct bus_message *message)
 
 void hub_move_heard(struct hub_move *move, struct text region, unsigned shard, uint64_t generation)
 {
+    hub_heard_beat(&move->heard, region, shard, hub_move_now_ms(move));
     hub_move_in_heard(move, region, shard, generation);
 }
 
@@ -192,7 +264,7 @@ static void on_moving(void *context, const struct mailbox_move *found)
     struct hub_move *move = context;
     if (found->where == MAILBOX_FROZEN)
         hub_move_out_take(move, found->user);
-    else
+    else if (!hub_rescue_has(move->rescue, found->user))
         hub_move_in_take(move, found->user);
 }
 
@@ -202,6 +274,7 @@ void hub_move_wake(struct hub_move *move)
         return;
     hub_move_out_step_all(move);
     hub_move_in_step_all(move);
+    hub_rescue_wake(move->rescue);
 }
 
 void hub_move_tick(struct hub_move *move)
@@ -212,5 +285,6 @@ void hub_move_tick(struct hub_move *move)
         move->scanned_ms = now_ms;
         mailbox_each_moving(mailbox, move, on_moving);
     }
+    hub_rescue_tick(move->rescue);
     hub_move_wake(move);
 }

@@ -1,11 +1,13 @@
 /* Moves users between home regions, on a shard's owner, as the old home of some and the new home of
  * others: answers what operators and other owners ask on move.<r>.<s>, and goes on with what the
  * log says is begun. Everything may be asked twice, and any later owner goes on from the log. What
- * comes next is decided in hub_move_plan.h. One shard thread; lives while the shard is served. */
+ * comes next is decided in hub_move_plan.h; users whose home is gone are fetched by hub_rescue.h.
+ * One shard thread; lives while the shard is served. */
 #pragma once
 
 #include "catalogue/catalogue.h"
 #include "region-hub/hub_apply.h"
+#include "region-hub/hub_archive_reader.h"
 #include "region-hub/hub_settings.h"
 #include "region-hub/hub_writer.h"
 
@@ -20,6 +22,7 @@ struct hub_move_settings { /* all borrowed */
     unsigned shard;
     struct hub_apply *apply;
     struct hub_writer *writer;
+    struct hub_archive_reader *reader; /* NULL: there is no archive to rescue users from */
     uint64_t generation;
 };
 MUST_USE struct hub_move *hub_move_new(const struct hub_move_settings *settings);

@@ -174,7 +174,7 @@ static struct hub_move_in_facts facts_of(const struct hub_move_in *in,
                                           hub_move_in_user(in), &user) &&
                         user.head > 0,
         .is_wanted = hub_move_now_ms(move) - in->wanted_ms < WANTED_MS,
-        .directory = in->known.directory,
+        .directory = hub_move_directory_of(in->owner, &in->known, hub_move_in_user(in)),
         .is_sure = in->known.is_sure,
         .heard = in->heard,
         .is_whole = hub_move_in_copy_is_whole(in),

@@ -4,8 +4,10 @@
 #include "base/table.h"
 #include "log/log.h"
 #include "region-hub/hub_directory.h"
+#include "region-hub/hub_heard.h"
 #include "region-hub/hub_move.h"
 #include "region-hub/hub_move_plan.h"
+#include "region-hub/hub_rescue.h"
 #include "wire/frame.h"
 
 #include <string.h>
@@ -26,6 +28,8 @@ struct hub_move {
     struct hub_move_settings settings;
     struct hub_move_out *outs; /* by user */
     struct hub_move_in *ins;   /* by user */
+    struct hub_rescue *rescue;
+    struct hub_heard heard;
     int64_t scanned_ms;
     struct log_limit limit;
 };
@@ -64,6 +68,10 @@ void hub_move_answer(struct hub_move *move, const char *reply, const struct wire
 void hub_move_answer_rows(struct hub_move *move, const char *reply,
                           const struct wire_move_state *state, const struct mailbox_user *user,
                           uint64_t from);
+/* What the directory says of a mailbox of ours in so many words. One that another region went on
+ * with in a later epoch is none of this: hub_return.h has it leave. */
+enum hub_move_directory hub_move_directory_of(const struct hub_move *move,
+                                              const struct hub_move_known *known, struct text user);
 /* Takes in what was read. False: nothing of use. */
 bool hub_move_known_read(const struct hub_move *move, struct hub_move_known *known,
                          const struct bus_message *message);

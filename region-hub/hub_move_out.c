@@ -185,7 +185,7 @@ static struct hub_move_out_facts facts_of(struct hub_move_out *out,
     const int64_t age_ms = hub_apply_now_ms(move->settings.apply) - found->since_ms;
     return (struct hub_move_out_facts){
         .where = found->where,
-        .directory = out->known.directory,
+        .directory = hub_move_directory_of(out->owner, &out->known, user_of(out)),
         .is_sure = out->known.is_sure,
         .freeze = out->reply.text[0] != '\0' && out->waits_for == WIRE_MOVE_FREEZE &&
                   now_ms - out->asked_ms < HUB_MOVE_WRITTEN_MS,

@@ -42,6 +42,7 @@ static struct hub_move *make_move(struct hub_shard *shard)
         .shard = shard->place.shard,
         .apply = shard->apply,
         .writer = shard->writer,
+        .reader = shard->place.archive_reader,
         .generation = shard->generation,
     });
 }
