@@ -211,6 +211,10 @@ static void on_attach(struct hub_service *service, struct hub_edge *edge,
         answer_attach(service, edge, asked, WIRE_NOT_HOME);
         return;
     }
+    if (!settings->may_serve(settings->context, asked->user)) {
+        answer_attach(service, edge, asked, WIRE_BUSY);
+        return;
+    }
     struct mailbox_user user = user_of(service, asked->user);
     uint64_t first;
     if (find_first(service, &user, asked->device, &first) != 0)

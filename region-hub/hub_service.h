@@ -28,6 +28,9 @@ struct hub_service_settings { /* all borrowed */
     struct hub_claims *claims;
     const struct hub_reads *reads;
     struct hub_history *history;
+    void *context;
+    /* False: not now, ask again. Told for each attach. */
+    bool (*may_serve)(void *context, struct text user);
 };
 MUST_USE struct hub_service *hub_service_new(const struct hub_service_settings *settings);
 void hub_service_free(struct hub_service *service); /* NULL is fine */

@@ -65,7 +65,7 @@ const struct setting hub_settings_table[] = {
                      "Hubs that are not the first choice for a shard wait that much longer."),
     SETTING_DURATION(HUB, hand_over_ms, "ownership.hand_over", 1000, 0, 10000,
                      "How long a stopping hub waits until its shards are given up in the log."),
-    SETTING_DURATION(HUB, tick_ms, "ownership.tick", 30000, 50, 600000,
+    SETTING_DURATION(HUB, tick_ms, "ownership.tick", 5000, 50, 600000,
                      "The owner writes the time and the hash of the log that often."),
 
     SETTING_BYTES(HUB, writer_queue_max_bytes, "writer.queue_max_bytes", 4 << 20, 1 << 20, 1 << 30,

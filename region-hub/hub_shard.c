@@ -47,6 +47,21 @@ static struct hub_move *make_move(struct hub_shard *shard)
     });
 }
 
+static struct hub_return *make_back(struct hub_shard *shard)
+{
+    return hub_return_new(&(struct hub_return_settings){
+        .loop = shard->loop,
+        .bus = shard->bus,
+        .settings = shard->settings,
+        .catalogue = shard->place.catalogue,
+        .region = shard->place.region,
+        .shard = shard->place.shard,
+        .apply = shard->apply,
+        .writer = shard->writer,
+        .generation = shard->generation,
+    });
+}
+
 static struct hub_notices *make_notices(struct hub_shard *shard)
 {
     uint64_t number;
@@ -102,12 +117,13 @@ static void on_begin_service(struct loop_later *later)
     });
     shard->notices = make_notices(shard);
     shard->move = make_move(shard);
+    shard->back = make_back(shard);
     struct wire_name asks = wire_move_subject(shard->place.region->name, shard->place.shard);
     if (shard->move != NULL)
         shard->move_asks = bus_subscribe(shard->bus, asks.text, on_move_ask, shard);
     follow_directory(shard);
     if (shard->requests == NULL || shard->edge_beats == NULL || shard->forwarder == NULL ||
-        shard->notices == NULL || shard->move_asks == NULL)
+        shard->notices == NULL || shard->move_asks == NULL || shard->back == NULL)
         log_error("memory is short: this shard is owned and not served",
                   LOG_U64("shard", shard->place.shard));
     hub_beats_begin(shard->beats, shard->forwarder); /* edges attach when they hear it */
@@ -121,12 +137,14 @@ void hub_shard_on_end_service(struct loop_later *later)
     hub_move_free(shard->move);
     hub_directory_feed_free(shard->directory);
     shard->directory = NULL;
+    hub_return_free(shard->back);
     bus_unsubscribe(shard->requests);
     bus_unsubscribe(shard->edge_beats);
     bus_unsubscribe(shard->move_asks);
     shard->forwarder = NULL;
     shard->notices = NULL;
     shard->move = NULL;
+    shard->back = NULL;
     shard->requests = shard->edge_beats = shard->move_asks = NULL;
     hub_claims_reset(shard->claims);
     hub_acks_reset(shard->acks);
@@ -262,6 +280,8 @@ static void on_applied(void *context, bool caught_up)
         hub_notices_wake(shard->notices);
     if (shard->generation != 0 && shard->move != NULL)
         hub_move_wake(shard->move);
+    if (shard->generation != 0 && shard->back != NULL)
+        hub_return_wake(shard->back);
 }
 
 static void on_fell_behind(void *context)
@@ -476,6 +496,8 @@ void hub_shard_on_housekeeping(struct loop_timer *timer)
             hub_move_tick(shard->move);
         if (shard->directory != NULL)
             hub_directory_feed_tick(shard->directory);
+        if (shard->generation != 0 && shard->back != NULL)
+            hub_return_tick(shard->back);
     }
     hub_shard_judge_alarms(shard);
     hub_shard_tell_status(shard);
@@ -518,6 +540,12 @@ void hub_shard_on_gone(void *context, struct hub_attachment *attachment)
     struct hub_shard *shard = context;
     if (shard->delivery != NULL)
         hub_delivery_gone(shard->delivery, attachment);
+}
+
+bool hub_shard_may_serve(void *context, struct text user)
+{
+    struct hub_shard *shard = context;
+    return shard->back != NULL && hub_return_may_serve(shard->back, user);
 }
 
 void hub_shard_on_claimed(void *context, const struct hub_edge *edge,

@@ -150,6 +150,8 @@ static bool build_service(struct hub_shard *shard)
         .acks = shard->acks,
         .claims = shard->claims,
         .reads = &shard->reads,
+        .context = shard,
+        .may_serve = hub_shard_may_serve,
         .history = shard->history,
     });
     shard->writer = hub_shard_make_writer(shard, shard->place.shard);

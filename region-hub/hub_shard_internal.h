@@ -21,6 +21,7 @@
 #include "region-hub/hub_ownership.h"
 #include "region-hub/hub_presence.h"
 #include "region-hub/hub_reads.h"
+#include "region-hub/hub_return.h"
 #include "region-hub/hub_service.h"
 #include "region-hub/hub_shard.h"
 #include "region-hub/hub_trim.h"
@@ -77,6 +78,7 @@ struct hub_shard {
     struct hub_notices *notices;
     struct hub_move *move;
     struct hub_directory_feed *directory; /* NULL: not this shard's, or there is no archive */
+    struct hub_return *back;
     struct bus_subscription *requests;
     struct bus_subscription *move_asks;
     struct bus_subscription *edge_beats;
@@ -124,6 +126,7 @@ MUST_USE bool hub_shard_subscribe(struct hub_shard *shard);
 void hub_shard_set_callbacks(struct hub_shard *shard);
 void hub_shard_on_state(void *context, bool connected);
 void hub_shard_on_gone(void *context, struct hub_attachment *attachment);
+bool hub_shard_may_serve(void *context, struct text user);
 void hub_shard_on_claimed(void *context, const struct hub_edge *edge,
                           const struct wire_claimed *claimed);
 void hub_shard_on_housekeeping(struct loop_timer *timer);
