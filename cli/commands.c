@@ -3,6 +3,7 @@
 #include "cli/archive.h"
 #include "cli/dev.h"
 #include "cli/directory.h"
+#include "cli/evacuate.h"
 #include "cli/history.h"
 #include "cli/homes.h"
 #include "cli/listen.h"
@@ -189,6 +190,36 @@ const struct cli_command cli_commands[] = {
                  {"abort", NULL, "The user stays where it is."},
                  OPTION_CATALOGUE},
      .run = cli_move},
+    {.name = "region evacuate",
+     .operands = "REGION",
+     .summary = "Gives all users of a region another home.",
+     .help =
+         "Users whose shard's owner is heard are moved with their mailboxes, and lose nothing.\n"
+         "Those of a region that is cut off or dead are fetched out of the archive with --dead:\n"
+         "what it had accepted and not archived comes when it returns, or is lost with its disks.\n"
+         "--dry-run says how many go where, and what that costs. Run it again until all are\n"
+         "moved: exit code 0.",
+     .operands_min = 1,
+     .operands_max = 1,
+     .options = {{"to", "REGION", "All go there (spread over the others by their weight)."},
+                 {"dry-run", NULL, "Only tells what would be done."},
+                 {"dead", NULL, "Fetches users of shards that are not heard out of the archive."},
+                 {"force", NULL, "With --dead: of shards that are heard, too."},
+                 {"list", "FILE", "Who was moved is added there (evacuated-REGION.users)."},
+                 OPTION_CATALOGUE},
+     .run = cli_region_evacuate},
+    {.name = "region restore",
+     .operands = "REGION",
+     .summary = "Brings users that were evacuated back to a region.",
+     .help =
+         "By planned moves: nobody loses anything. Who is there already is passed over: run it\n"
+         "again until all are.",
+     .operands_min = 1,
+     .operands_max = 1,
+     .options = {{"users", "FILE", "Whom: one user a line (evacuated-REGION.users)."},
+                 {"dry-run", NULL, "Only tells what would become of each."},
+                 OPTION_CATALOGUE},
+     .run = cli_region_restore},
     {.name = "provision",
      .operands = "",
      .summary = "Makes the streams and buckets of a catalogue and begins its logs.",

@@ -60,6 +60,13 @@ static const struct catalogue_region *asked_region(const struct job *job)
                                 : catalogue_region(job->run->catalogue, text_of(job->home));
 }
 
+static uint8_t what_of(const struct cli_move_run *run)
+{
+    if (run->gone != NULL)
+        return WIRE_MOVE_RESCUE;
+    return run->to != NULL ? WIRE_MOVE_BEGIN : WIRE_MOVE_ABORT;
+}
+
 static void ask(struct job *job)
 {
     const struct cli_move_run *run = job->run;
@@ -69,9 +76,10 @@ static void ask(struct job *job)
         .shard = (uint16_t)shard, .region = text_of(region->name), .from = TEXT("operator")};
     const struct wire_entry entry = {
         .kind = WIRE_MOVE_ASK,
-        .move_ask = {.what = run->to != NULL ? WIRE_MOVE_BEGIN : WIRE_MOVE_ABORT,
+        .move_ask = {.what = what_of(run),
                      .user = user_of(job),
-                     .region = text_of(region->name)}};
+                     .region = text_of(run->gone != NULL ? run->gone->name : region->name),
+                     .from = run->forced ? WIRE_MOVE_FORCED : 0}};
     struct wire_frame_writer frame;
     struct buffer bytes = {0};
     struct wire_name subject = wire_move_subject(region->name, shard);
@@ -104,6 +112,8 @@ static void refuse(struct job *job, const struct wire_move_state *state)
         [WIRE_MOVE_REFUSED] = "the region takes no users: it is to drain, or its catalogue differs",
         [WIRE_MOVE_UNSURE] = "the directory, or a log, does not fit: look at the hubs' logs",
         [WIRE_MOVE_GIVEN_UP] = "the move was given up, and the user stays at home",
+        [WIRE_MOVE_ALIVE] = "its home is heard: it can be moved with all its messages",
+        [WIRE_MOVE_NO_ARCHIVE] = "the hubs of the new home have no archive to fetch it from",
         [WIRE_MOVE_TOO_OLD] = "the log of the old or the new home is below level 3",
     };
     char why[CLI_MOVE_WHY_SIZE];
@@ -116,6 +126,15 @@ static void refuse(struct job *job, const struct wire_move_state *state)
     end(job, CLI_MOVE_NOT, why);
 }
 
+/* Whether a later answer may be another one. A home that was heard a moment ago is not silent for
+ * long enough yet. */
+static bool may_pass(const struct job *job, uint8_t code)
+{
+    return code == WIRE_MOVE_WAIT || code == WIRE_MOVE_BUSY ||
+           ((code == WIRE_MOVE_UNSURE || code == WIRE_MOVE_ALIVE) && job->run->gone != NULL &&
+            clock_monotonic_ms() - job->begun_ms < PATIENCE_MS);
+}
+
 static void on_state(struct job *job, const struct wire_move_state *state)
 {
     const bool is_abort = job->run->to == NULL;
@@ -123,7 +142,7 @@ static void on_state(struct job *job, const struct wire_move_state *state)
     if (state->code == WIRE_MOVE_AT_HOME || (is_abort && state->code == WIRE_MOVE_GIVEN_UP)) {
         (void)!text_put(job->home, sizeof job->home, state->region);
         end(job, is_abort && state->code == WIRE_MOVE_AT_HOME ? CLI_MOVE_THERE : CLI_MOVE_DONE, "");
-    } else if (state->code == WIRE_MOVE_WAIT || state->code == WIRE_MOVE_BUSY) {
+    } else if (may_pass(job, state->code)) {
         loop_timer_set(job->run->link->loop, &job->again, AGAIN_MS);
     } else {
         refuse(job, state);

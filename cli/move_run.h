@@ -28,6 +28,10 @@ struct cli_move_run { /* borrowed for the run */
     struct cli_link *link;
     const struct catalogue *catalogue;
     const struct catalogue_region *to; /* NULL: moves that are on their way are given up */
+    /* Not NULL: this region is gone, and the users are fetched out of the archive; forced: also
+     * while it is heard. */
+    const struct catalogue_region *gone;
+    bool forced;
     const struct cli_beats *dry; /* not NULL: nothing is moved; what hubs said, with members */
     size_t parallel;             /* 1 to CLI_MOVE_PARALLEL_MAX */
     void *context;
