@@ -18,6 +18,9 @@ void hub_forwarder_connected(struct hub_forwarder *forwarder)
     for (size_t i = 0; i < forwarder->outbox_count; i++)
         forwarder->outboxes[i].info_ms =
             hub_forwarder_now_ms(forwarder) - forwarder->settings.settings->stream_info_ms;
+    for (size_t i = 0; i < forwarder->lane_count; i++)
+        if (forwarder->lanes[i].reroute != NULL)
+            hub_reroute_connected(forwarder->lanes[i].reroute);
 }
 
 void hub_forwarder_tick(struct hub_forwarder *forwarder)
@@ -28,6 +31,7 @@ void hub_forwarder_tick(struct hub_forwarder *forwarder)
         hub_lane_tick(&forwarder->lanes[i].lane, hub_forwarder_now_ms(forwarder));
         hub_forwarder_follow(&forwarder->lanes[i]);
         hub_outbox_trim(&forwarder->lanes[i]);
+        hub_forwarder_watch(&forwarder->lanes[i]);
     }
 }
 
@@ -60,6 +64,10 @@ bool hub_forwarder_puback(struct hub_forwarder *forwarder, uint64_t number,
                           const struct bus_puback *ack)
 {
     uint64_t place = number >> HUB_FORWARDER_TAG_SHIFT;
+    for (size_t i = 0; place == 0 && i < forwarder->lane_count; i++)
+        if (forwarder->lanes[i].reroute != NULL &&
+            hub_reroute_puback(forwarder->lanes[i].reroute, number, ack))
+            return true;
     if (place == 0 || place > forwarder->lane_count)
         return false;
     struct hub_forwarder_lane *lane = &forwarder->lanes[place - 1];

@@ -5,6 +5,7 @@
 #include "region-hub/hub_forwarder.h"
 #include "region-hub/hub_lane.h"
 #include "region-hub/hub_outbox_watch.h"
+#include "region-hub/hub_reroute.h"
 #include "wire/names.h"
 
 enum { HUB_FORWARDER_TAG_SHIFT = 48 }; /* the lane's place, from 1, in a PubAck's number */
@@ -43,6 +44,10 @@ struct hub_forwarder_lane {
     int64_t trimmed_ms;
     uint64_t trimmed;         /* the sequence applied when it was trimmed last */
     enum hub_lane_state told; /* in the log */
+
+    uint64_t seen;               /* what was applied the last time that it moved */
+    int64_t moved_ms;            /* then, or when nothing waited */
+    struct hub_reroute *reroute; /* while it stands still */
     struct log_limit limit;
 };
 
@@ -66,6 +71,8 @@ MUST_USE bool hub_forwarder_open_lane(struct hub_forwarder *forwarder, struct hu
 void hub_forwarder_close_lane(struct hub_forwarder_lane *lane);
 /* Does what the lane orders. To be called whenever something was said to it. */
 void hub_forwarder_follow(struct hub_forwarder_lane *lane);
+/* Whether it moves: else what waits is sent on, to those who are elsewhere by now. */
+void hub_forwarder_watch(struct hub_forwarder_lane *lane);
 
 /* hub_outbox.c: how full an outbox is, whether it is still the same, and what of it is done. */
 void hub_outbox_open(struct hub_forwarder *forwarder, struct hub_outbox *outbox,

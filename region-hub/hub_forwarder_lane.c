@@ -1,6 +1,7 @@
 /* One lane at work: asks the outbox and the home where they are, and does what the lane orders. */
 #include "region-hub/hub_forwarder_internal.h"
 
+#include "base/hash.h"
 #include "wire/batch.h"
 #include "wire/frame.h"
 
@@ -201,6 +202,54 @@ static void on_doorbell(void *context, const struct bus_message *message)
         bus_reader_ring(lane->reader, ack.position);
 }
 
+/* --- standing still --- */
+
+static struct hub_reroute *make_reroute(const struct hub_forwarder_lane *lane)
+{
+    const struct hub_forwarder_settings *settings = &lane->forwarder->settings;
+    uint64_t number;
+    hash_random(&number, sizeof number);
+    return hub_reroute_new(&(struct hub_reroute_settings){
+        .loop = settings->loop,
+        .bus = settings->bus,
+        .settings = settings->settings,
+        .catalogue = settings->catalogue,
+        .region = settings->region,
+        .gone = lane->outbox->to,
+        .stream = lane->outbox->stream.text,
+        .lane = lane->from.text,
+        .from = lane->lane.applied + 1,
+        .process = settings->process,
+        .first_number = number >> 17, /* below the numbers of lanes */
+    });
+}
+
+static void end_reroute(struct hub_forwarder_lane *lane)
+{
+    const uint64_t sent = lane->reroute == NULL ? 0 : hub_reroute_sent(lane->reroute);
+    if (sent > 0)
+        log_info("what waited for a region that was gone was sent on to those who left it",
+                 LOG_STRING("from", lane->from.text), LOG_U64("sent", sent));
+    hub_reroute_free(lane->reroute);
+    lane->reroute = NULL;
+}
+
+void hub_forwarder_watch(struct hub_forwarder_lane *lane)
+{
+    const int64_t now_ms = hub_forwarder_now_ms(lane->forwarder);
+    const bool moves = lane->lane.state == HUB_LANE_OPEN || lane->lane.applied != lane->seen;
+    if (moves || lane->regressed || hub_lane_oldest_ms(&lane->lane) == 0) {
+        lane->seen = lane->lane.applied;
+        lane->moved_ms = now_ms;
+        if (moves || lane->regressed)
+            end_reroute(lane);
+    } else if (lane->reroute == NULL && now_ms - lane->moved_ms >= HUB_REROUTE_AFTER_MS) {
+        lane->reroute = make_reroute(lane);
+    }
+    if (lane->reroute != NULL)
+        hub_reroute_tick(lane->reroute);
+}
+
 /* --- opening and closing --- */
 
 bool hub_forwarder_open_lane(struct hub_forwarder *forwarder, struct hub_outbox *outbox,
@@ -214,7 +263,7 @@ bool hub_forwarder_open_lane(struct hub_forwarder *forwarder, struct hub_outbox 
     lane->shard = shard;
     lane->genesis.on_answer = on_genesis;
     lane->ask.on_answer = on_answer;
-    lane->trimmed_ms = hub_forwarder_now_ms(forwarder);
+    lane->trimmed_ms = lane->moved_ms = hub_forwarder_now_ms(forwarder);
     lane->from = wire_outbox_lane(settings->region->name, outbox->to->name, shard);
     lane->to = wire_log_from_lane(outbox->to->name, shard, settings->region->name);
     uint64_t number = settings->first_number & (((uint64_t)1 << (HUB_FORWARDER_TAG_SHIFT - 1)) - 1);
@@ -252,5 +301,6 @@ void hub_forwarder_close_lane(struct hub_forwarder_lane *lane)
     bus_unsubscribe(lane->doorbell);
     bus_reader_close(lane->reader);
     buffer_free(&lane->stamped);
+    hub_reroute_free(lane->reroute);
     hub_lane_done(&lane->lane);
 }
