@@ -28,7 +28,7 @@ def home_of(cluster, user):
 
 def assert_no_hole(client):
     """The cursors rise by one, in one epoch."""
-    cursors = [frame["cursor"] for frame in client.messages]
+    cursors = [frame["cursor"] for frame in client.frames if frame["t"] in ("msg", "receipt")]
     expected = [f"1:{seq}" for seq in range(1, len(cursors) + 1)]
     assert cursors == expected, [pair for pair in zip(cursors, expected) if pair[0] != pair[1]][:5]
 
@@ -68,6 +68,12 @@ def test_a_user_moves_with_its_mailbox_while_messages_flow_to_it():
             await tablet.until(lambda c: c.confirmed == "1:100", 10, "the ack is kept")
             await tablet.close()
 
+            wants = ["stored", "delivered", "read"]
+            await alice.send_surely("bob", {"n": -1}, "wanted", want=wants)
+            await bob.send_surely("alice", {"n": -1}, "answer", want=["stored"])
+            await bob.until(lambda c: c.receipts and len(c.messages) == 301, 10, "a receipt")
+            await alice.until(lambda c: len(c.receipts) == 2, 10, "stored, delivered")
+
             flowing = asyncio.create_task(talk.run(pairs, 100, 0.05))
             await asyncio.sleep(1.5)
             done = await asyncio.to_thread(move, cluster, "bob", "iad")
@@ -77,7 +83,7 @@ def test_a_user_moves_with_its_mailbox_while_messages_flow_to_it():
             lost, repeated, _ = talk.judge()
             assert (lost, repeated) == ([], [])
             assert_no_hole(bob)
-            assert bob.reconnects == 0 and len(bob.messages) == 500
+            assert bob.reconnects == 0 and len(bob.messages) == 501
             assert [f for f in bob.frames if f["t"] == "moved"] == [
                 {"t": "moved", "home": "iad", "epoch": 1}
             ]
@@ -89,10 +95,16 @@ def test_a_user_moves_with_its_mailbox_while_messages_flow_to_it():
 
             tablet = await Client(cluster, "bob", "sin-1", device="tab").open()
             assert tablet.welcome["home"] == "iad" and tablet.welcome["resumed"]
-            await tablet.until(lambda c: len(c.messages) == 400, 10, "the rest")
-            assert tablet.messages[0]["cursor"] == "1:101"
-            last = f"1:{len(bob.messages)}"
-            await bob.until(lambda c: c.confirmed == last, 10, "the last ack is kept")
+            await tablet.until(lambda c: len(c.messages) == 401, 10, "the rest")
+            assert tablet.messages[0]["cursor"] == "1:101" and len(tablet.receipts) == 1
+            await bob.until(lambda c: c.confirmed == "1:502", 10, "the last ack is kept")
+
+            # What was delivered is told once, and what is read is told by the new home.
+            await bob.has_read("alice", "1:502")
+            await alice.until(lambda c: len(c.receipts) == 3, 10, "read")
+            kinds = [receipt["kind"] for receipt in alice.receipts]
+            assert kinds == ["stored", "delivered", "read"]
+            assert all(receipt["ids"] == ["wanted"] for receipt in alice.receipts)
             await close([bob, alice, carol, tablet])
 
         asyncio.run(asyncio.wait_for(scenario(), 120))
