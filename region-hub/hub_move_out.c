@@ -187,6 +187,7 @@ static struct hub_move_out_facts facts_of(struct hub_move_out *out,
         .where = found->where,
         .directory = hub_move_directory_of(out->owner, &out->known, user_of(out)),
         .is_sure = out->known.is_sure,
+        .is_new = out->least > 0 && out->known.revision >= out->least,
         .freeze = out->reply.text[0] != '\0' && out->waits_for == WIRE_MOVE_FREEZE &&
                   now_ms - out->asked_ms < HUB_MOVE_WRITTEN_MS,
         .moved = out->moved_ms != 0,
@@ -265,8 +266,6 @@ static void on_read(struct hub_move_out *out, const struct bus_message *message)
     } else if (out->moved_ms != 0 && out->known.revision < out->least) {
         out->known.directory = HUB_MOVE_UNREAD; /* a mirror that does not show it yet */
         pause_for(out, HUB_MOVE_AGAIN_MS);
-    } else {
-        out->known.is_sure = out->least > 0 && out->known.revision >= out->least;
     }
 }
 

@@ -9,7 +9,7 @@ static enum hub_move_out_step next_frozen(const struct hub_move_out_facts *facts
         return facts->moved || facts->give_up || facts->is_check ? HUB_MOVE_OUT_READ
                                                                  : HUB_MOVE_OUT_REST;
     case HUB_MOVE_ELSEWHERE:
-        return facts->is_sure ? HUB_MOVE_OUT_DONE : HUB_MOVE_OUT_SETTLE;
+        return facts->is_sure || facts->is_new ? HUB_MOVE_OUT_DONE : HUB_MOVE_OUT_SETTLE;
     case HUB_MOVE_HERE:
         if (!facts->give_up)
             return HUB_MOVE_OUT_REST;

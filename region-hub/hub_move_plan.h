@@ -27,7 +27,8 @@ enum hub_move_directory { /* what was read of it */
 struct hub_move_out_facts {
     enum mailbox_where where;
     enum hub_move_directory directory;
-    bool is_sure;  /* the directory: so new that it counts, or written anew by us */
+    bool is_sure;  /* written anew by us since it was read */
+    bool is_new;   /* at least as new as the write of the new home that is asked about */
     bool freeze;   /* the new home asks for it */
     bool moved;    /* somebody says that it is decided */
     bool give_up;  /* asked for, or the new home is silent for too long */

@@ -151,6 +151,24 @@ static void gives_up_when_asked_and_when_nobody_asks(void **state)
     LAB_WAIT(lab, freeze(lab, "bob", "sin", "dub", asked.move).code == WIRE_MOVE_NOT_FROZEN);
 }
 
+struct decision {
+    struct bus_request request;
+    bool ended;
+    bool good;
+};
+
+static bool on_decided(struct bus_request *request, enum bus_outcome outcome,
+                       const struct bus_message *message)
+{
+    struct decision *decision = container_of(request, struct decision, request);
+    struct bus_puback ack;
+    assert_int_equal(outcome, BUS_ANSWER);
+    assert_int_equal(bus_puback_read(message, &ack), 0);
+    decision->ended = true;
+    decision->good = ack.position > 0;
+    return false;
+}
+
 /* Else the new home could decide with the entry that is being written. */
 static void says_frozen_no_more_once_it_is_to_give_up(void **state)
 {
@@ -168,6 +186,39 @@ static void says_frozen_no_more_once_it_is_to_give_up(void **state)
         assert_true(asked.answered && asked.code != WIRE_MOVE_FROZEN);
     }
     LAB_WAIT(lab, ask_once(lab, "sin", &again, 2000).code == WIRE_MOVE_NOT_FROZEN);
+}
+
+/* Writes the entry as the new home does that decides, with the revision that it has read. */
+static bool decide(struct lab *lab, const char *user, const char *home, const char *revision)
+{
+    struct decision decision = {.request.on_answer = on_decided};
+    const struct wire_directory_entry entry = {.home = text_of(home), .epoch = 1};
+    struct buffer bytes = {0};
+    wire_directory_entry_write(&bytes, &entry);
+    assert_int_equal(bus_request_with_header(lab->bus, &decision.request,
+                                             wire_directory_subject(text_of(user), 1).text,
+                                             "Nats-Expected-Last-Subject-Sequence", revision,
+                                             bytes.data, bytes.size, 5000),
+                     0);
+    buffer_free(&bytes);
+    LAB_WAIT(lab, decision.ended);
+    return decision.good;
+}
+
+static void a_decision_of_before_fails_once_a_move_is_given_up(void **state)
+{
+    struct lab *lab = *state; /* bob's entry is the first: its revision is 1 */
+    lab_hub_start(lab, &lab->hubs[0], "sin-h1");
+    struct asked asked = freeze(lab, "bob", "sin", "dub", 0);
+    /* Somebody has said that it is decided, which it is not. */
+    const struct wire_move_ask moved = {.what = WIRE_MOVE_MOVED,
+                                        .move = asked.move,
+                                        .user = TEXT("bob"),
+                                        .region = TEXT("dub"),
+                                        .from = 1};
+    ask_with_reply(lab, "sin", &moved, "_INBOX_nobody");
+    assert_int_equal(give_up(lab, "bob", "sin").code, WIRE_MOVE_GIVEN_UP);
+    assert_false(decide(lab, "bob", "dub", "1"));
 }
 
 /* The new home has decided and is gone before it could say so. */
@@ -226,6 +277,7 @@ int main(void)
         WITH_LAB(holds_moves_to_the_bound),
         WITH_LAB(gives_up_when_asked_and_when_nobody_asks),
         WITH_LAB(says_frozen_no_more_once_it_is_to_give_up),
+        WITH_LAB(a_decision_of_before_fails_once_a_move_is_given_up),
         WITH_LAB(finds_out_by_itself_that_it_is_decided),
         WITH_LAB(tells_where_a_user_moves_to_already),
         WITH_LAB(a_later_owner_goes_on),
