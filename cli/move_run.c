@@ -160,8 +160,11 @@ static void ask_again(struct job *job)
                  hash_shard(user_of(job), region->shards), region->name);
         end(job, CLI_MOVE_NOT, why);
     } else if (now_ms - job->begun_ms >= PATIENCE_MS) {
-        end(job, CLI_MOVE_NOT,
-            "it is still on its way: the owners go on, or give up, by themselves; ask again");
+        snprintf(why, sizeof why,
+                 "it is still on its way from %s, whose owner may not answer; the owners go on, or "
+                 "give up, by themselves: ask again",
+                 job->home);
+        end(job, CLI_MOVE_NOT, why);
     } else {
         ask(job);
     }
