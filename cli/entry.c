@@ -102,10 +102,11 @@ static int judge_other_home(const struct cli_entry *now, const struct cli_entry_
                             uint32_t *ret_epoch, struct error_text *reterr_why)
 {
     if (!change->force)
-        return error_text_set(reterr_why, -EEXIST,
-                              "the user is at home in %s (epoch %" PRIu32 "), and a mailbox is not "
-                              "moved by its directory entry; --force writes it all the same",
-                              now->home, now->epoch);
+        return error_text_set(
+            reterr_why, -EEXIST,
+            "the user is at home in %s (epoch %" PRIu32 "); `meridian move` moves a "
+            "mailbox, its directory entry does not; --force writes it all the same",
+            now->home, now->epoch);
     if (change->epoch == 0 && now->epoch == UINT32_MAX)
         return error_text_set(reterr_why, -EINVAL, "there is no epoch after %" PRIu32, now->epoch);
     if (change->epoch != 0 && change->epoch <= now->epoch)

@@ -339,8 +339,12 @@ def test_another_region_is_promoted_and_nothing_splits_when_the_old_primary_is_b
         cluster.nodes["sin-n1"].kill()
         with BusLink(cluster, "dub-n1") as bus:
             position = bus.request(f"$KV.DIRECTORY.u.{key('late')}", entry("iad", 1))["seq"]
+            revoked = bus.request("$KV.REVOKED.late", b"a token")["seq"]
         wait_for(
             lambda: last("iad-n1", "KV_DIRECTORY_iad") >= position, 30, "iad has it", every_s=0.1
+        )
+        wait_for(
+            lambda: last("iad-n1", "KV_REVOKED_iad") >= revoked, 30, "iad has that", every_s=0.1
         )
         cluster.nodes["dub-n1"].kill()
         cluster.restart(cluster.nodes["sin-n1"], timeout_s=60)
@@ -353,6 +357,8 @@ def test_another_region_is_promoted_and_nothing_splits_when_the_old_primary_is_b
         print("\n" + said)
         assert "what KV_DIRECTORY_iad has: wrote 1 that were missing" in said
         print(f"promoted in {time.monotonic() - begun:.1f} s")
+        assert "what KV_REVOKED_iad has: wrote 1 that were missing" in said
+        assert nats_info(cluster, "sin-n1", "KV_REVOKED")["state"]["messages"] == 1
         info = nats_info(cluster, "sin-n1", "KV_DIRECTORY")
         assert info["config"]["placement"]["cluster"] == "sin" and "mirror" not in info["config"]
         for user, home in (("alice", "sin"), ("dora", "dub"), ("late", "iad")):
