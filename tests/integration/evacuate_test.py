@@ -7,8 +7,9 @@ import subprocess
 
 import pytest
 
-from lab import Client, Cluster, Postgres
+from lab import Client, Cluster, Network, Postgres
 from lab.cluster import BUILD
+from lab.namespaces import inside
 from lab.postgres import missing
 from lab.process import wait_for
 
@@ -24,22 +25,23 @@ def run(scenario, timeout_s=150):
 class Archived:
     """sin, iad and dub, which is the primary; all archive into one database."""
 
-    def __init__(self, **more):
-        self.postgres = Postgres()
-        self.more = more
+    def __init__(self, network=None):
+        self.network = network
+        self.postgres = Postgres(network=network, region="dub")
 
     def __enter__(self):
         self.postgres.start().create()
         self.environment = {**os.environ, "MERIDIAN_ARCHIVE_URL": self.postgres.url}
+        prefix = inside(self.network.namespace("dub")) if self.network else []
         subprocess.run(
-            [BUILD / "bin" / "meridian", "archive", "migrate"],
+            [*prefix, BUILD / "bin" / "meridian", "archive", "migrate"],
             env=self.environment,
             check=True,
             capture_output=True,
             timeout=60,
         )
         settings = {"archive.url": self.postgres.url, **QUICK}
-        self.cluster = Cluster(regions=3, shards=2, hub_settings=settings, **self.more)
+        self.cluster = Cluster(regions=3, shards=2, hub_settings=settings, network=self.network)
         self.cluster.start()
         return self
 
@@ -220,3 +222,40 @@ def test_what_cannot_be_evacuated_is_refused_with_the_reason():
         world.kill("dub")
         done = world.region("evacuate", "--dead", "dub", region="iad")
         assert done.returncode == 2 and "meridian directory promote" in done.stderr, done
+
+
+@pytest.mark.namespaces
+def test_a_region_that_is_cut_off_is_left_and_what_it_went_on_with_comes_when_the_cut_heals():
+    with Network(["sin", "iad", "dub"]) as network, Archived(network) as world:
+
+        async def scenario():
+            bob, carol, alice = await begin(world, archived=True)
+            dave = await Client(world.cluster, "dave", "sin-1").open()
+            network.isolate("sin")
+            await world.send(dave, "bob", range(11, 14))  # sin goes on with those that it has
+            await bob.until_messages(13, 20)
+            await world.send(alice, "bob", [21, 22])
+            done = await asyncio.to_thread(world.region, "evacuate", "--dead", "--to", "iad", "sin")
+            print(done.stdout, done.stderr)
+            assert done.returncode == 0 and "moved, 0 not" in done.stdout
+            assert "comes when sin returns" in done.stdout
+            assert world.home("bob") == ["iad", "2"]
+
+            tablet = await Client(world.cluster, "bob", "iad-1", device="tablet").open()
+            await tablet.until(lambda c: len(c.messages) == 12, 40, "what is known there")
+            assert numbers(tablet) == [*range(1, 11), 21, 22]
+            await world.send(dave, "bob", [14])
+            await bob.until_messages(14, 20)
+
+            network.heal()
+            await tablet.until(lambda c: len(c.messages) == 16, 90, "what sin went on with")
+            assert sorted(numbers(tablet)) == [*range(1, 15), 21, 22]
+            await bob.until(lambda c: {21, 22} <= set(numbers(c)), 30, "bob went after it")
+            assert {frame["home"] for frame in bob.frames if frame["t"] == "moved"} == {"iad"}
+            await world.send(alice, "bob", [23])
+            for client in (bob, tablet):
+                await client.until(lambda c: numbers(c)[-1] == 23, 30, "what is new")
+            assert len(numbers(tablet)) == 17
+            await close(bob, carol, alice, dave, tablet)
+
+        run(scenario())
