@@ -1,5 +1,4 @@
 #include "region-hub/hub_lane.h"
-#include "region-hub/hub_outbox_watch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -312,27 +311,6 @@ static void a_halted_lane_takes_nothing_until_an_answer(void **state)
     hub_lane_done(&lane);
 }
 
-/* An info that was asked before the last batch was taken says nothing against it. */
-static void an_outbox_is_regressed_when_it_says_so_twice(void **state)
-{
-    (void)state;
-    struct hub_outbox_watch watch = {0};
-    assert_false(hub_outbox_may_trim(&watch, 1)); /* nothing is known yet */
-    hub_outbox_asked(&watch, 100);
-    assert_int_equal(hub_outbox_told(&watch, 100), HUB_OUTBOX_GOOD);
-    assert_true(hub_outbox_may_trim(&watch, 100));
-    assert_false(hub_outbox_may_trim(&watch, 101));
-    hub_outbox_asked(&watch, 101);
-    assert_int_equal(hub_outbox_told(&watch, 100), HUB_OUTBOX_DOUBTED);
-    assert_false(hub_outbox_may_trim(&watch, 100));
-    hub_outbox_asked(&watch, 101);
-    assert_int_equal(hub_outbox_told(&watch, 101), HUB_OUTBOX_GOOD);
-    hub_outbox_asked(&watch, 110);
-    assert_int_equal(hub_outbox_told(&watch, 80), HUB_OUTBOX_DOUBTED);
-    hub_outbox_asked(&watch, 110);
-    assert_int_equal(hub_outbox_told(&watch, 109), HUB_OUTBOX_REGRESSED);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,7 +327,6 @@ int main(void)
         cmocka_unit_test(a_home_that_lost_its_log_gets_all_again),
         cmocka_unit_test(knows_since_when_the_oldest_waits),
         cmocka_unit_test(a_halted_lane_takes_nothing_until_an_answer),
-        cmocka_unit_test(an_outbox_is_regressed_when_it_says_so_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
