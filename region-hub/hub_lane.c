@@ -4,7 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum event { ANSWERED, ASK_FAILED, HEARD, STORED, REFUSED, STALLED, PAUSE_OVER, HALTED, EVENTS };
+enum event {
+    ANSWERED,
+    DOUBTED, /* answered, by a home that did not take what was sent last */
+    SILENT,
+    HEARD,
+    STORED,
+    REFUSED,
+    STALLED,
+    RESTED,
+    HALTED,
+    EVENTS
+};
 
 /* Row: where the lane is. Column: what happened. Cell: where it goes. */
 static const enum hub_lane_state table[HUB_LANE_STATES][EVENTS] = {
@@ -14,12 +25,12 @@ static const enum hub_lane_state table[HUB_LANE_STATES][EVENTS] = {
 #define BACK  HUB_LANE_BACKOFF
 #define PROBE HUB_LANE_PROBING
 #define OPEN  HUB_LANE_OPEN
-    /*                      ANSWERED ASK_FAILED HEARD  STORED REFUSED STALLED PAUSE_OVER HALTED */
-    [HUB_LANE_ASKING]    = {PROBE,   UNR,       ASK,   ASK,   ASK,    ASK,    ASK,       UNR},
-    [HUB_LANE_UNREACHED] = {UNR,     UNR,       ASK,   UNR,   UNR,    UNR,    ASK,       UNR},
-    [HUB_LANE_BACKOFF]   = {BACK,    BACK,      BACK,  BACK,  BACK,   BACK,   ASK,       UNR},
-    [HUB_LANE_PROBING]   = {PROBE,   PROBE,     PROBE, OPEN,  BACK,   BACK,   PROBE,     UNR},
-    [HUB_LANE_OPEN]      = {OPEN,    OPEN,      OPEN,  OPEN,  BACK,   ASK,    OPEN,      UNR},
+    /*                      ANSWERED DOUBTED SILENT HEARD  STORED REFUSED STALLED RESTED HALTED */
+    [HUB_LANE_ASKING]    = {OPEN,    PROBE,  UNR,   ASK,   ASK,   ASK,    ASK,    ASK,   UNR},
+    [HUB_LANE_UNREACHED] = {UNR,     UNR,    UNR,   ASK,   UNR,   UNR,    UNR,    ASK,   UNR},
+    [HUB_LANE_BACKOFF]   = {BACK,    BACK,   BACK,  BACK,  BACK,  BACK,   BACK,   ASK,   UNR},
+    [HUB_LANE_PROBING]   = {PROBE,   PROBE,  PROBE, PROBE, OPEN,  BACK,   BACK,   PROBE, UNR},
+    [HUB_LANE_OPEN]      = {OPEN,    OPEN,   OPEN,  OPEN,  OPEN,  BACK,   ASK,    OPEN,  UNR},
 #undef ASK
 #undef UNR
 #undef BACK
@@ -54,6 +65,10 @@ static void move(struct hub_lane *lane, enum event event, int64_t now_ms)
     lane->state = table[from][event];
     if (lane->state == from)
         return;
+    if (event == REFUSED || event == STALLED)
+        lane->doubted = true;
+    else if (lane->state == HUB_LANE_OPEN)
+        lane->doubted = false;
     if (lane->state == HUB_LANE_ASKING)
         lane->ask = true;
     else if (lane->state == HUB_LANE_BACKOFF)
@@ -220,12 +235,12 @@ void hub_lane_answered(struct hub_lane *lane, const uint8_t outbox[16],
     lane->missed_ms = 0;
     lane->seek = true;
     lane->progress_ms = now_ms;
-    move(lane, ANSWERED, now_ms);
+    move(lane, lane->doubted ? DOUBTED : ANSWERED, now_ms);
 }
 
 void hub_lane_ask_failed(struct hub_lane *lane, int64_t now_ms)
 {
-    move(lane, ASK_FAILED, now_ms);
+    move(lane, SILENT, now_ms);
 }
 
 void hub_lane_halt(struct hub_lane *lane, int64_t now_ms)
@@ -252,7 +267,7 @@ void hub_lane_tick(struct hub_lane *lane, int64_t now_ms)
         if (stalled(lane, now_ms))
             move(lane, STALLED, now_ms);
     } else if (lane->state != HUB_LANE_ASKING && now_ms >= lane->due_ms) {
-        move(lane, PAUSE_OVER, now_ms);
+        move(lane, RESTED, now_ms);
     }
 }
 

@@ -1,9 +1,9 @@
 /* One lane: what the forwarder of an outbox does for one home shard, as decisions alone. Batches
  * are taken in the order of the outbox, each stamped with the sequence of the one before it;
- * PubAcks open the window; the position is what the home reports applied. Whenever that stands
- * still, the lane asks the home, goes back to there, probes with one batch, and then opens again.
- * So batches that are lost, stored twice, refused or passed over behind a hole are all cured in the
- * same way. Pure: times come in. */
+ * PubAcks open the window; the position is what the home reports applied. At first the lane asks
+ * the home where that is, and opens there. Whenever it stands still, the lane asks again, goes back
+ * to there, probes with one batch, and then opens. So batches that are lost, stored twice, refused
+ * or passed over behind a hole are all cured in the same way. Pure: times come in. */
 #pragma once
 
 #include "base/macros.h"
@@ -15,7 +15,7 @@ enum hub_lane_state {
     HUB_LANE_ASKING,    /* the home was asked what it has applied */
     HUB_LANE_UNREACHED, /* it did not answer: asks again after a pause, or when it is heard */
     HUB_LANE_BACKOFF,   /* it does not take batches: asks again after a pause */
-    HUB_LANE_PROBING,   /* one batch at a time until the home takes one */
+    HUB_LANE_PROBING,   /* it did not take batches before: one at a time until it takes one */
     HUB_LANE_OPEN,
     HUB_LANE_STATES
 };
@@ -56,6 +56,7 @@ struct hub_lane { /* the caller reads only */
     int64_t backoff_ms;
     int64_t missed_ms; /* of the first batch that was offered and not taken; 0: none */
     bool missed;
+    bool doubted; /* since it was open, batches were refused or stood still */
     bool ask;
     bool seek;
 };

@@ -37,12 +37,12 @@ static void must_order(struct hub_lane *lane, bool ask, bool seek)
     assert_int_equal(orders.seek, seek);
 }
 
-/* The home has applied up to `applied` of outbox a. */
-static struct hub_lane probing(uint64_t applied)
+/* A lane that has just begun; the home has applied up to `applied` of outbox a. */
+static struct hub_lane begun(uint64_t applied)
 {
     struct hub_lane lane = asking();
     hub_lane_answered(&lane, outbox_a, applied == 0 ? nothing : outbox_a, applied, 0);
-    assert_int_equal(lane.state, HUB_LANE_PROBING);
+    assert_int_equal(lane.state, HUB_LANE_OPEN);
     must_order(&lane, false, true);
     assert_int_equal(lane.next, applied + 1);
     return lane;
@@ -64,32 +64,93 @@ static void must_not_take(struct hub_lane *lane, uint64_t sequence)
     assert_false(hub_lane_take(lane, sequence, 100, 5000, 0, &number, &previous));
 }
 
-/* One batch (sequence 3) was probed with; nothing is on its way, and the next names it. */
+/* The home has applied up to sequence 3; nothing is on its way, and the next batch names that. */
 static struct hub_lane opened(void)
 {
-    struct hub_lane lane = probing(2);
+    struct hub_lane lane = begun(2);
     uint64_t number = take(&lane, 3, 2, 0);
     hub_lane_puback(&lane, number, 50, 0);
-    assert_int_equal(lane.state, HUB_LANE_OPEN);
     hub_lane_heard(&lane, 50, outbox_a, 3, 0);
     assert_int_equal(lane.applied, 3);
     assert_int_equal(lane.count, 0);
     return lane;
 }
 
-static void probes_with_one_batch_and_then_opens(void **state)
+/* The home has refused sequence 4, and was asked again after a pause. */
+static struct hub_lane probing(int64_t now_ms)
+{
+    struct hub_lane lane = opened();
+    hub_lane_puback(&lane, take(&lane, 4, 3, 0), 0, now_ms - BACK_MIN);
+    assert_int_equal(lane.state, HUB_LANE_BACKOFF);
+    hub_lane_tick(&lane, now_ms);
+    must_order(&lane, true, false);
+    hub_lane_answered(&lane, outbox_a, outbox_a, 3, now_ms);
+    assert_int_equal(lane.state, HUB_LANE_PROBING);
+    must_order(&lane, false, true);
+    return lane;
+}
+
+static void a_lane_that_begins_does_not_wait_for_its_first_puback(void **state)
 {
     (void)state;
-    struct hub_lane lane = probing(0);
-    uint64_t number = take(&lane, 2, 0, 0); /* sequence 1 of an outbox is its genesis */
-    must_not_take(&lane, 3);
+    struct hub_lane lane = begun(0);
+    take(&lane, 2, 0, 0); /* sequence 1 of an outbox is its genesis */
+    take(&lane, 3, 2, 0);
+    take(&lane, 7, 3, 0); /* the sequences between belong to other lanes */
+    take(&lane, 8, 7, 0);
+    must_not_take(&lane, 9); /* the window is one of four from the first on */
+    hub_lane_done(&lane);
+}
+
+static void a_home_that_is_reached_late_is_not_doubted(void **state)
+{
+    (void)state;
+    struct hub_lane lane = asking();
+    hub_lane_ask_failed(&lane, 0);
+    hub_lane_tick(&lane, BACK_MIN);
+    must_order(&lane, true, false);
+    hub_lane_answered(&lane, outbox_a, nothing, 0, BACK_MIN);
+    assert_int_equal(lane.state, HUB_LANE_OPEN);
+    hub_lane_done(&lane);
+}
+
+static void probes_a_home_that_refused_with_one_batch_and_then_opens(void **state)
+{
+    (void)state;
+    struct hub_lane lane = probing(1000);
+    uint64_t number = take(&lane, 4, 3, 1000);
+    must_not_take(&lane, 5);
     must_order(&lane, false, false);
-    hub_lane_puback(&lane, number, 70, 10);
+    hub_lane_puback(&lane, number, 70, 1010);
     assert_int_equal(lane.state, HUB_LANE_OPEN);
     must_order(&lane, false, true); /* what was not taken is read again */
-    assert_int_equal(lane.next, 3);
-    take(&lane, 3, 2, 10);
-    take(&lane, 7, 3, 10); /* the sequences between belong to other lanes */
+    assert_int_equal(lane.next, 5);
+    take(&lane, 5, 4, 1010);
+    take(&lane, 6, 5, 1010);
+    hub_lane_done(&lane);
+}
+
+/* It stood still, and could not be asked: that it answers now does not mean that it takes. */
+static void a_home_is_doubted_until_it_takes_a_batch(void **state)
+{
+    (void)state;
+    struct hub_lane lane = opened();
+    take(&lane, 4, 3, 0);
+    hub_lane_tick(&lane, STALL);
+    must_order(&lane, true, false);
+    hub_lane_ask_failed(&lane, 2 * STALL);
+    hub_lane_heard(&lane, 60, outbox_a, 3, 3 * STALL);
+    must_order(&lane, true, false);
+    hub_lane_answered(&lane, outbox_a, outbox_a, 3, 3 * STALL);
+    assert_int_equal(lane.state, HUB_LANE_PROBING);
+    must_order(&lane, false, true);
+    hub_lane_puback(&lane, take(&lane, 4, 3, 3 * STALL), 61, 3 * STALL);
+    assert_int_equal(lane.state, HUB_LANE_OPEN);
+    hub_lane_halt(&lane, 3 * STALL); /* says nothing of the home */
+    hub_lane_heard(&lane, 61, outbox_a, 4, 3 * STALL);
+    must_order(&lane, true, false);
+    hub_lane_answered(&lane, outbox_b, outbox_a, 4, 3 * STALL);
+    assert_int_equal(lane.state, HUB_LANE_OPEN);
     hub_lane_done(&lane);
 }
 
@@ -233,7 +294,7 @@ static void a_home_that_does_not_answer_is_asked_when_it_is_heard(void **state)
 static void a_new_forwarder_goes_on_where_the_home_is(void **state)
 {
     (void)state;
-    struct hub_lane lane = probing(41);
+    struct hub_lane lane = begun(41);
     take(&lane, 44, 41, 0);
     hub_lane_done(&lane);
 }
@@ -294,7 +355,7 @@ static void knows_since_when_the_oldest_waits(void **state)
 static void a_halted_lane_takes_nothing_until_an_answer(void **state)
 {
     (void)state;
-    struct hub_lane lane = probing(7);
+    struct hub_lane lane = begun(7);
     hub_lane_halt(&lane, 0);
     assert_int_equal(lane.state, HUB_LANE_UNREACHED);
     must_not_take(&lane, 8);
@@ -314,7 +375,10 @@ static void a_halted_lane_takes_nothing_until_an_answer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(probes_with_one_batch_and_then_opens),
+        cmocka_unit_test(a_lane_that_begins_does_not_wait_for_its_first_puback),
+        cmocka_unit_test(a_home_that_is_reached_late_is_not_doubted),
+        cmocka_unit_test(probes_a_home_that_refused_with_one_batch_and_then_opens),
+        cmocka_unit_test(a_home_is_doubted_until_it_takes_a_batch),
         cmocka_unit_test(pubacks_in_any_order_open_the_window),
         cmocka_unit_test(the_window_closes_at_its_bytes),
         cmocka_unit_test(a_lost_batch_is_noticed_by_what_the_home_applied),
