@@ -2,13 +2,13 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/thread.h"
 #include "log/log.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     WAIT_MAX_MS = 2000,  /* for a connection, a statement, and all statements of a job */
@@ -324,13 +324,7 @@ int hub_archive_reader_join(struct hub_archive_reader *reader, int64_t due_ms)
 {
     if (reader == NULL)
         return 0;
-    const int64_t left_ms = due_ms - clock_monotonic_ms();
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    const int64_t until_ns = until.tv_nsec + (left_ms < 0 ? 0 : left_ms) * 1000000;
-    until.tv_sec += until_ns / 1000000000;
-    until.tv_nsec = until_ns % 1000000000;
-    if (pthread_timedjoin_np(reader->thread, NULL, &until) != 0)
+    if (thread_join_until(reader->thread, due_ms) != 0)
         return -ETIMEDOUT;
     free_reader(reader);
     return 0;

@@ -1,6 +1,7 @@
 #include "region-hub/hub_archiver_internal.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -351,13 +352,7 @@ int hub_archiver_join(struct hub_archiver *archiver, int64_t due_ms)
 {
     if (archiver == NULL)
         return 0;
-    const int64_t left_ms = due_ms - clock_monotonic_ms();
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    const int64_t until_ns = until.tv_nsec + (left_ms < 0 ? 0 : left_ms) * 1000000;
-    until.tv_sec += until_ns / 1000000000;
-    until.tv_nsec = until_ns % 1000000000;
-    if (pthread_timedjoin_np(archiver->thread, NULL, &until) != 0)
+    if (thread_join_until(archiver->thread, due_ms) != 0)
         return -ETIMEDOUT;
     free_archiver(archiver);
     return 0;

@@ -2,14 +2,13 @@
  * another. */
 #include "region-hub/hub_shard_internal.h"
 
-#include "base/clock.h"
+#include "base/thread.h"
 #include "log/log.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     CHALLENGE_AGAIN_MS = 5000,
@@ -307,20 +306,9 @@ struct hub_shard *hub_shard_start(const struct hub_shard_place *place,
 
 int hub_shard_join(struct hub_shard *shard, int64_t due_ms)
 {
-    int64_t left_ms = due_ms - clock_monotonic_ms();
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    if (left_ms > 0) {
-        until.tv_sec += (time_t)(left_ms / 1000);
-        until.tv_nsec += (long)(left_ms % 1000) * 1000000;
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_sec++;
-            until.tv_nsec -= 1000000000;
-        }
-    }
-    int err = pthread_timedjoin_np(shard->thread, NULL, &until);
+    int err = thread_join_until(shard->thread, due_ms);
     if (err != 0)
-        return -err;
+        return err;
     free_shard(shard);
     return 0;
 }
