@@ -167,6 +167,9 @@ static struct hub_history_asking *new_asking(struct hub_history *history, struct
     asking->user_size = ask->user.size;
     asking->due_ms = loop_now_ms(history->settings.loop) + history->settings.answer_max_ms;
     hub_page_init(&asking->page, ask, hub_apply_now_ms(history->settings.apply));
+    struct mailbox_user user;
+    if (mailbox_find_user(hub_apply_mailbox(history->settings.apply), ask->user, &user))
+        hub_page_set_base(&asking->page, (struct archive_cursor){user.epoch, user.base});
     list_push(&history->asks, &asking->link);
     history->count++;
     return asking;

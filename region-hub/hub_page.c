@@ -23,6 +23,25 @@ void hub_page_init(struct hub_page *page, const struct wire_history_ask *ask, in
                               .reason = ""};
 }
 
+void hub_page_set_base(struct hub_page *page, struct archive_cursor base)
+{
+    page->base = base;
+    page->rose_into = page->rises && page->at.epoch < base.epoch;
+    page->lowest = page->at.epoch == base.epoch ? page->at.seq : UINT64_MAX;
+}
+
+/* Whether the other of two epochs has it, which is the one that counts here. */
+static bool is_double(const struct hub_page *page, const struct archive_row *row)
+{
+    const struct archive_cursor base = page->base;
+    if (base.seq == 0 || row->epoch > base.epoch)
+        return false;
+    if (row->epoch == base.epoch)
+        return page->rose_into && row->seq <= base.seq;
+    return (row->epoch == base.epoch - 1 && row->seq > base.seq) ||
+           (!page->rises && row->seq >= page->lowest);
+}
+
 void hub_page_done(struct hub_page *page)
 {
     archive_batch_free(&page->rows);
@@ -49,7 +68,7 @@ bool hub_page_take(struct hub_page *page, const struct archive_row *row)
 {
     if (page->full || page->error != 0)
         return false;
-    if (is_shown(page, row)) {
+    if (is_shown(page, row) && !is_double(page, row)) {
         const uint64_t size = size_of(row);
         page->full = page->rows.count == page->rows_max ||
                      (page->rows.count > 0 && page->bytes + size > page->bytes_max);
@@ -60,6 +79,8 @@ bool hub_page_take(struct hub_page *page, const struct archive_row *row)
         page->bytes += size;
     }
     page->at = (struct archive_cursor){row->epoch, row->seq};
+    if (row->epoch == page->base.epoch)
+        page->lowest = row->seq;
     return true;
 }
 

@@ -18,6 +18,11 @@ struct hub_page {
     struct archive_cursor at; /* exclusive: where the next row is looked for */
     uint16_t rows_max;
     uint32_t bytes_max;
+    /* Up to this seq the mailbox's epoch has the messages of the one before it, which stand in the
+     * archive under both; seq 0: it has none of them. */
+    struct archive_cursor base;
+    bool rose_into;            /* it rises, and began before that epoch */
+    uint64_t lowest;           /* it falls: the last seq that was looked at in that epoch */
     int64_t now_ms;            /* log time */
     struct archive_batch rows; /* in the order of the way */
     uint64_t bytes;
@@ -27,6 +32,9 @@ struct hub_page {
 };
 
 void hub_page_init(struct hub_page *page, const struct wire_history_ask *ask, int64_t now_ms);
+/* The mailbox goes on from another epoch: each message is shown once, and of the epoch before
+ * nothing that is behind the base, since it came again behind it or was lost. Before any row. */
+void hub_page_set_base(struct hub_page *page, struct archive_cursor base);
 void hub_page_done(struct hub_page *page);
 /* Nothing can come any more on its way: it falls, and is at the first cursor there is. */
 bool hub_page_is_at_end(const struct hub_page *page);

@@ -218,6 +218,46 @@ static void the_largest_page_fits_a_frame(void **state)
     free(body);
 }
 
+/* Epoch 1 had 5 and 6 behind what was saved of it; epoch 2 has 3 and 4 of it, and goes on. */
+static void a_message_of_two_epochs_is_shown_once(void **state)
+{
+    (void)state;
+    static const uint64_t first[] = {1, 2, 3, 4, 5, 6};
+    static const uint64_t second[] = {3, 4, 5, 6, 7};
+    static const struct archive_cursor base = {2, 4};
+    struct hub_page page = page_of(WIRE_HISTORY_AFTER, 0, 0, 100, 100000);
+    hub_page_set_base(&page, base);
+    for (size_t i = 0; i < COUNT_OF(first); i++)
+        assert_true(take(&page, 1, first[i]));
+    for (size_t i = 0; i < COUNT_OF(second); i++)
+        assert_true(take(&page, 2, second[i]));
+    expect(&page, WIRE_OK, "1:1 1:2 1:3 1:4 2:5 2:6 2:7 ");
+    hub_page_done(&page);
+
+    page = page_of(0, 0, 0, 100, 100000);
+    hub_page_set_base(&page, base);
+    for (size_t i = COUNT_OF(second); i-- > 0;)
+        assert_true(take(&page, 2, second[i]));
+    for (size_t i = COUNT_OF(first); i-- > 0;)
+        assert_true(take(&page, 1, first[i]));
+    expect(&page, WIRE_OK, "1:1 1:2 2:3 2:4 2:5 2:6 2:7 ");
+    hub_page_done(&page);
+
+    /* Gone on from a page that ended at 2:3, and from one that ended at 1:2. */
+    page = page_of(WIRE_HISTORY_BEFORE, 2, 3, 100, 100000);
+    hub_page_set_base(&page, base);
+    for (size_t i = COUNT_OF(first); i-- > 0;)
+        assert_true(take(&page, 1, first[i]));
+    expect(&page, WIRE_OK, "1:1 1:2 ");
+    hub_page_done(&page);
+    page = page_of(WIRE_HISTORY_AFTER, 2, 2, 100, 100000);
+    hub_page_set_base(&page, base);
+    for (size_t i = 0; i < COUNT_OF(second); i++)
+        assert_true(take(&page, 2, second[i]));
+    expect(&page, WIRE_OK, "2:3 2:4 2:5 2:6 2:7 ");
+    hub_page_done(&page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +267,7 @@ int main(void)
         cmocka_unit_test(bytes_are_bounded_but_for_the_first_row),
         cmocka_unit_test(what_is_no_message_is_passed_over),
         cmocka_unit_test(the_largest_page_fits_a_frame),
+        cmocka_unit_test(a_message_of_two_epochs_is_shown_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
