@@ -104,7 +104,9 @@ static bool on_answer(struct bus_request *request, enum bus_outcome outcome,
         on_kept(user, answer);
     else
         on_found(user, answer);
-    return false; /* it goes on with the next tick */
+    loop_later(user->back->settings.loop,
+               &user->back->work); /* the request ends when this returns */
+    return false;
 }
 
 /* --- the log --- */

@@ -12,11 +12,18 @@ enum {
     LEVEL_MOVES = 3,  /* of the log, from which on hubs know these records */
 };
 
+static void on_work(struct loop_later *later)
+{
+    hub_rescue_wake(container_of(later, struct hub_rescue, work));
+}
+
 struct hub_rescue *hub_rescue_new(const struct hub_rescue_settings *settings)
 {
     struct hub_rescue *rescue = calloc(1, sizeof *rescue);
-    if (rescue != NULL)
-        rescue->settings = *settings;
+    if (rescue == NULL)
+        return NULL;
+    rescue->settings = *settings;
+    rescue->work.on_later = on_work;
     return rescue;
 }
 
@@ -36,6 +43,7 @@ void hub_rescue_free(struct hub_rescue *rescue)
         return;
     HASH_ITER(hh, rescue->users, user, next)
     forget(user);
+    loop_later_cancel(&rescue->work);
     free(rescue);
 }
 

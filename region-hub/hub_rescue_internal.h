@@ -40,6 +40,7 @@ struct hub_rescue_user { /* who is fetched */
 struct hub_rescue {
     struct hub_rescue_settings settings;
     struct hub_rescue_user *users;
+    struct loop_later work;
     struct log_limit limit;
 };
 

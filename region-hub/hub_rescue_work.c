@@ -64,7 +64,8 @@ bool hub_rescue_on_answer(struct bus_request *request, enum bus_outcome outcome,
         on_decided(user, answer);
     else
         on_found(user, answer);
-    return false; /* and on with the next turn: the request ends when this returns */
+    loop_later(user->rescue->settings.loop, &user->rescue->work); /* the request ends with this */
+    return false;
 }
 
 int hub_rescue_decide(struct hub_rescue_user *user)

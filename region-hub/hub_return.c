@@ -17,6 +17,13 @@ static void on_changed(void *context, const struct bus_message *message)
     hub_return_changed(context, (struct text){(const char *)message->data, message->size});
 }
 
+static void go(struct hub_return *back);
+
+static void on_work(struct loop_later *later)
+{
+    go(container_of(later, struct hub_return, work));
+}
+
 static void begin_scan(struct hub_return *back)
 {
     back->scanning = true;
@@ -36,6 +43,7 @@ struct hub_return *hub_return_new(const struct hub_return_settings *settings)
     if (back == NULL)
         return NULL;
     back->settings = *settings;
+    back->work.on_later = on_work;
     back->current_ms = hub_return_now_ms(back);
     back->strict = has_returned(settings->apply);
     back->homes = homes_new(&(struct homes_settings){.loop = settings->loop,
@@ -83,6 +91,7 @@ void hub_return_free(struct hub_return *back)
     HASH_ITER(hh, back->users, user, next)
     forget_user(user);
     forget_sure(back);
+    loop_later_cancel(&back->work);
     bus_unsubscribe(back->changes);
     homes_free(back->homes);
     free(back);
@@ -171,7 +180,8 @@ static void end_scan(struct hub_return *back)
 static void scan(struct hub_return *back)
 {
     struct mailbox_user next;
-    while (back->scanned_users < HUB_RETURN_SCAN_MAX) {
+    const size_t most = back->strict ? HUB_RETURN_SCAN_MAX : HUB_RETURN_CALM_MAX;
+    while (back->scanned_users < most) {
         if (!mailbox_next_user(mailbox_of(back), (struct text){back->at, back->at_size}, &next)) {
             if (back->users == NULL)
                 end_scan(back);

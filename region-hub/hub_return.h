@@ -20,7 +20,8 @@ enum {
     HUB_RETURN_GONE_MS = 10000,   /* a region that was not heard for so long may be given up */
     HUB_RETURN_CHECK_MS = 300000, /* log time: in which those who own a shard after that check it */
     HUB_RETURN_USERS_MAX = 64,    /* that are checked at once... */
-    HUB_RETURN_SCAN_MAX = 32,     /* ...of them, those that nobody waits for */
+    HUB_RETURN_SCAN_MAX = 32,     /* ...of them, those that nobody waits for... */
+    HUB_RETURN_CALM_MAX = 4,      /* ...and when all are served meanwhile */
     HUB_RETURN_SURE_MAX = 65536,  /* whom it is remembered that they stay, while all are checked */
 };
 

@@ -33,6 +33,7 @@ struct hub_return {
     struct hub_return_settings settings;
     struct homes *homes; /* for the heartbeat alone */
     struct bus_subscription *changes;
+    struct loop_later work;
     struct hub_return_user *users;
     size_t scanned_users; /* of them, those of the scan */
     struct hub_return_sure *sure;
