@@ -1,0 +1,41 @@
+/* What the files of sessions share: all sessions of an edge, and what one file does for the
+ * others. */
+#pragma once
+
+#include "edge/edge_session.h"
+#include "edge/edge_wheel.h"
+
+enum {
+    EDGE_SESSION_FIND_AGAIN_MS = 500, /* the directory was unsure */
+    EDGE_SESSION_FIND_MAX_MS = 10000, /* then the client is sent away for a while */
+};
+
+struct edge_sessions {
+    struct edge_sessions_settings settings;
+    struct edge_streams *streams;
+    struct edge_wheel wheel;
+    struct list dead;
+    struct loop_later bury;
+    struct buffer scratch;
+    size_t count;
+};
+
+static inline uint32_t edge_sessions_now(const struct edge_sessions *sessions)
+{
+    return (uint32_t)loop_now_ms(sessions->settings.loop);
+}
+
+/* edge_session.c */
+/* It is looked at again after about `delay_ms`, or sooner where its token asks for it. */
+void edge_session_look_in(struct edge_session *session, int64_t delay_ms);
+/* At once, without a word to the client. */
+void edge_session_end(struct edge_session *session);
+
+/* edge_session_home.c */
+extern const struct edge_attach_ops edge_session_attach_ops;
+/* Asks the directory for the home, and attaches there. */
+void edge_session_find(struct edge_session *session);
+/* The directory is asked no more. */
+void edge_session_end_finding(struct edge_session *session);
+/* Copies who it is. -ENOMEM. */
+MUST_USE int edge_session_name(struct edge_session *session, struct text user, struct text device);

@@ -1,0 +1,196 @@
+/* All sessions of an edge: what is done to each of them, and who is due for a look. */
+#include "edge/edge_session_internal.h"
+
+#include "edge/edge_admit.h"
+
+#include <stdlib.h>
+
+static void session_free(struct edge_session *session)
+{
+    edge_ws_done(&session->ws); /* no sooner: edge_ws_feed() may have been on the stack */
+    free(session->names);
+    free(session->token);
+    free(session);
+}
+
+static void on_bury(struct loop_later *later)
+{
+    struct edge_sessions *sessions = container_of(later, struct edge_sessions, bury);
+    list_each(node, &sessions->dead) session_free(container_of(node, struct edge_session, wheel));
+    list_init(&sessions->dead);
+}
+
+struct edge_sessions *edge_sessions_new(const struct edge_sessions_settings *settings)
+{
+    struct edge_sessions *sessions = calloc(1, sizeof *sessions);
+    if (sessions == NULL)
+        return NULL;
+    sessions->settings = *settings;
+    sessions->bury.on_later = on_bury;
+    list_init(&sessions->dead);
+    edge_wheel_init(&sessions->wheel, loop_now_ms(settings->loop));
+    sessions->streams = edge_streams_new(
+        settings->loop,
+        &(struct edge_streams_settings){.pending_max = settings->edge->pending_max,
+                                        .progress_ms = settings->edge->progress_ms});
+    if (sessions->streams == NULL) {
+        edge_sessions_free(sessions);
+        return NULL;
+    }
+    return sessions;
+}
+
+/* Calls for each session that is not dead. */
+static void sessions_each(struct edge_sessions *sessions,
+                          void (*call)(struct edge_session *session, const void *context),
+                          const void *context)
+{
+    struct list all;
+    list_init(&all);
+    for (size_t i = 0; i < EDGE_WHEEL_SLOTS; i++)
+        for (struct list *node; (node = list_pop(&sessions->wheel.slots[i])) != NULL;)
+            list_push(&all, node);
+    for (struct list *node; (node = list_pop(&all)) != NULL;) {
+        struct edge_session *session = container_of(node, struct edge_session, wheel);
+        bool closing = session->state == EDGE_SESSION_CLOSING;
+        edge_session_look_in(session, closing ? sessions->settings.edge->close_ms : 0);
+        call(session, context);
+    }
+}
+
+static void call_end(struct edge_session *session, const void *context)
+{
+    (void)context;
+    edge_session_end(session);
+}
+
+void edge_sessions_free(struct edge_sessions *sessions)
+{
+    if (sessions == NULL)
+        return;
+    if (sessions->streams != NULL)
+        sessions_each(sessions, call_end, NULL);
+    loop_later_cancel(&sessions->bury);
+    on_bury(&sessions->bury);
+    edge_streams_free(sessions->streams);
+    buffer_free(&sessions->scratch);
+    free(sessions);
+}
+
+size_t edge_sessions_count(const struct edge_sessions *sessions)
+{
+    return sessions->count;
+}
+
+/* Looks. */
+
+static void session_ping(struct edge_session *session)
+{
+    struct buffer *out = edge_stream_output(&session->stream);
+    if (out != NULL)
+        edge_ws_write(out, EDGE_WS_PING, NULL, 0);
+    session->pinged = true;
+}
+
+static void session_look_open(struct edge_session *session)
+{
+    const struct edge_settings *edge = session->sessions->settings.edge;
+    uint32_t now = edge_sessions_now(session->sessions);
+    if (session->stream.paused) /* signs of life are not read */
+        session->heard_ms = now;
+    if (edge->idle_ms > 0 && now - session->active_ms >= edge->idle_ms) {
+        edge_session_close(session, EDGE_CLOSE_LATER, "idle");
+        return;
+    }
+    uint32_t silent_ms = now - session->heard_ms;
+    if (session->pinged && silent_ms >= 2 * edge->heartbeat_ms) {
+        edge_session_end(session); /* nobody is there to read a close frame */
+        return;
+    }
+    if (silent_ms >= edge->heartbeat_ms - EDGE_WHEEL_TICK_MS)
+        session_ping(session);
+    int64_t next_ms =
+        session->pinged ? 2 * edge->heartbeat_ms - silent_ms : edge->heartbeat_ms - silent_ms;
+    if (next_ms > edge->heartbeat_ms)
+        next_ms = edge->heartbeat_ms;
+    int64_t idle_ms = edge->idle_ms - (now - session->active_ms);
+    edge_session_look_in(session, edge->idle_ms > 0 && idle_ms < next_ms ? idle_ms : next_ms);
+}
+
+static void session_look(struct edge_session *session)
+{
+    uint32_t age_ms = edge_sessions_now(session->sessions) - session->begun_ms;
+    int64_t hello_ms = session->sessions->settings.edge->hello_timeout_ms;
+    if (session->state < EDGE_SESSION_CLOSING && edge_admit_look(session))
+        return;
+    switch ((enum edge_session_state)session->state) {
+    case EDGE_SESSION_HELLO:
+        if (age_ms < hello_ms) {
+            edge_session_look_in(session, hello_ms - age_ms);
+            break;
+        }
+        if (session->dialect->on_no_hello != NULL)
+            session->dialect->on_no_hello(session);
+        edge_session_close(session, EDGE_CLOSE_POLICY, "no hello came in time");
+        break;
+    case EDGE_SESSION_FINDING:
+        if (age_ms >= EDGE_SESSION_FIND_MAX_MS && !session->welcomed)
+            edge_session_close(session, EDGE_CLOSE_LATER, "the directory is unsure");
+        else if (session->finding == NULL)
+            edge_session_find(session);
+        else
+            edge_session_look_in(session, EDGE_SESSION_FIND_AGAIN_MS);
+        break;
+    case EDGE_SESSION_ATTACHING:
+    case EDGE_SESSION_OPEN:
+        session_look_open(session);
+        break;
+    case EDGE_SESSION_CLOSING:
+    case EDGE_SESSION_DEAD:
+        edge_session_end(session);
+        break;
+    }
+}
+
+void edge_sessions_tick(struct edge_sessions *sessions, int64_t now_ms)
+{
+    edge_streams_tick(sessions->streams, now_ms);
+    for (struct list *node; (node = edge_wheel_next(&sessions->wheel, now_ms)) != NULL;) {
+        struct edge_session *session = container_of(node, struct edge_session, wheel);
+        edge_session_look_in(session, EDGE_WHEEL_TICK_MS); /* a session is always in the wheel */
+        session_look(session);
+    }
+}
+
+/* The end of an edge. */
+
+struct leaving {
+    const char *reason;
+    int64_t reconnect_ms;
+    uint16_t code;
+};
+
+static void call_goaway(struct edge_session *session, const void *context)
+{
+    const struct leaving *leaving = context;
+    if (session->state < EDGE_SESSION_CLOSING && session->dialect->on_goaway != NULL)
+        session->dialect->on_goaway(session, leaving->reason, leaving->reconnect_ms);
+}
+
+void edge_sessions_goaway(struct edge_sessions *sessions, const char *reason, int64_t reconnect_ms)
+{
+    struct leaving leaving = {.reason = reason, .reconnect_ms = reconnect_ms};
+    sessions_each(sessions, call_goaway, &leaving);
+}
+
+static void call_close(struct edge_session *session, const void *context)
+{
+    const struct leaving *leaving = context;
+    edge_session_close(session, leaving->code, leaving->reason);
+}
+
+void edge_sessions_close_all(struct edge_sessions *sessions, uint16_t code, const char *reason)
+{
+    struct leaving leaving = {.reason = reason, .code = code};
+    sessions_each(sessions, call_close, &leaving);
+}
