@@ -1,4 +1,4 @@
-/* What edge_http.c and edge_listener.c share of libh2o. */
+/* What edge_http*.c and edge_listener.c share of libh2o. */
 #pragma once
 
 /* Without these h2o.h compiles its libuv side in, which is another library. */

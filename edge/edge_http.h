@@ -1,5 +1,5 @@
 /* HTTP/1.1 on libh2o: parsing, routes, answers, and the 101 after which a descriptor is ours. No
- * other file but edge_listener.c knows of libh2o. */
+ * file but edge_http*.c and edge_listener.c knows of libh2o. */
 #pragma once
 
 #include "base/error_text.h"

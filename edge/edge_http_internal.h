@@ -1,0 +1,39 @@
+/* What the files of HTTP share: all of HTTP of an edge, and what one file does for the others. */
+#pragma once
+
+#include "edge/edge_h2o.h"
+#include "edge/edge_http.h"
+
+struct edge_http {
+    struct edge_http_settings settings;
+    h2o_globalconf_t config;
+    h2o_loop_t *loop;
+    h2o_context_t context;
+    h2o_accept_ctx_t accept;
+    h2o_socket_t *inner; /* the other loop's epoll set, watched */
+    size_t connections;
+    size_t requests;
+};
+
+static inline struct text edge_http_text(h2o_iovec_t from)
+{
+    return (struct text){.data = from.base, .size = from.len};
+}
+
+/* edge_http_answer.c */
+/* Empty when the request has none of that name. */
+struct text edge_http_header(const h2o_req_t *req, const char *name);
+/* Copies the value, not the name. */
+void edge_http_add_header(h2o_req_t *req, const char *name, struct text value);
+/* These answer at once, and return 0, as a handler of libh2o does. */
+int edge_http_answer_now(h2o_req_t *req, const struct edge_answer *answer);
+int edge_http_refuse_now(h2o_req_t *req, int status, const char *code, const char *message);
+int edge_http_refuse_unauthorized(h2o_req_t *req);
+/* Takes `token`. */
+struct edge_request *edge_http_request_new(struct edge_http *http, h2o_req_t *req,
+                                           struct edge_token *token);
+
+/* edge_http_upgrade.c */
+/* Answers a request for a WebSocket; `user` is of the path, and empty where that names nobody. */
+int edge_http_on_websocket(struct edge_http *http, h2o_req_t *req, struct text user,
+                           struct text query);
