@@ -120,8 +120,7 @@ static inline int64_t hub_shard_now_ms(const struct hub_shard *shard)
     return loop_now_ms(shard->loop);
 }
 
-/* hub_shard.c: what happens. For those who build it. */
-void hub_shard_listen_to_apply(struct hub_shard *shard, struct hub_apply_settings *settings);
+/* hub_shard.c: what is heard, and what is done by the clock. For those who build it. */
 MUST_USE bool hub_shard_subscribe(struct hub_shard *shard);
 void hub_shard_set_callbacks(struct hub_shard *shard);
 void hub_shard_on_state(void *context, bool connected);
@@ -130,9 +129,18 @@ bool hub_shard_may_serve(void *context, struct text user);
 void hub_shard_on_claimed(void *context, const struct hub_edge *edge,
                           const struct wire_claimed *claimed);
 void hub_shard_on_housekeeping(struct loop_timer *timer);
-void hub_shard_on_end_service(struct loop_later *later);
+
+/* hub_shard_applied.c: what is done when something in the log was applied. */
+void hub_shard_listen_to_apply(struct hub_shard *shard, struct hub_apply_settings *settings);
 /* A writer to the log of shard `to` of this region; NULL when memory is short. */
 MUST_USE struct hub_writer *hub_shard_make_writer(struct hub_shard *shard, unsigned to);
+
+/* hub_shard_serve.c: who owns the shard, and what there is only while it is served here. */
+void hub_shard_follow(struct hub_shard *shard, enum hub_ownership_order order);
+/* From here on nothing is delivered or answered; the rest is tidied at the end of the turn. */
+void hub_shard_stand_down(struct hub_shard *shard);
+void hub_shard_on_begin_service(struct loop_later *later);
+void hub_shard_on_end_service(struct loop_later *later);
 
 /* hub_shard_status.c: what it tells others of itself. */
 void hub_shard_tell_status(struct hub_shard *shard);
