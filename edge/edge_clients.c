@@ -1,0 +1,191 @@
+/* The edge and its clients: how many may come, what HTTP asks, and the parts that serve them. */
+#include "edge/edge_internal.h"
+
+#include "log/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+enum {
+    OWNER_MISSING_MS = 10000, /* a shard without an owner for so long: not ready */
+    DESCRIPTORS_KEPT = 64,    /* beside clients: NATS, logs, the loops... */
+};
+
+size_t edge_connections(const struct edge *edge)
+{
+    size_t sessions = edge->sessions == NULL ? 0 : edge_sessions_count(edge->sessions);
+    return sessions + edge_http_connections(edge->http);
+}
+
+static size_t on_listener_room(void *context)
+{
+    struct edge *edge = context;
+    size_t connections = edge_connections(edge);
+    return connections >= edge->connections_max ? 0 : edge->connections_max - connections;
+}
+
+static void on_connection_closed(void *context)
+{
+    struct edge *edge = context;
+    edge_listener_resume(edge->listener);
+}
+
+/* HTTP. */
+
+static void on_upgraded(void *context, const struct edge_upgrade *upgrade, int fd, uint8_t *bytes,
+                        size_t size)
+{
+    struct edge *edge = context;
+    edge_sessions_open(edge->sessions, upgrade, fd, bytes, size);
+}
+
+static void on_post(void *context, struct edge_request *request, struct text body)
+{
+    struct edge *edge = context;
+    edge_api_post(edge->api, request, body);
+}
+
+static void on_poll(void *context, struct edge_request *request, struct text user,
+                    struct text query)
+{
+    struct edge *edge = context;
+    if (edge_history_is_wanted(query))
+        edge_recalls_get(edge->recalls, request, user, query);
+    else
+        edge_api_poll(edge->api, request, user, query);
+}
+
+static const char *edge_why_not_open(void *context)
+{
+    const struct edge *edge = context;
+    if (edge->stopping != EDGE_RUNNING)
+        return "this edge stops";
+    if (!edge->ever_connected)
+        return "the bus is not connected yet";
+    return NULL;
+}
+
+static const char *edge_why_not_ready(void *context)
+{
+    struct edge *edge = context;
+    int64_t now_ms = loop_now_ms(edge->loop);
+    if (edge->stopping != EDGE_RUNNING)
+        return "this edge stops";
+    if (!bus_is_connected(edge->bus))
+        return "not connected to NATS";
+    if (edge_home_shards_differ(edge->home, (size_t)(edge->region - edge->catalogue->regions)))
+        return "shards_differ: the hubs count the region's shards otherwise than the catalogue";
+    int shard = edge_home_silent_shard(edge->home, now_ms, OWNER_MISSING_MS);
+    if (shard >= 0) {
+        (void)snprintf(edge->why, sizeof edge->why, "no hub serves shard %d of region %s", shard,
+                       edge->region->name);
+        return edge->why;
+    }
+    if (!homes_is_current(edge->directory, now_ms))
+        return "the directory's mirror is not known to be current";
+    return NULL;
+}
+
+static size_t on_count_sessions(void *context)
+{
+    const struct edge *edge = context;
+    return edge_sessions_count(edge->sessions);
+}
+
+static const struct edge_http_ops http_ops = {
+    .on_upgraded = on_upgraded,
+    .on_post = on_post,
+    .on_poll = on_poll,
+    .why_not_ready = edge_why_not_ready,
+    .why_not_open = edge_why_not_open,
+    .sessions = on_count_sessions,
+    .on_connection_closed = on_connection_closed,
+};
+
+/* Building. */
+
+bool edge_make_client_parts(struct edge *edge)
+{
+    const struct edge_settings *settings = edge->settings;
+    edge->dispatch =
+        edge_dispatch_new(&(struct edge_dispatch_settings){.loop = edge->loop,
+                                                           .edge = settings,
+                                                           .catalogue = edge->catalogue,
+                                                           .directory = edge->directory,
+                                                           .outbound = edge->outbound,
+                                                           .home = edge->home});
+    if (edge->dispatch == NULL)
+        return false;
+    edge->history = edge_history_new(&(struct edge_history_settings){
+        .bus = edge->bus, .catalogue = edge->catalogue, .edge = settings});
+    if (edge->history == NULL)
+        return false;
+    edge->sessions =
+        edge_sessions_new(&(struct edge_sessions_settings){.loop = edge->loop,
+                                                           .edge = settings,
+                                                           .catalogue = edge->catalogue,
+                                                           .directory = edge->directory,
+                                                           .dispatch = edge->dispatch,
+                                                           .home = edge->home,
+                                                           .history = edge->history,
+                                                           .on_closed = on_connection_closed,
+                                                           .context = edge,
+                                                           .auth = edge->auth});
+    edge->api = edge_api_new(&(struct edge_api_settings){.loop = edge->loop,
+                                                         .edge = settings,
+                                                         .directory = edge->directory,
+                                                         .dispatch = edge->dispatch,
+                                                         .home = edge->home});
+    edge->recalls = edge_recalls_new(&(struct edge_recalls_settings){.loop = edge->loop,
+                                                                     .edge = settings,
+                                                                     .directory = edge->directory,
+                                                                     .history = edge->history});
+    return edge->sessions != NULL && edge->api != NULL && edge->recalls != NULL;
+}
+
+/* A process at its descriptor limit cannot accept; the listener must rest before that. */
+static void edge_set_connections_max(struct edge *edge)
+{
+    struct rlimit limit;
+    edge->connections_max = edge->settings->sessions_max;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        limit.rlim_cur >= (rlim_t)edge->connections_max + DESCRIPTORS_KEPT)
+        return;
+    edge->connections_max = limit.rlim_cur > 2 * DESCRIPTORS_KEPT
+                                ? (uint32_t)limit.rlim_cur - DESCRIPTORS_KEPT
+                                : DESCRIPTORS_KEPT;
+    log_warning("the descriptor limit allows fewer connections than limits.sessions_max",
+                LOG_U64("allowed", edge->connections_max), LOG_U64("descriptors", limit.rlim_cur));
+}
+
+static int edge_listen(struct edge *edge, struct error_text *reterr_why)
+{
+    struct text address = edge_settings_listen(edge->settings, edge->catalogue);
+    edge->listener = edge_listener_open(edge->http, address, on_listener_room, edge, reterr_why);
+    if (edge->listener == NULL)
+        return -EADDRNOTAVAIL;
+    log_info("listening", LOG_TEXT("address", address));
+    return 0;
+}
+
+int edge_open_to_clients(struct edge *edge, struct error_text *reterr_why)
+{
+    edge->http = edge_http_new(
+        &(struct edge_http_settings){
+            .loop = edge->loop,
+            .edge = edge->settings,
+            .ops = &http_ops,
+            .context = edge,
+            .auth = edge->auth,
+        },
+        reterr_why);
+    if (edge->http == NULL)
+        return -ENOMEM;
+    edge_set_connections_max(edge);
+    return edge_listen(edge, reterr_why);
+}

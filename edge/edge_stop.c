@@ -1,0 +1,71 @@
+/* Signals, and stopping: drain, close, end. */
+#include "edge/edge_internal.h"
+
+#include "log/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { GOODBYE_MS = 1000 }; /* for close frames to leave */
+
+static void edge_begin_drain(struct edge *edge)
+{
+    log_info("stopping", LOG_U64("sessions", edge_sessions_count(edge->sessions)),
+             LOG_U64("waiting", edge_outbound_waiting(edge->outbound)));
+    edge->stopping = EDGE_DRAINING;
+    edge->stop_ms = loop_now_ms(edge->loop) + edge->settings->drain_ms;
+    edge_listener_close(edge->listener);
+    edge->listener = NULL;
+    edge_sessions_goaway(edge->sessions, "drain", edge->settings->drain_ms);
+    edge_api_drain(edge->api);
+}
+
+void edge_work_at_stop(struct edge *edge, int64_t now_ms)
+{
+    bool late = now_ms >= edge->stop_ms;
+    bool idle = edge_outbound_waiting(edge->outbound) == 0 && homes_waiting(edge->directory) == 0;
+    if (edge->stopping == EDGE_DRAINING && (idle || late)) {
+        if (!idle)
+            log_warning("stopping with sends whose outcome is unknown",
+                        LOG_U64("waiting", edge_outbound_waiting(edge->outbound)));
+        edge->stopping = EDGE_CLOSING;
+        edge->stop_ms = now_ms + GOODBYE_MS;
+        edge_sessions_close_all(edge->sessions, EDGE_CLOSE_GOING_AWAY, "this edge stops");
+    } else if (edge->stopping == EDGE_CLOSING &&
+               (edge_sessions_count(edge->sessions) == 0 || late)) {
+        edge->stopping = EDGE_STOPPED;
+    }
+}
+
+static void on_signal(struct loop_io *io, uint32_t events)
+{
+    struct edge *edge = container_of(io, struct edge, signals);
+    struct signalfd_siginfo info;
+    (void)events;
+    if (read(io->fd, &info, sizeof info) != sizeof info)
+        return;
+    if (info.ssi_signo == SIGHUP)
+        edge_auth_reload(edge->auth);
+    else if (edge->stopping == EDGE_RUNNING)
+        edge_begin_drain(edge);
+    else
+        edge->stop_ms = 0; /* asked twice: no more waiting */
+}
+
+int edge_open_signals(struct edge *edge)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return -errno;
+    edge->signals = (struct loop_io){.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC),
+                                     .events = EPOLLIN,
+                                     .on_event = on_signal};
+    return edge->signals.fd < 0 ? -errno : loop_io_add(edge->loop, &edge->signals);
+}
