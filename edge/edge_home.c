@@ -3,11 +3,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     ASK_AGAIN_MS = 1000,     /* an attach or a fetch without an answer */
-    FETCH_APART_MS = 250,    /* two fetches of one device */
     CONFIRM_AGAIN_MS = 3000, /* an ack without its confirmation is reported again */
     DOUBT_MS = 10000,        /* a home that is silent for so long may be another's by now */
     DOUBTS_MAX = 64,         /* of one home and tick */
@@ -63,7 +61,7 @@ size_t edge_home_attached(const struct edge_home *home)
 
 /* Work: what waits for an answer. */
 
-static void attach_settle(struct edge_home *home, struct edge_attach *attach)
+void edge_home_settle(struct edge_home *home, struct edge_attach *attach)
 {
     bool waits = edge_home_is_pending(attach) || attach->hole || attach->unconfirmed;
     if (!waits)
@@ -72,7 +70,7 @@ static void attach_settle(struct edge_home *home, struct edge_attach *attach)
         list_push(&home->work, &attach->work);
 }
 
-static void attach_mark_dirty(struct edge_home *home, struct edge_attach *attach)
+void edge_home_mark_dirty(struct edge_home *home, struct edge_attach *attach)
 {
     struct edge_home_place *place = edge_home_place_of(home, attach);
     if (list_linked(&attach->dirty))
@@ -81,8 +79,8 @@ static void attach_mark_dirty(struct edge_home *home, struct edge_attach *attach
     edge_home_place_wake(home, place);
 }
 
-static void attach_set_state(struct edge_home *home, struct edge_attach *attach,
-                             enum edge_attach_state state)
+void edge_home_set_state(struct edge_home *home, struct edge_attach *attach,
+                         enum edge_attach_state state)
 {
     struct edge_home_place *place = edge_home_place_of(home, attach);
     if (attach->state == EDGE_ATTACHED) {
@@ -101,7 +99,7 @@ static void attach_set_state(struct edge_home *home, struct edge_attach *attach,
     if (edge_home_is_pending(attach))
         place->pending++;
     place->compare.changed = true;
-    attach_settle(home, attach);
+    edge_home_settle(home, attach);
 }
 
 int edge_home_attach(struct edge_home *home, struct edge_attach *attach, size_t region,
@@ -119,7 +117,7 @@ int edge_home_attach(struct edge_home *home, struct edge_attach *attach, size_t 
     attach->attach = 0;
     attach->hole = attach->unconfirmed = attach->told_unreachable = false;
     list_push(&edge_home_place_of(home, attach)->attaches, &attach->of_place);
-    attach_set_state(home, attach, EDGE_ATTACHING);
+    edge_home_set_state(home, attach, EDGE_ATTACHING);
     edge_home_write_attach(home, attach);
     return 0;
 }
@@ -128,7 +126,7 @@ int edge_home_attach(struct edge_home *home, struct edge_attach *attach, size_t 
 static void attach_drop(struct edge_home *home, struct edge_attach *attach)
 {
     attach->hole = attach->unconfirmed = false;
-    attach_set_state(home, attach, EDGE_DETACHED);
+    edge_home_set_state(home, attach, EDGE_DETACHED);
     attach->attach = 0;
     edge_attaches_remove(&home->attaches, attach);
     list_remove(&attach->of_place);
@@ -151,7 +149,7 @@ void edge_home_detach(struct edge_home *home, struct edge_attach *attach)
     attach_drop(home, attach);
 }
 
-static void attach_lose(struct edge_home *home, struct edge_attach *attach, enum edge_lost lost)
+void edge_home_lose_as(struct edge_home *home, struct edge_attach *attach, enum edge_lost lost)
 {
     attach->between = lost == EDGE_LOST_NOT_HOME && (edge_home_takes(attach) || attach->between);
     if (!attach->between)
@@ -162,13 +160,13 @@ static void attach_lose(struct edge_home *home, struct edge_attach *attach, enum
 
 void edge_home_lose(struct edge_home *home, struct edge_attach *attach)
 {
-    attach_lose(home, attach, EDGE_LOST_NOT_HOME);
+    edge_home_lose_as(home, attach, EDGE_LOST_NOT_HOME);
 }
 
-static void attach_again(struct edge_home *home, struct edge_attach *attach)
+void edge_home_attach_again(struct edge_home *home, struct edge_attach *attach)
 {
     if (attach->state == EDGE_ATTACHED)
-        attach_set_state(home, attach, EDGE_ATTACHING_AGAIN);
+        edge_home_set_state(home, attach, EDGE_ATTACHING_AGAIN);
     if (edge_home_is_pending(attach))
         edge_home_write_attach(home, attach);
 }
@@ -176,7 +174,7 @@ static void attach_again(struct edge_home *home, struct edge_attach *attach)
 void edge_home_place_attach_again(struct edge_home *home, struct edge_home_place *place)
 {
     list_each(node, &place->attaches)
-        attach_again(home, container_of(node, struct edge_attach, of_place));
+        edge_home_attach_again(home, container_of(node, struct edge_attach, of_place));
 }
 
 /* Whether the cursor is of what was written to the device. What was before the mailbox began a new
@@ -200,8 +198,8 @@ int edge_home_ack(struct edge_home *home, struct edge_attach *attach, uint32_t e
     if (!attach->unconfirmed && !attach->hole)
         attach->asked_ms = (uint32_t)home->now_ms;
     attach->unconfirmed = true;
-    attach_settle(home, attach);
-    attach_mark_dirty(home, attach);
+    edge_home_settle(home, attach);
+    edge_home_mark_dirty(home, attach);
     return 0;
 }
 
@@ -229,244 +227,7 @@ void edge_home_ephemeral(struct edge_home *home, size_t region, uint32_t shard,
         wire_ephemeral_write(&outgoing->writer, message, recipients, recipient_count);
 }
 
-/* Entries that come. */
-
-static void attach_found_hole(struct edge_home *home, struct edge_attach *attach)
-{
-    bool again = attach->hole && (uint32_t)home->now_ms - attach->asked_ms < FETCH_APART_MS;
-    attach->hole = true;
-    attach_settle(home, attach);
-    if (!again)
-        edge_home_write_fetch(home, attach);
-}
-
-static void attach_passed(struct edge_home *home, struct edge_attach *attach, uint64_t next)
-{
-    attach->next = next;
-    attach->hole = false;
-    attach_settle(home, attach);
-    attach_mark_dirty(home, attach);
-}
-
-static void attach_deliver(struct edge_home *home, struct edge_attach *attach,
-                           const struct wire_deliver *deliver)
-{
-    if (!edge_home_takes(attach))
-        return;
-    if (deliver->seq == 0) {
-        attach->ops->on_deliver(attach, deliver);
-        return;
-    }
-    if (deliver->epoch != attach->epoch || deliver->seq < attach->next) {
-        attach_mark_dirty(home, attach); /* the owner does not know yet what was written */
-        return;
-    }
-    if (deliver->seq > attach->next) {
-        attach_found_hole(home, attach);
-        return;
-    }
-    attach_passed(home, attach, deliver->seq + 1);
-    attach->ops->on_deliver(attach, deliver); /* last: it may end in a detach */
-}
-
-static void on_entry_deliver(struct edge_home *home, struct edge_home_place *place,
-                             const struct wire_deliver *deliver)
-{
-    (void)place;
-    struct edge_attach *next;
-    for (struct edge_attach *attach = edge_attaches_first(&home->attaches, deliver->user);
-         attach != NULL; attach = next) {
-        next = edge_attaches_next(attach);
-        if (deliver->attach == 0 || deliver->attach == attach->attach)
-            attach_deliver(home, attach, deliver);
-    }
-}
-
-/* The mailbox has begun a new epoch, and the device goes on in it as if nothing were. */
-static bool is_renumbered(const struct edge_attach *attach, const struct wire_attached *attached)
-{
-    const bool had_cursor =
-        attach->state == EDGE_ATTACHING_AGAIN || (attach->flags & WIRE_ATTACH_HAS_CURSOR) != 0;
-    return had_cursor && (attached->flags & WIRE_ATTACHED_RESUMED) != 0 &&
-           attached->epoch - 1 == attach->epoch && attached->seq + 1 == attach->next;
-}
-
-static void attach_answer(struct edge_home *home, struct edge_attach *attach,
-                          const struct wire_attached *attached)
-{
-    bool again = attach->state == EDGE_ATTACHING_AGAIN;
-    bool renumbered = is_renumbered(attach, attached);
-    bool resync = (attached->flags & WIRE_ATTACHED_RESYNC) != 0 ||
-                  (again && !renumbered && attached->epoch != attach->epoch);
-    const bool goes_on = attach->between && !resync;
-    attach->attach = attached->attach;
-    if (renumbered) {
-        attach->epoch = attached->epoch;
-        attach->former_to = attached->seq;
-        edge_reads_renumber(&home->reads, attach, attach->epoch);
-    } else if (resync) {
-        attach->former_to = 0;
-    }
-    if (!again || resync) {
-        attach->epoch = attached->epoch;
-        attach->next = attached->seq + 1;
-        if (!goes_on || attach->acked < attached->acked)
-            attach->acked = attached->acked;
-        attach->confirmed = attached->acked;
-        attach->unconfirmed = attach->confirmed < attach->acked;
-        attach->hole = false;
-    }
-    attach->between = false;
-    attach_set_state(home, attach, EDGE_ATTACHED);
-    if (again || goes_on) /* what the owner before was told may be lost with it */
-        attach_mark_dirty(home, attach);
-    bool was_unreachable = attach->told_unreachable;
-    attach->told_unreachable = false;
-    if (was_unreachable && again)
-        attach->ops->on_reachable(attach, true);
-    attach->ops->on_attached(attach, attached, again, resync);
-}
-
-static void on_entry_attached(struct edge_home *home, struct edge_home_place *place,
-                              const struct wire_attached *attached)
-{
-    struct edge_attach *attach = edge_attaches_first(&home->attaches, attached->user);
-    while (attach != NULL && attach->request != attached->request)
-        attach = edge_attaches_next(attach);
-    if (attach == NULL) { /* it has gone meanwhile */
-        if (attached->code == WIRE_OK)
-            edge_home_write_detach(home, place, attached->user, attached->device, attached->attach);
-        return;
-    }
-    if (!edge_home_is_pending(attach))
-        return;
-    switch (attached->code) {
-    case WIRE_OK:
-        attach_answer(home, attach, attached);
-        break;
-    case WIRE_NOT_HOME:
-        attach_lose(home, attach, EDGE_LOST_NOT_HOME);
-        break;
-    case WIRE_REFUSED:
-        attach_lose(home, attach, attach->attach == 0 ? EDGE_LOST_REFUSED : EDGE_LOST_REPLACED);
-        break;
-    default: /* busy: the tick asks again */
-        break;
-    }
-}
-
-/* The attach of that number, or NULL. */
-static struct edge_attach *find_attach(struct edge_home *home, struct text user, uint64_t number)
-{
-    struct edge_attach *attach = edge_attaches_first(&home->attaches, user);
-    while (attach != NULL && (attach->attach != number || attach->attach == 0))
-        attach = edge_attaches_next(attach);
-    return attach;
-}
-
-static void on_entry_acked(struct edge_home *home, const struct wire_acked *acked)
-{
-    struct edge_attach *attach = find_attach(home, acked->user, acked->attach);
-    if (attach == NULL || acked->epoch != attach->epoch || acked->seq <= attach->confirmed)
-        return;
-    attach->confirmed = acked->seq;
-    if (attach->acked < acked->seq)
-        attach->acked = acked->seq;
-    attach->unconfirmed = attach->confirmed < attach->acked;
-    attach->asked_ms = attach->hole ? attach->asked_ms : (uint32_t)home->now_ms;
-    attach_settle(home, attach);
-    attach->ops->on_confirmed(attach);
-}
-
-static void on_entry_kick(struct edge_home *home, const struct wire_kick *kick)
-{
-    static const enum edge_lost lost[] = {
-        [WIRE_KICK_REPLACED] = EDGE_LOST_REPLACED,
-        [WIRE_KICK_MOVED] = EDGE_LOST_NOT_HOME,
-        [WIRE_KICK_REVOKED] = EDGE_LOST_REFUSED,
-        [WIRE_KICK_DROPPED] = EDGE_LOST_DROPPED,
-    };
-    struct edge_attach *attach = find_attach(home, kick->user, kick->attach);
-    if (attach != NULL && kick->reason >= WIRE_KICK_REPLACED && kick->reason < COUNT_OF(lost))
-        attach_lose(home, attach, lost[kick->reason]);
-}
-
-static void attach_gap(struct edge_home *home, struct edge_attach *attach,
-                       const struct wire_gap *gap)
-{
-    if (!edge_home_takes(attach))
-        return;
-    if (gap->epoch != attach->epoch || gap->to < attach->next) {
-        attach_mark_dirty(home, attach); /* the owner does not know yet what was written */
-        return;
-    }
-    if (gap->from > attach->next) {
-        attach_found_hole(home, attach);
-        return;
-    }
-    struct wire_gap rest = *gap; /* without what the device has got */
-    rest.from = attach->next;
-    attach_passed(home, attach, gap->to + 1);
-    attach->ops->on_gap(attach, &rest);
-}
-
-static void on_entry_gap(struct edge_home *home, const struct wire_gap *gap)
-{
-    struct edge_attach *next;
-    for (struct edge_attach *attach = edge_attaches_first(&home->attaches, gap->user);
-         attach != NULL; attach = next) {
-        next = edge_attaches_next(attach);
-        if (gap->attach == 0 || gap->attach == attach->attach)
-            attach_gap(home, attach, gap);
-    }
-}
-
-static void on_entry_unattached(struct edge_home *home, const struct wire_unattached *unattached)
-{
-    struct edge_attach *attach = find_attach(home, unattached->user, unattached->attach);
-    if (attach != NULL && attach->state == EDGE_ATTACHED)
-        attach_again(home, attach);
-}
-
-static void on_entry_read_noted(struct edge_home *home, const struct wire_read_noted *noted)
-{
-    for (struct edge_attach *attach = edge_attaches_first(&home->attaches, noted->user);
-         attach != NULL; attach = edge_attaches_next(attach))
-        edge_reads_noted(&home->reads, attach, noted->of, noted->epoch, noted->seq);
-}
-
-static void on_entry(struct edge_home *home, struct edge_home_place *place,
-                     const struct wire_entry *entry)
-{
-    switch (entry->kind) {
-    case WIRE_ATTACHED:
-        on_entry_attached(home, place, &entry->attached);
-        break;
-    case WIRE_DELIVER:
-        on_entry_deliver(home, place, &entry->deliver);
-        break;
-    case WIRE_ACKED:
-        on_entry_acked(home, &entry->acked);
-        break;
-    case WIRE_KICK:
-        on_entry_kick(home, &entry->kick);
-        break;
-    case WIRE_GAP:
-        on_entry_gap(home, &entry->gap);
-        break;
-    case WIRE_UNATTACHED:
-        on_entry_unattached(home, &entry->unattached);
-        break;
-    case WIRE_READ_NOTED:
-        on_entry_read_noted(home, &entry->read_noted);
-        break;
-    case WIRE_CLAIMED:
-        home->settings.on_claimed(home->settings.context, &entry->claimed);
-        break;
-    default: /* what only hubs take */
-        break;
-    }
-}
+/* Places. */
 
 struct edge_home_place *edge_home_place_named(struct edge_home *home, struct text region,
                                               uint32_t shard)
@@ -490,25 +251,7 @@ bool edge_home_place_hear(struct edge_home *home, struct edge_home_place *place,
     return true;
 }
 
-void edge_home_frame(struct edge_home *home, const void *bytes, size_t size, int64_t now_ms)
-{
-    struct wire_frame frame;
-    struct wire_entry entry;
-    int err = wire_frame_read(bytes, size, &frame);
-    struct edge_home_place *place =
-        err == 0 ? edge_home_place_named(home, frame.region, frame.shard) : NULL;
-    home->now_ms = now_ms;
-    if (place == NULL || !edge_home_place_hear(home, place, frame.generation))
-        return;
-    while ((err = wire_entry_next(&frame, &entry)) == 0 || err == -EPROTO) {
-        if (err == 0)
-            on_entry(home, place, &entry);
-    }
-    static struct log_limit limit;
-    if (err == -EBADMSG)
-        log_limited(&limit, LOG_LEVEL_WARNING, "a hub's frame is malformed",
-                    LOG_TEXT("from", frame.from));
-}
+/* Time. */
 
 void edge_home_connected(struct edge_home *home, int64_t now_ms)
 {
@@ -537,7 +280,7 @@ static void attach_tick(struct edge_home *home, struct edge_attach *attach)
         edge_home_write_fetch(home, attach);
     } else if (!attach->hole && attach->unconfirmed && waited_ms >= CONFIRM_AGAIN_MS) {
         attach->asked_ms = (uint32_t)home->now_ms;
-        attach_mark_dirty(home, attach);
+        edge_home_mark_dirty(home, attach);
     }
 }
 

@@ -103,6 +103,16 @@ struct edge_home_place *edge_home_place_named(struct edge_home *home, struct tex
 bool edge_home_place_hear(struct edge_home *home, struct edge_home_place *place,
                           uint64_t generation);
 void edge_home_place_attach_again(struct edge_home *home, struct edge_home_place *place);
+/* Whether it waits for an answer has changed. */
+void edge_home_settle(struct edge_home *home, struct edge_attach *attach);
+/* It has something to report. */
+void edge_home_mark_dirty(struct edge_home *home, struct edge_attach *attach);
+void edge_home_set_state(struct edge_home *home, struct edge_attach *attach,
+                         enum edge_attach_state state);
+/* Drops it, and tells it so; it may be freed or attached again on return. */
+void edge_home_lose_as(struct edge_home *home, struct edge_attach *attach, enum edge_lost lost);
+/* Asks its owner again, unless it is detached. */
+void edge_home_attach_again(struct edge_home *home, struct edge_attach *attach);
 
 /* edge_home_frames.c: frames that leave, at the end of the turn. */
 void edge_home_place_wake(struct edge_home *home, struct edge_home_place *place);
