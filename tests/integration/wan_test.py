@@ -19,7 +19,7 @@ from lab.record import percentile
 pytestmark = pytest.mark.namespaces
 
 DELIVERED_P50, DELIVERED_P99 = 8, 25  # ms beyond the delay of the way
-FIRST = 5  # messages of each pair that are not measured: caches fill
+FIRST = 5  # messages of each pair that are measured apart: caches fill
 QUICK = {"archive.pause": "50ms", "archive.backoff_max": "1s", "archive.follow": "1s"}
 
 
@@ -100,25 +100,35 @@ def test_the_emulator_does_to_real_packets_what_it_is_told_and_counts_them():
             wan.tell("cut sin lhr")
 
 
-def print_deliveries(wan, talk):
-    """What each pair of regions took beyond the delay of its way, from client to client."""
-    beyond = []
+def beyond_the_way(wan, talk, sender, receiver):
+    """{number: ms that the message took beyond the delay of its way, from client to client}"""
+    way = wan.one_way_ms(sender.site, receiver.site)
+    return {
+        number: when - talk.sent[(source, receiver.user, number)] - way
+        for source, number, when, _ in talk.received[receiver.user]
+        if source == sender.user
+    }
+
+
+def hold_deliveries(wan, talk):
+    """Each pair of regions, and all of them, against the promise."""
+    second, later = [], []
     for sender, receiver in itertools.permutations(talk.clients.values(), 2):
-        wanted = wan.one_way_ms(sender.site, receiver.site)
-        took = [
-            when - talk.sent[(source, receiver.user, number)] - wanted
-            for source, number, when, _ in talk.received[receiver.user]
-            if source == sender.user and number > FIRST
-        ]
-        beyond += took
+        took = beyond_the_way(wan, talk, sender, receiver)
+        assert min(took.values()) >= 0, "faster than its packets"
+        second.append(took[2])
+        of_pair = [ms for number, ms in took.items() if number > FIRST]
+        later += of_pair
         print(
-            f"{sender.user} -> {receiver.user}: delay of the way {wanted} ms, delivered p50 +"
-            f"{percentile(took, 0.5):.1f} ms, p99 +{percentile(took, 0.99):.1f} ms"
+            f"{sender.user} -> {receiver.user}: delay of the way "
+            f"{wan.one_way_ms(sender.site, receiver.site)} ms, first +{took[1]:.1f} ms, second "
+            f"+{took[2]:.1f} ms, then p50 +{percentile(of_pair, 0.5):.1f} ms, p99 "
+            f"+{percentile(of_pair, 0.99):.1f} ms"
         )
-        assert min(took) >= 0, "faster than its packets"
-    hold("delivered beyond the delay, p50", percentile(beyond, 0.5), DELIVERED_P50, "ms")
-    p99 = percentile(beyond, 0.99)  # three messages late make it, so it is no ground to fail
-    print(f"delivered beyond the delay, p99: {p99:.2f} ms (promise {DELIVERED_P99} ms)")
+    # It would be a round trip late if it waited for the answer to the first: 76 to 220 ms.
+    hold("second of a lane, beyond the delay, p50", percentile(second, 0.5), DELIVERED_P50, "ms")
+    hold("delivered beyond the delay, p50", percentile(later, 0.5), DELIVERED_P50, "ms")
+    hold("delivered beyond the delay, p99", percentile(later, 0.99), DELIVERED_P99, "ms")
 
 
 def migrate(wan, postgres):
@@ -186,7 +196,7 @@ async def talk_over(wan, cluster):
     await talk.until_complete(20)
     await talk.run(pairs, 50, 0.05)
     await talk.until_complete(20)
-    print_deliveries(wan, talk)
+    hold_deliveries(wan, talk)
     assert await isolate_for_5_s(wan, talk, pairs, "dub") > 0, "the cut cut nothing"
     await talk.run(pairs, 5, 0.02)
     await talk.until_complete(20)

@@ -18,6 +18,9 @@ DELAYS = {("sin", "iad"): 110, ("sin", "dub"): 88, ("iad", "dub"): 38}
 CLIENT_DELAY = 5
 SO_RCVBUFFORCE = 33  # which the socket module does not know
 EDGES_MAX = 10  # of a region
+# A namespace inherits the machine's. BBR lets next to nothing through for a round trip every 10 s
+# (docs/operations.md); this one is in every kernel.
+CONGESTION_CONTROL = "reno"
 # What becomes of a packet besides being delivered or cut: none of it happens unless it is set.
 LOSSES = ("lost", "queue_full", "held_full", "refused")
 
@@ -86,6 +89,7 @@ class Wan(Network):
         ):
             run(*inside(name), "ip", *command.split())
         self._write(site, "ipv6/conf/wan0/disable_ipv6", 1)
+        self._write(site, "ipv4/tcp_congestion_control", CONGESTION_CONTROL)
 
     def _write(self, site, setting, value):
         path = pathlib.Path("/proc/sys/net") / setting
