@@ -33,13 +33,13 @@ class Profile:
     users: int
     rate: float  # messages a second in all
     quiet_s: tuple
-    nodes: int = 1
+    nodes: int = 1  # NATS servers of a region; with three its logs have three replicas
 
 
 PROFILES = {
-    "smoke": Profile(seconds=45, users=12, rate=25, quiet_s=(1, 2)),
-    "hour": Profile(seconds=3600, users=60, rate=60, quiet_s=(3, 20)),
-    "night": Profile(seconds=8 * 3600, users=90, rate=80, quiet_s=(5, 40)),
+    "smoke": Profile(seconds=30, users=12, rate=25, quiet_s=(1, 2)),
+    "hour": Profile(seconds=3600, users=60, rate=60, quiet_s=(3, 20), nodes=3),
+    "night": Profile(seconds=8 * 3600, users=90, rate=80, quiet_s=(5, 40), nodes=3),
 }
 BOUND_S = 30  # within which everything is there after the last heal
 UP_S = 60
@@ -239,12 +239,12 @@ def write_processes(folder, peaks, cluster):
         page.write("\n".join(lines) + "\n")
 
 
-def run(profile, seed, folder):
+def run(name, profile, seed, folder):
     """Returns the checker's exit code."""
     folder.mkdir(parents=True, exist_ok=True)
-    settings = {"archive": True, "bound_s": BOUND_S, "name": f"{profile}, seed {seed}"}
+    settings = {"archive": True, "bound_s": BOUND_S, "name": f"{name}, seed {seed}"}
     with contextlib.ExitStack() as stack:
-        chaos = Chaos(PROFILES[profile], seed, folder, stack)
+        chaos = Chaos(profile, seed, folder, stack)
         chaos.history.write("run", format=1, settings=settings)
         with Peaks(chaos.cluster) as peaks:
             chaos.run()
@@ -260,13 +260,17 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
     parser.add_argument("--profile", choices=PROFILES, default="smoke")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=int, metavar="N", help="of faults, instead")
     parser.add_argument("--report", type=pathlib.Path, metavar="FOLDER")
     options = parser.parse_args()
     folder = options.report or pathlib.Path(tempfile.mkdtemp(prefix="meridian-chaos-"))
     if os.geteuid() != 0:
         parser.error("network namespaces need root")
+    profile = PROFILES[options.profile]
+    if options.seconds is not None:
+        profile = dataclasses.replace(profile, seconds=options.seconds)
     try:
-        code = run(options.profile, options.seed, folder)
+        code = run(options.profile, profile, options.seed, folder)
     except LabError as error:
         print(error, file=sys.stderr)
         code = 1
