@@ -180,10 +180,10 @@ class Chaos:
         time.sleep(self.rng.uniform(*self.profile.quiet_s))
 
     def settle(self):
-        """Waits until all that was accepted is there; returns how long, or None."""
-        begun = time.monotonic()
+        """Waits until all that is accepted by now is there; returns how long, or None."""
+        begun, accepted = time.monotonic(), self.workload.accepted_so_far()
         while time.monotonic() - begun < BOUND_S:
-            if self.workload.missing(self.workload.users) == 0:
+            if self.workload.missing(accepted) == 0:
                 return time.monotonic() - begun
             time.sleep(0.1)
         return None

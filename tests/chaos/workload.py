@@ -140,14 +140,14 @@ class Workload:
         self.loop.call_soon_threadsafe(drop)
         return len(devices)
 
-    def missing(self, among):
-        """How many deliveries of accepted messages to these users have not been seen."""
+    def accepted_so_far(self):
+        """{recipient: {(sender, id)}}"""
+        return {user: set(messages) for user, messages in list(self.accepted.items())}
+
+    def missing(self, accepted):
+        """How many deliveries of these messages have not been seen."""
         self._check()
-        return sum(
-            len(self.accepted.get(device.user, set()) - device.seen)
-            for device in self.devices
-            if device.user in among
-        )
+        return sum(len(accepted.get(device.user, set()) - device.seen) for device in self.devices)
 
     def finish(self):
         self.loop.call_soon_threadsafe(self.ended.set)
