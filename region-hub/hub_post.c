@@ -46,7 +46,6 @@ struct hub_post {
     size_t channel_count;
     uint64_t next_number; /* of the next writer's PubAcks */
     size_t waiting;
-    uint64_t unknown;
     struct log_limit unknown_limit;
 };
 
@@ -195,7 +194,6 @@ static void addressee_unknown(struct addressee *addressee)
         list_push(&letters, node);
     addressee_free(addressee);
     for (struct list *node; (node = list_pop(&letters)) != NULL;) {
-        post->unknown++;
         settle(post, container_of(node, struct letter, link));
     }
 }
@@ -344,11 +342,6 @@ void hub_post_tick(struct hub_post *post)
 size_t hub_post_waiting(const struct hub_post *post)
 {
     return post->waiting;
-}
-
-uint64_t hub_post_unknown(const struct hub_post *post)
-{
-    return post->unknown;
 }
 
 bool hub_post_has_lost(const struct hub_post *post)

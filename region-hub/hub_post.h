@@ -41,7 +41,6 @@ void hub_post_connected(struct hub_post *post);
 /* Tries again what waits. About ten times a second. */
 void hub_post_tick(struct hub_post *post);
 
-size_t hub_post_waiting(const struct hub_post *post);   /* not settled yet */
-uint64_t hub_post_unknown(const struct hub_post *post); /* dropped: nobody has the addressee */
+size_t hub_post_waiting(const struct hub_post *post); /* not settled yet */
 /* Something that was taken was lost since memory was short: all of it is to be sent again. */
 bool hub_post_has_lost(const struct hub_post *post);

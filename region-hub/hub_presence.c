@@ -177,14 +177,6 @@ struct hub_attachment *hub_presence_match(const struct hub_presence *presence,
     return found != NULL && found->edge == edge && found->attach == attach ? found : NULL;
 }
 
-struct hub_attachment *hub_presence_repeat(const struct hub_presence *presence,
-                                           const struct hub_edge *edge, struct text user,
-                                           struct text device, uint64_t request)
-{
-    struct hub_attachment *found = hub_presence_device(presence, user, device);
-    return found != NULL && found->edge == edge && found->request == request ? found : NULL;
-}
-
 size_t hub_presence_attached(const struct hub_presence *presence)
 {
     return presence->attached;

@@ -110,10 +110,6 @@ struct hub_attach_result {
 };
 struct hub_attach_result hub_presence_attach(struct hub_presence *presence,
                                              const struct hub_attach *attach, int64_t now_ms);
-/* Whether this request of this edge is the one that is attached: a repeat. NULL: it is not. */
-struct hub_attachment *hub_presence_repeat(const struct hub_presence *presence,
-                                           const struct hub_edge *edge, struct text user,
-                                           struct text device, uint64_t request);
 void hub_presence_detach(struct hub_presence *presence, struct hub_attachment *attachment);
 /* The attachment with exactly this number at this edge, or NULL. */
 struct hub_attachment *hub_presence_match(const struct hub_presence *presence,

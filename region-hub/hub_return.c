@@ -248,11 +248,6 @@ bool hub_return_may_serve(struct hub_return *back, struct text user)
     return false;
 }
 
-bool hub_return_is_done(const struct hub_return *back)
-{
-    return !back->scanning;
-}
-
 void hub_return_changed(struct hub_return *back, struct text user)
 {
     struct mailbox_user ours;

@@ -42,8 +42,6 @@ void hub_return_free(struct hub_return *back); /* NULL is fine */
 
 /* Whether the user may be served now. If not, it is checked before others. */
 bool hub_return_may_serve(struct hub_return *back, struct text user);
-/* All were checked; else nothing is known of some. */
-bool hub_return_is_done(const struct hub_return *back);
 /* The directory says something new of somebody. */
 void hub_return_changed(struct hub_return *back, struct text user);
 /* Something was applied. */
