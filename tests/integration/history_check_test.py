@@ -181,7 +181,7 @@ class LyingEdge:
         self.server.close()
         await self.server.wait_closed()
 
-    def open_socket(self, _edge, _site=None):
+    def open_socket(self, _edge):
         return socket.create_connection(self.server.sockets[0].getsockname(), timeout=5)
 
     async def serve(self, client):

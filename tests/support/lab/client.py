@@ -59,7 +59,8 @@ class Client:
         return self
 
     async def _connect(self, edge):
-        raw = await asyncio.to_thread(self.cluster.open_socket, edge, self.site)
+        where = [edge] if self.site is None else [edge, self.site]
+        raw = await asyncio.to_thread(self.cluster.open_socket, *where)
         raw.setblocking(False)
         try:
             socket = await websockets.connect(
