@@ -385,6 +385,11 @@ const char *hub_apply_trouble(const struct hub_apply *apply)
     return apply->stopped != NULL ? apply->stopped : apply->trouble;
 }
 
+bool hub_apply_is_sure(const struct hub_apply *apply)
+{
+    return apply->is_sure;
+}
+
 bool hub_apply_is_stopped(const struct hub_apply *apply)
 {
     return apply->stopped != NULL;

@@ -36,6 +36,7 @@ struct hub_apply {
     bool has_incarnation;
     uint8_t incarnation[16];
     unsigned too_short;
+    bool is_sure; /* see hub_apply_is_sure() */
 
     int64_t begun_ms; /* the time of position 1; 0: it is not there */
 

@@ -104,6 +104,7 @@ static void judge_log(struct hub_apply *apply, uint64_t last)
         return;
     }
     apply->too_short = 0;
+    apply->is_sure = true;
     if (last == 0) {
         apply->trouble = "log_empty";
         check_again(apply, HUB_APPLY_CHECK_AGAIN_MS);
@@ -175,7 +176,13 @@ void hub_apply_on_check_timer(struct loop_timer *timer)
     hub_apply_check_log(container_of(timer, struct hub_apply, check_timer));
 }
 
+void hub_apply_disconnected(struct hub_apply *apply)
+{
+    apply->is_sure = false;
+}
+
 void hub_apply_connected(struct hub_apply *apply)
 {
+    apply->is_sure = false;
     hub_apply_check_log(apply); /* its end rings */
 }

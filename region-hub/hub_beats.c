@@ -148,7 +148,8 @@ bool hub_beats_for_directory(const struct hub_shard_place *place)
 
 static void tick_when_due(struct hub_beats *beats)
 {
-    if (now_of(beats) - beats->ticked_ms < beats->settings.place->settings->tick_ms)
+    if (now_of(beats) - beats->ticked_ms < beats->settings.place->settings->tick_ms ||
+        !hub_apply_is_sure(beats->settings.apply))
         return;
     struct mailbox_state state = mailbox_state(hub_apply_mailbox(beats->settings.apply));
     const struct wire_tick tick = {

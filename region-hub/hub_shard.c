@@ -86,6 +86,8 @@ void hub_shard_on_state(void *context, bool connected)
         log_warning("not connected to NATS", LOG_STRING("process", shard->process));
     if (shard->apply == NULL) /* it is being built or freed */
         return;
+    if (!connected)
+        hub_apply_disconnected(shard->apply);
     if (connected) {
         hub_ownership_deaf(&shard->ownership, hub_shard_now_ms(shard));
         hub_apply_connected(shard->apply);
