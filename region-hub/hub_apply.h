@@ -78,9 +78,9 @@ void hub_apply_ring(struct hub_apply *apply, uint64_t position);
 /* The bus is connected again: the log is checked and read. */
 void hub_apply_connected(struct hub_apply *apply);
 void hub_apply_disconnected(struct hub_apply *apply);
-/* Since the bus was connected the log was seen to hold all that was applied of it. Before, it may be
- * an older one, put back from a backup: then nothing may be written there that tells how far we are,
- * or nobody could ever apply it. */
+/* Since the bus was connected the log was seen to hold all that was applied of it. Before, it may
+ * be an older one, put back from a backup: then nothing may be written there that tells how far we
+ * are, or nobody could ever apply it. */
 bool hub_apply_is_sure(const struct hub_apply *apply);
 /* Reading the view failed with this error. */
 void hub_apply_view_failed(struct hub_apply *apply, int error);
