@@ -1,5 +1,6 @@
 #include "region-hub/hub_copy.h"
 
+#include "region-hub/hub_archive_row.h"
 #include "store/view_scan.h"
 #include "wire/record.h"
 
@@ -101,20 +102,7 @@ static bool on_row(void *context, const struct view_row *row)
     }
     copy->bytes += row->body.size;
     if ((row->flags & WIRE_FLAG_NOTICE) == 0 && row->seq != 0) { /* 0: it waits for a home move */
-        struct archive_row added = {.row = row->row,
-                                    .position = row->position,
-                                    .recipient = row->user,
-                                    .epoch = row->epoch,
-                                    .seq = row->seq,
-                                    .at_ms = row->at_ms,
-                                    .created_ms = row->created_ms,
-                                    .ttl_s = row->ttl_s,
-                                    .flags = row->flags,
-                                    .sender = row->sender,
-                                    .device = row->device,
-                                    .id = row->id,
-                                    .body = row->body};
-        memcpy(added.trace, row->trace, sizeof added.trace);
+        const struct archive_row added = hub_archive_row(row);
         copy->failed = archive_batch_add(&copy->batch, &added);
         if (copy->failed != 0)
             return false;

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "bus/bus.h"
+#include "region-hub/hub_home.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -184,14 +185,6 @@ static void refuse(struct hub_history *history, struct text reply,
         send(history, subject, &page, code);
 }
 
-/* Its messages are where it has gone, or are still on their way here. */
-static bool is_elsewhere(const struct hub_history *history, struct text user)
-{
-    struct mailbox_move move;
-    return mailbox_move_of(hub_apply_mailbox(history->settings.apply), user, &move) &&
-           (move.where == MAILBOX_STAGED || move.where == MAILBOX_AWAY);
-}
-
 void hub_history_ask(struct hub_history *history, struct text reply,
                      const struct wire_history_ask *ask)
 {
@@ -204,7 +197,7 @@ void hub_history_ask(struct hub_history *history, struct text reply,
         return;
     }
     if (hash_shard(ask->user, settings->region->shards) != settings->shard ||
-        is_elsewhere(history, ask->user)) {
+        !hub_home_serves(hub_apply_mailbox(settings->apply), ask->user)) {
         refuse(history, reply, ask, WIRE_NOT_HOME);
         return;
     }

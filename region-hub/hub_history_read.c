@@ -1,4 +1,5 @@
 /* How a page is read: from the view back and then the archive, or the other way round. */
+#include "region-hub/hub_archive_row.h"
 #include "region-hub/hub_history_internal.h"
 
 #include <errno.h>
@@ -23,25 +24,6 @@ static bool find_user(const struct hub_history_asking *asking, struct mailbox_us
 {
     return mailbox_find_user(hub_apply_mailbox(asking->history->settings.apply), user_of(asking),
                              ret_user);
-}
-
-static struct archive_row row_of(const struct view_row *row)
-{
-    return (struct archive_row){
-        .row = row->row,
-        .position = row->position,
-        .recipient = row->user,
-        .epoch = row->epoch,
-        .seq = row->seq,
-        .at_ms = row->at_ms,
-        .created_ms = row->created_ms,
-        .ttl_s = row->ttl_s,
-        .flags = row->flags,
-        .sender = row->sender,
-        .device = row->device,
-        .id = row->id,
-        .body = row->body,
-    };
 }
 
 static int compare(struct archive_cursor a, struct archive_cursor b)
@@ -153,7 +135,7 @@ static enum hub_history_next begin_back(struct hub_history_asking *asking)
 static bool on_row_back(void *context, const struct view_row *row)
 {
     struct hub_history_asking *asking = context;
-    const struct archive_row offered = row_of(row);
+    const struct archive_row offered = hub_archive_row(row);
     return hub_page_take(&asking->page, &offered);
 }
 
@@ -237,7 +219,7 @@ static enum hub_history_next begin_on(struct hub_history_asking *asking, int *re
 static bool on_row_on(void *context, const struct view_row *row)
 {
     struct hub_history_asking *asking = context;
-    const struct archive_row offered = row_of(row);
+    const struct archive_row offered = hub_archive_row(row);
     /* Else it was trimmed meanwhile: what was read ends there. */
     return row->seq == asking->page.at.seq + 1 && hub_page_take(&asking->page, &offered);
 }

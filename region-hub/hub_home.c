@@ -1,18 +1,5 @@
 #include "region-hub/hub_home.h"
 
-bool hub_home_serves(const struct mailbox *mailbox, struct text user)
-{
-    struct mailbox_move move;
-    return !mailbox_move_of(mailbox, user, &move) ||
-           (move.where != MAILBOX_STAGED && move.where != MAILBOX_AWAY);
-}
-
-bool hub_home_takes(const struct mailbox *mailbox, struct text user)
-{
-    struct mailbox_move move;
-    return !mailbox_move_of(mailbox, user, &move) || move.where == MAILBOX_ARRIVED;
-}
-
 /* Their edges ask the directory where the user is now. */
 static void kick_all(struct hub_home *home, struct text name)
 {

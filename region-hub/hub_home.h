@@ -18,8 +18,17 @@ struct hub_home { /* all borrowed */
 };
 
 /* False: the user is at home elsewhere, or not here yet: nobody may attach. */
-bool hub_home_serves(const struct mailbox *mailbox, struct text user);
+static inline bool hub_home_serves(const struct mailbox *mailbox, struct text user)
+{
+    struct mailbox_move move;
+    return !mailbox_move_of(mailbox, user, &move) ||
+           (move.where != MAILBOX_STAGED && move.where != MAILBOX_AWAY);
+}
 /* Whether acks and reads of the user are of use: the log refuses them of what moves. */
-bool hub_home_takes(const struct mailbox *mailbox, struct text user);
+static inline bool hub_home_takes(const struct mailbox *mailbox, struct text user)
+{
+    struct mailbox_move move;
+    return !mailbox_move_of(mailbox, user, &move) || move.where == MAILBOX_ARRIVED;
+}
 /* It was applied: see hub_apply_settings.on_moved. */
 void hub_home_moved(struct hub_home *home, const struct mailbox_move *move);
