@@ -72,6 +72,21 @@ void view_file_append(struct view_file *file, uint64_t first, uint64_t last)
     assert_int_equal(view_commit(file->view, 100 + last), 0);
 }
 
+void view_file_append_damaged(struct view_file *file)
+{
+    struct view_row rows[3];
+    view_file_append(file, 1, 6);
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        rows[i] = view_file_row(7 + 2 * i);
+    rows[0].previous_row = 6;  /* of another user, with a seq that fits */
+    rows[1].previous_row = 3;  /* skips one */
+    rows[2].previous_row = 11; /* itself */
+    assert_int_equal(view_begin(file->view), 0);
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_int_equal(view_append(file->view, &rows[i]), 0);
+    assert_int_equal(view_commit(file->view, 111), 0);
+}
+
 static void assert_same_row(const struct view_row *row, const struct view_row *expected)
 {
     assert_int_equal(row->row, expected->row);

@@ -210,17 +210,7 @@ static void a_chain_that_does_not_fit_is_damage(void **state)
     (void)state;
     struct view_file file;
     view_file_init(&file, "chain");
-    view_file_append(&file, 1, 6);
-    struct view_row rows[3];
-    for (size_t i = 0; i < COUNT_OF(rows); i++)
-        rows[i] = view_file_row(7 + 2 * i);
-    rows[0].previous_row = 6;  /* of another user, with a seq that fits */
-    rows[1].previous_row = 3;  /* skips one */
-    rows[2].previous_row = 11; /* itself */
-    assert_int_equal(view_begin(file.view), 0);
-    for (size_t i = 0; i < COUNT_OF(rows); i++)
-        assert_int_equal(view_append(file.view, &rows[i]), 0);
-    assert_int_equal(view_commit(file.view, 107), 0);
+    view_file_append_damaged(&file);
     int count = -100;
     for (uint64_t i = 7; i <= 11; i += 2)
         assert_int_equal(view_read(file.view, i, 1, 100, 1000, enough, &count), -EILSEQ);
