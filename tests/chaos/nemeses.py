@@ -67,49 +67,28 @@ def _restarted(chaos, process):
     return Fault(process.name, lambda: None)
 
 
-@nemesis("hub-kill", (1, 6), weight=3)
-def _hub_kill(chaos, rng):
-    return _killed(chaos, _pick(rng, chaos.cluster.hubs))
+HARMS = {"kill": _killed, "pause": _paused, "restart": _restarted}
 
 
-@nemesis("hub-pause", (3, 12), weight=2)
-def _hub_pause(chaos, rng):
-    return _paused(chaos, _pick(rng, chaos.cluster.hubs))
+def _of_one(kind, harm):
+    def begin(chaos, rng):
+        return HARMS[harm](chaos, _pick(rng, getattr(chaos.cluster, f"{kind}s")))
+
+    return begin
 
 
-@nemesis("hub-restart", (0, 1))
-def _hub_restart(chaos, rng):
-    return _restarted(chaos, _pick(rng, chaos.cluster.hubs))
-
-
-@nemesis("edge-kill", (1, 4), weight=2)
-def _edge_kill(chaos, rng):
-    return _killed(chaos, _pick(rng, chaos.cluster.edges))
-
-
-@nemesis("edge-pause", (3, 12))
-def _edge_pause(chaos, rng):
-    return _paused(chaos, _pick(rng, chaos.cluster.edges))
-
-
-@nemesis("edge-restart", (0, 1))
-def _edge_restart(chaos, rng):
-    return _restarted(chaos, _pick(rng, chaos.cluster.edges))
-
-
-@nemesis("node-kill", (2, 8), weight=2)
-def _node_kill(chaos, rng):
-    return _killed(chaos, _pick(rng, chaos.cluster.nodes))
-
-
-@nemesis("node-pause", (3, 10))
-def _node_pause(chaos, rng):
-    return _paused(chaos, _pick(rng, chaos.cluster.nodes))
-
-
-@nemesis("node-restart", (0, 1))
-def _node_restart(chaos, rng):
-    return _restarted(chaos, _pick(rng, chaos.cluster.nodes))
+for _kind, _harm, _lasts_s, _weight in (
+    ("hub", "kill", (1, 6), 3),
+    ("hub", "pause", (3, 12), 2),
+    ("hub", "restart", (0, 1), 1),
+    ("edge", "kill", (1, 4), 2),
+    ("edge", "pause", (3, 12), 1),
+    ("edge", "restart", (0, 1), 1),
+    ("node", "kill", (2, 8), 2),
+    ("node", "pause", (3, 10), 1),
+    ("node", "restart", (0, 1), 1),
+):
+    nemesis(f"{_kind}-{_harm}", _lasts_s, weight=_weight)(_of_one(_kind, _harm))
 
 
 @nemesis("region-nodes-kill", (2, 6))
