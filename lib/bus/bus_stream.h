@@ -37,6 +37,16 @@ MUST_USE int bus_entry_read(const struct bus_message *message, struct bus_entry 
 MUST_USE int bus_get_last(struct bus *bus, struct bus_request *request, const char *stream,
                           const char *subject, int64_t timeout_ms);
 
+/* Asks the stream's leader instead, wherever it is: what it has now, past a mirror that stands
+ * still. An API request, so dearer (and an ocean long, perhaps), and without an answer while
+ * JetStream's API is not available. The answer is for bus_leader_entry_read(). */
+MUST_USE int bus_get_last_of_leader(struct bus *bus, struct bus_request *request,
+                                    const char *stream, const char *subject, int64_t timeout_ms);
+/* The message's bytes are put into `room`, which has to hold up to two more. 0; -ENOENT: nothing
+ * there; -EAGAIN: another error of the API; -ENOSPC; -EBADMSG. */
+MUST_USE int bus_leader_entry_read(const struct bus_message *message, uint8_t *room,
+                                   size_t room_size, uint64_t *ret_position, size_t *ret_size);
+
 /* Reads a stream from a position on, for ever, in order, by batches of direct gets; no consumer.
  * Each answer names the position of the one before it in its batch, so one that is lost on the way
  * is noticed and asked for again: nothing that the stream holds is passed over. A jump in positions

@@ -210,6 +210,50 @@ static void reads_every_status(void **state)
     assert_int_equal(get_raw(world, "LOG", "{\"seq\":1}").error, 0);
 }
 
+struct leader_get {
+    struct bus_request request;
+    bool ended;
+    int error;
+    uint64_t position;
+    size_t size;
+    uint8_t data[16];
+};
+
+static bool on_leader(struct bus_request *request, enum bus_outcome outcome,
+                      const struct bus_message *message)
+{
+    struct leader_get *get = container_of(request, struct leader_get, request);
+    assert_int_equal(outcome, BUS_ANSWER);
+    get->error =
+        bus_leader_entry_read(message, get->data, sizeof get->data, &get->position, &get->size);
+    get->ended = true;
+    return false;
+}
+
+static struct leader_get get_of_leader(struct world *world, const char *subject)
+{
+    struct leader_get get = {.request.on_answer = on_leader};
+    assert_int_equal(bus_get_last_of_leader(world->bus, &get.request, "KV_users", subject, SOON_MS),
+                     0);
+    WAIT_FOR(world->loop, SOON_MS, get.ended);
+    return get;
+}
+
+static void gets_the_last_of_a_subject_from_the_leader(void **state)
+{
+    struct world *world = *state;
+    struct publication publication = {.request.on_answer = on_puback};
+    assert_int_equal(
+        bus_request(world->bus, &publication.request, "$KV.users.eve", "dub", 3, SOON_MS), 0);
+    WAIT_FOR(world->loop, SOON_MS, publication.ended);
+    struct leader_get get = get_of_leader(world, "$KV.users.eve");
+    assert_int_equal(get.error, 0);
+    assert_true(get.position == publication.ack.position);
+    assert_int_equal(get.size, 3);
+    assert_memory_equal(get.data, "dub", 3);
+    assert_int_equal(get_of_leader(world, "$KV.users.nobody").error, -ENOENT);
+}
+
 static void refuses_a_long_name(void **state)
 {
     struct world *world = *state;
@@ -218,6 +262,9 @@ static void refuses_a_long_name(void **state)
     name[sizeof name - 1] = '\0';
     struct get get = {.request.on_answer = on_entry};
     assert_int_equal(bus_get_last(world->bus, &get.request, "LOG", name, SOON_MS), -EINVAL);
+    assert_int_equal(bus_get_last_of_leader(world->bus, &get.request, "LOG", name, SOON_MS),
+                     -EINVAL);
+    assert_int_equal(bus_get_last_of_leader(world->bus, &get.request, name, "a", SOON_MS), -EINVAL);
 }
 
 #define WITH_SERVER(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -230,6 +277,7 @@ int main(void)
         WITH_SERVER(tells_that_a_stream_is_full),
         WITH_SERVER(tells_that_there_is_no_stream),
         WITH_SERVER(gets_the_last_of_a_subject),
+        WITH_SERVER(gets_the_last_of_a_subject_from_the_leader),
         WITH_SERVER(gets_an_empty_message),
         WITH_SERVER(reads_every_status),
         WITH_SERVER(refuses_a_long_name),
