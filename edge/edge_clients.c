@@ -82,8 +82,8 @@ static const char *edge_why_not_ready(void *context)
                        edge->region->name);
         return edge->why;
     }
-    if (!homes_is_current(edge->directory, now_ms))
-        return "the directory's mirror is not known to be current";
+    if (!homes_can_tell(edge->directory, now_ms))
+        return "the directory's mirror is not known to be current, and its primary is not heard";
     return NULL;
 }
 

@@ -10,7 +10,7 @@
 
 enum {
     CLAIM_TIMEOUT_MS = 5000,
-    AGAIN_MS = 100, /* a mirror that does not yet show what the primary has */
+    AGAIN_MS = 100, /* a primary that does not answer, or a leader that has just changed */
     FIRST_EPOCH = 1,
 };
 
@@ -102,7 +102,8 @@ static void read_entry(struct claim *claim)
 {
     const struct hub_claims_settings *settings = &claim->claims->settings;
     claim->reading = true;
-    if (hub_directory_read(settings->bus, &claim->request, user_of(claim), settings->buckets) != 0)
+    if (hub_directory_read_primary(settings->bus, &claim->request, user_of(claim),
+                                   settings->buckets) != 0)
         answer_unsure(claim);
 }
 
@@ -123,7 +124,8 @@ static void on_again(struct loop_timer *timer)
 static void on_read(struct claim *claim, const struct bus_message *message)
 {
     struct hub_directory_entry entry;
-    if (hub_directory_found(message, &entry) == HUB_DIRECTORY_FOUND)
+    uint8_t room[HUB_DIRECTORY_ROOM];
+    if (hub_directory_found_at_primary(message, room, &entry) == HUB_DIRECTORY_FOUND)
         answer(claim, WIRE_OK, entry.home, entry.epoch);
     else
         read_again(claim);

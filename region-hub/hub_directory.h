@@ -27,6 +27,15 @@ enum hub_directory_found {
 enum hub_directory_found hub_directory_found(const struct bus_message *message,
                                              struct hub_directory_entry *ret_entry);
 
+/* The same of the primary region, which is never behind. Dearer. The answer is for
+ * hub_directory_found_at_primary(), whose entry borrows from `room`. */
+enum { HUB_DIRECTORY_ROOM = 512 };
+MUST_USE int hub_directory_read_primary(struct bus *bus, struct bus_request *request,
+                                        struct text user, unsigned buckets);
+enum hub_directory_found hub_directory_found_at_primary(const struct bus_message *message,
+                                                        uint8_t room[static HUB_DIRECTORY_ROOM],
+                                                        struct hub_directory_entry *ret_entry);
+
 /* Writes it at the primary, if what is there has entry->revision. */
 MUST_USE int hub_directory_write(struct bus *bus, struct bus_request *request, struct text user,
                                  unsigned buckets, const struct hub_directory_entry *entry);

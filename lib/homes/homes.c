@@ -4,6 +4,7 @@
 #include "bus/bus.h"
 #include "bus/bus_stream.h"
 #include "homes/heartbeats.h"
+#include "homes/primary.h"
 #include "log/log.h"
 #include "wire/names.h"
 
@@ -18,13 +19,16 @@ enum {
     CLAIM_REPEAT_MS = 1000,
     QUESTION_MAX_MS = 5000, /* then the answer is: unsure */
     HEARTBEAT_MS = 1000,
+    PRIMARY_TIMEOUT_MS = 2000, /* some oceans */
+    ENTRY_MAX = 512,           /* bytes of a directory entry */
 };
 
 /* A user whose home is being found out. */
 struct question {
     UT_hash_handle hh;
     struct homes *homes;
-    struct bus_request get; /* the mirror is asked */
+    struct bus_request get; /* the mirror is asked, or the primary */
+    bool of_primary;        /* the primary is */
     struct list waiting;
     struct list open; /* in the order of asking */
     uint64_t claim;   /* the request's number while a claim is open; 0: none */
@@ -45,6 +49,7 @@ struct homes {
     struct bus_subscription *changes;
     int64_t heartbeat_ms;
     struct homes_heartbeats heartbeats;
+    struct homes_primary primary;
 };
 
 static struct text question_user(const struct question *question)
@@ -80,6 +85,7 @@ struct homes *homes_new(const struct homes_settings *settings)
                                                               .current_ms = 5000,
                                                               .buckets = buckets_of(homes)});
     homes_heartbeats_init(&homes->heartbeats, settings->bus, homes->cache, buckets_of(homes));
+    homes_primary_init(&homes->primary, settings->bus, buckets_of(homes));
     homes->changes =
         bus_subscribe(settings->bus, WIRE_DIRECTORY_CHANGED, on_directory_changed, homes);
     if (homes->cache == NULL || homes->changes == NULL) {
@@ -89,10 +95,18 @@ struct homes *homes_new(const struct homes_settings *settings)
     return homes;
 }
 
+static void question_leave_primary(struct question *question)
+{
+    if (question->of_primary)
+        question->homes->primary.asked--;
+    question->of_primary = false;
+}
+
 static void question_end(struct question *question)
 {
     struct homes *homes = question->homes;
     bus_request_cancel(&question->get);
+    question_leave_primary(question);
     HASH_DEL(homes->questions, question);
     list_remove(&question->open);
     list_push(&homes->ended, &question->open);
@@ -116,6 +130,7 @@ void homes_free(struct homes *homes)
     }
     homes_free_ended(homes);
     homes_heartbeats_done(&homes->heartbeats);
+    homes_primary_done(&homes->primary);
     bus_unsubscribe(homes->changes);
     directory_free(homes->cache);
     free(homes);
@@ -197,7 +212,7 @@ static void question_claim(struct question *question)
     question->again_ms = loop_now_ms(homes->settings.loop) + CLAIM_REPEAT_MS;
 }
 
-/* The mirror is current and has no such user. */
+/* Nobody has this user: the mirror is current, or it is the primary who says so. */
 static void question_unknown(struct question *question)
 {
     bool claimed = false;
@@ -208,10 +223,65 @@ static void question_unknown(struct question *question)
     question_tell(question, HOMES_NOT_FOUND, 0, false);
 }
 
-static bool on_get_answer(struct bus_request *request, enum bus_outcome outcome,
-                          const struct bus_message *message)
+static struct wire_name question_stream(const struct question *question)
 {
-    struct question *question = container_of(request, struct question, get);
+    return wire_directory_stream(
+        wire_directory_bucket(question_user(question), buckets_of(question->homes)));
+}
+
+static struct wire_name question_subject(const struct question *question)
+{
+    return wire_directory_subject(question_user(question), buckets_of(question->homes));
+}
+
+/* The mirror does not know the user, and may be behind. */
+static void question_ask_primary(struct question *question)
+{
+    struct homes *homes = question->homes;
+    int64_t now_ms = loop_now_ms(homes->settings.loop);
+    enum homes_primary_may may = homes_primary_may(&homes->primary, now_ms);
+    if (may == HOMES_PRIMARY_SILENT) {
+        question_unsure(question);
+        return;
+    }
+    question->again_ms = now_ms + RETRY_MS;
+    if (may == HOMES_PRIMARY_BUSY)
+        return;                         /* the mirror is asked again meanwhile */
+    bus_request_cancel(&question->get); /* used again at once */
+    if (bus_get_last_of_leader(homes->settings.bus, &question->get, question_stream(question).text,
+                               question_subject(question).text, PRIMARY_TIMEOUT_MS) != 0)
+        return;
+    question->of_primary = true;
+    homes->primary.asked++;
+    question->again_ms = INT64_MAX;
+}
+
+static void on_primary(struct question *question, enum bus_outcome outcome,
+                       const struct bus_message *message)
+{
+    struct homes *homes = question->homes;
+    struct wire_directory_entry value;
+    uint8_t room[ENTRY_MAX];
+    uint64_t position;
+    size_t size;
+    int err = outcome == BUS_ANSWER
+                  ? bus_leader_entry_read(message, room, sizeof room, &position, &size)
+                  : -EAGAIN;
+    question_leave_primary(question);
+    homes_primary_answered(&homes->primary, err == 0 || err == -ENOENT,
+                           loop_now_ms(homes->settings.loop));
+    if (err == 0 && wire_directory_entry_read(room, size, &value) == 0) {
+        question_found(question, value.home, value.epoch);
+    } else if (err == -ENOENT) {
+        question_unknown(question);
+    } else {
+        question_unsure(question);
+    }
+}
+
+static void on_mirror(struct question *question, enum bus_outcome outcome,
+                      const struct bus_message *message)
+{
     struct homes *homes = question->homes;
     int64_t now_ms = loop_now_ms(homes->settings.loop);
     struct bus_entry entry;
@@ -224,21 +294,28 @@ static bool on_get_answer(struct bus_request *request, enum bus_outcome outcome,
             DIRECTORY_UNKNOWN)
             question_unknown(question);
         else
-            question_unsure(question);
+            question_ask_primary(question);
     } else {
         question->again_ms = now_ms + RETRY_MS;
     }
+}
+
+static bool on_get_answer(struct bus_request *request, enum bus_outcome outcome,
+                          const struct bus_message *message)
+{
+    struct question *question = container_of(request, struct question, get);
+    if (question->of_primary)
+        on_primary(question, outcome, message);
+    else
+        on_mirror(question, outcome, message);
     return false;
 }
 
 static void question_ask(struct question *question)
 {
     struct homes *homes = question->homes;
-    struct text user = question_user(question);
-    struct wire_name subject = wire_directory_subject(user, buckets_of(homes));
-    struct wire_name stream = wire_directory_stream(wire_directory_bucket(user, buckets_of(homes)));
-    int err = bus_get_last(homes->settings.bus, &question->get, stream.text, subject.text,
-                           GET_TIMEOUT_MS);
+    int err = bus_get_last(homes->settings.bus, &question->get, question_stream(question).text,
+                           question_subject(question).text, GET_TIMEOUT_MS);
     question->again_ms =
         err == 0 || err == -EBUSY ? INT64_MAX : loop_now_ms(homes->settings.loop) + RETRY_MS;
 }
@@ -384,11 +461,18 @@ void homes_tick(struct homes *homes, int64_t now_ms)
         return;
     homes->heartbeat_ms = now_ms;
     homes_heartbeats_ask(&homes->heartbeats);
+    if (!homes_is_current(homes, now_ms))
+        homes_primary_probe(&homes->primary);
 }
 
 bool homes_is_current(const struct homes *homes, int64_t now_ms)
 {
     return directory_is_current(homes->cache, now_ms);
+}
+
+bool homes_can_tell(const struct homes *homes, int64_t now_ms)
+{
+    return homes_is_current(homes, now_ms) || homes_primary_is_heard(&homes->primary, now_ms);
 }
 
 size_t homes_waiting(const struct homes *homes)

@@ -1,6 +1,9 @@
 /* Where users are at home: the cache of lib/directory, with the asking done. Who wants to know
  * waits here; all who ask for one user are answered in the order they came, by one question.
  *
+ * The region's mirror is asked. Where it has no such user, but may be behind (after a cut NATS may
+ * take minutes to fill a mirror again), the primary region is asked, and counts.
+ *
  * A user nobody has is claimed for this region where the caller allows it. */
 #pragma once
 
@@ -27,7 +30,7 @@ struct homes_settings { /* all borrowed */
 enum homes_found {
     HOMES_FOUND,
     HOMES_NOT_FOUND,
-    HOMES_UNSURE, /* may exist: the mirror may be behind, or does not answer */
+    HOMES_UNSURE, /* may exist: the mirror may be behind, and the primary does not answer */
 };
 
 /* One who waits, embedded, zeroed but for on_found. */
@@ -57,5 +60,7 @@ void homes_claimed(struct homes *homes, const struct wire_claimed *claimed);
 /* Call it about ten times a second: it asks again what was not answered, and reads the
  * heartbeat. */
 void homes_tick(struct homes *homes, int64_t now_ms);
-bool homes_is_current(const struct homes *homes, int64_t now_ms);
+bool homes_is_current(const struct homes *homes, int64_t now_ms); /* the mirror */
+/* Whether it can be said of a user that there is none: by the mirror or by the primary. */
+bool homes_can_tell(const struct homes *homes, int64_t now_ms);
 size_t homes_waiting(const struct homes *homes);

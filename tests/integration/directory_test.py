@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import datetime
 import json
 import os
 import re
@@ -527,3 +528,33 @@ def test_a_directory_of_four_buckets_spreads_users_and_is_read_in_a_region_that_
 
         run(cut_off())
         directory.shows("nobody-yet", "sin")
+
+
+def test_who_is_new_is_served_by_the_primary_while_the_mirror_stands_still():
+    with Cluster(regions=["sin", "dub"], shards=1) as cluster:
+        cluster.start()
+
+        def beat_age_s():
+            last = nats_info(cluster, "sin-n1", "KV_DIRECTORY_sin")["state"]["last_ts"]
+            stored = datetime.datetime.fromisoformat(last.split(".")[0] + "+00:00")
+            return time.time() - stored.timestamp()
+
+        async def scenario():
+            client = await Client(cluster, "known", "sin-1").open_forever()
+            for hub in cluster.hub_names("dub"):
+                cluster.hubs[hub].pause()  # who beats for the directory
+            # Five seconds later nothing that the mirror does not have is believed to be nowhere.
+            end = time.monotonic() + 40
+            while beat_age_s() < 7:
+                assert time.monotonic() < end
+                await asyncio.sleep(0.2)
+            await client.send("new-one", 1, "m1")
+            other = await Client(cluster, "new-two", "sin-1").open_forever()
+            assert other.welcome["home"] == "sin"
+            assert cluster.http("sin-1", "/readyz")[0] == 200
+            for hub in cluster.hub_names("dub"):
+                cluster.hubs[hub].resume()
+            await client.close()
+            await other.close()
+
+        run(scenario())

@@ -61,7 +61,7 @@ OWNERS = {
     r"sqlite3\.h|libpq-fe\.h": {"lib/store"},
     r"h2o\.h|h2o/": {"edge"},
     r"libwebsockets\.h": {"client/c", "cli"},
-    r"openssl/": {"lib/auth", "edge"},
+    r"openssl/": {"lib/auth", "lib/bus", "edge"},
     r"yaml\.h": {"lib/settings"},
     r"maxminddb\.h": {"geo"},
     r"uthash\.h|utlist\.h|utarray\.h": {"lib/base"},
