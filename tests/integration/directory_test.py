@@ -60,7 +60,7 @@ class Directory:
         return home, int(epoch), int(revision)
 
     def shows(self, user, *expected):
-        """Waits until `get` does: it asks a mirror, which may be a moment behind."""
+        """Waits until `get` does: it asks a mirror, which may be behind, after a cut for long."""
 
         def is_so():
             try:
@@ -68,7 +68,7 @@ class Directory:
             except AssertionError:
                 return False
 
-        wait_for(is_so, 20, f"the directory shows {user} at {expected}", 0.1)
+        wait_for(is_so, 100, f"the directory shows {user} at {expected}", 0.1)
 
     def count(self, code=0):
         """{home: users}, and all that was said."""
