@@ -66,14 +66,7 @@ static bool list_has(struct text list, struct text wanted, bool fold)
     while (list.size > 0) {
         const char *comma = memchr(list.data, ',', list.size);
         size_t size = comma == NULL ? list.size : (size_t)(comma - list.data);
-        struct text item = {.data = list.data, .size = size};
-        while (item.size > 0 && (*item.data == ' ' || *item.data == '\t')) {
-            item.data++;
-            item.size--;
-        }
-        while (item.size > 0 &&
-               (item.data[item.size - 1] == ' ' || item.data[item.size - 1] == '\t'))
-            item.size--;
+        struct text item = text_trim((struct text){.data = list.data, .size = size});
         if (item.size == wanted.size &&
             (fold ? strncasecmp(item.data, wanted.data, wanted.size) == 0
                   : memcmp(item.data, wanted.data, wanted.size) == 0))
