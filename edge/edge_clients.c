@@ -15,7 +15,7 @@ enum {
 size_t edge_connections(const struct edge *edge)
 {
     size_t sessions = edge->sessions == NULL ? 0 : edge_sessions_count(edge->sessions);
-    return sessions + edge_http_connections(edge->http);
+    return sessions + edge_http_connections(edge->http) + edge_listener_arrivals(edge->listener);
 }
 
 static size_t on_listener_room(void *context)

@@ -2,6 +2,7 @@
  * file but edge_http*.c and edge_listener.c knows of libh2o. */
 #pragma once
 
+#include "base/address.h"
 #include "base/error_text.h"
 #include "base/text.h"
 #include "edge/edge_auth.h"
@@ -20,6 +21,7 @@ struct edge_upgrade {         /* what a WebSocket's request said */
     struct text device;       /* of the query; empty: not given */
     struct edge_token *token; /* on_upgraded() takes it; NULL: it showed none */
     bool unauthorized;        /* v1: it is to be told so, and closed */
+    struct address client;    /* behind the balancers, if any */
 };
 
 struct edge_http_ops {

@@ -1,6 +1,7 @@
 /* Answers, and the requests that wait for them. */
 #include "edge/edge_http_internal.h"
 
+#include "log/log.h"
 #include "json/json.h"
 
 #include <assert.h>
@@ -78,8 +79,12 @@ int edge_http_refuse_now(h2o_req_t *req, int status, const char *code, const cha
     return 0;
 }
 
-int edge_http_refuse_unauthorized(h2o_req_t *req)
+int edge_http_refuse_unauthorized(struct edge_http *http, h2o_req_t *req)
 {
+    static struct log_limit limit;
+    struct address client = edge_http_client(http, req);
+    log_limited(&limit, LOG_LEVEL_INFO, "a request is answered as unauthorized",
+                LOG_STRING("client", address_name(&client).text));
     edge_http_add_header(req, "www-authenticate", TEXT("Bearer"));
     return edge_http_refuse_now(req, 401, EDGE_AUTH_CODE, EDGE_AUTH_MESSAGE);
 }
@@ -139,7 +144,7 @@ const struct edge_token *edge_request_token(const struct edge_request *request)
 void edge_request_unauthorized(struct edge_request *request)
 {
     request->answered = true;
-    edge_http_refuse_unauthorized(request->req);
+    edge_http_refuse_unauthorized(request->http, request->req);
 }
 
 /* Takes `token`. */

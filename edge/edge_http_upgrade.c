@@ -173,6 +173,7 @@ int edge_http_on_websocket(struct edge_http *http, h2o_req_t *req, struct text u
         return edge_http_refuse_now(req, 503, "not_ready", "memory is short");
     upgrading->http = http;
     upgrading->upgrade.v1 = v1;
+    upgrading->upgrade.client = edge_http_client(http, req);
     why = read_who(upgrading, user, query);
     if (why != NULL) {
         upgrading_free(upgrading);
@@ -181,7 +182,7 @@ int edge_http_on_websocket(struct edge_http *http, h2o_req_t *req, struct text u
     int err = authorize(req, upgrading);
     if (err != 0) {
         upgrading_free(upgrading);
-        return err == -EACCES ? edge_http_refuse_unauthorized(req)
+        return err == -EACCES ? edge_http_refuse_unauthorized(http, req)
                               : edge_http_refuse_now(req, 503, "not_ready", "memory is short");
     }
     return switch_protocols(req, upgrading, key);

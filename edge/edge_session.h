@@ -89,12 +89,13 @@ struct edge_session {
     struct edge_recall *recall; /* while history is asked for */
     struct edge_token *token;   /* NULL: it showed none, and need not */
     struct list wheel;
-    char *names;        /* user, then device; NULL before the hello */
-    uint32_t begun_ms;  /* low bits of the time: when it came */
-    uint32_t heard_ms;  /* the client's last sign of life */
-    uint32_t active_ms; /* the last message, either way */
-    uint8_t state;      /* enum edge_session_state */
-    uint8_t home;       /* where it was attached last: an index in the catalogue */
+    char *names;           /* user, then device; NULL before the hello */
+    struct address client; /* behind the balancers, if any */
+    uint32_t begun_ms;     /* low bits of the time: when it came */
+    uint32_t heard_ms;     /* the client's last sign of life */
+    uint32_t active_ms;    /* the last message, either way */
+    uint8_t state;         /* enum edge_session_state */
+    uint8_t home;          /* where it was attached last: an index in the catalogue */
     bool welcomed;
     bool pinged;
 };
