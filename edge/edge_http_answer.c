@@ -70,9 +70,10 @@ int edge_http_refuse_now(h2o_req_t *req, int status, const char *code, const cha
     json_write_string(&json, text_of(code));
     buffer_append_text(&json, TEXT(",\"message\":"));
     json_write_string(&json, text_of(message));
-    buffer_printf(&json, ",\"retryable\":%s}", status == 503 ? "true" : "false");
+    bool retryable = status == 503 || status == 429;
+    buffer_printf(&json, ",\"retryable\":%s}", retryable ? "true" : "false");
     struct edge_answer answer = {.status = status, .json = buffer_text(&json)};
-    if (status == 503)
+    if (retryable)
         answer.retry_after_ms = 1000;
     edge_http_answer_now(req, &answer);
     buffer_free(&json);

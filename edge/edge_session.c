@@ -69,6 +69,7 @@ void edge_session_end(struct edge_session *session)
         return;
     session_leave(session);
     edge_stream_close(&session->stream);
+    edge_place_leave(session->place);
     session->state = EDGE_SESSION_DEAD;
     list_remove(&session->wheel);
     list_push(&sessions->dead, &session->wheel);
@@ -261,6 +262,7 @@ static void session_begin(struct edge_session *session, const struct edge_upgrad
     struct edge_sessions *sessions = session->sessions;
     session->token = upgrade->token;
     session->client = upgrade->client;
+    session->place = upgrade->place;
     log_debug("a session begins", LOG_STRING("client", address_name(&session->client).text));
     edge_session_look_in(session, sessions->settings.edge->hello_timeout_ms);
     if (upgrade->v1) {
@@ -284,6 +286,7 @@ void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrad
     struct edge_session *session = calloc(1, sizeof *session);
     if (session == NULL) {
         close(fd);
+        edge_place_leave(upgrade->place);
         free(upgrade->token);
         return;
     }
@@ -293,6 +296,7 @@ void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrad
     edge_sender_init(&session->sender);
     session->begun_ms = session->heard_ms = session->active_ms = edge_sessions_now(sessions);
     if (edge_stream_open(sessions->streams, &session->stream, fd, &stream_ops) != 0) {
+        edge_place_leave(upgrade->place);
         free(upgrade->token);
         free(session);
         return;

@@ -55,6 +55,8 @@ const struct setting edge_settings_table[] = {
 
     U32(sessions_max, "limits.sessions_max", 50000, 1, 1000000,
         "Connections of clients; at the limit the listener rests until one goes."),
+    U32(sessions_near_max, "limits.sessions_near_max", 0, 0, 1000000,
+        "WebSockets from one neighbourhood, a /24 or an IPv6 /48; one more is answered 429. 0: no limit."),
     U32(requests_max, "limits.requests_max", 4096, 1, 100000,
         "HTTP requests waiting for an answer; one more is answered 503."),
     BYTES(message_max, "limits.message_max", KIB(96), KIB(1), KIB(512),

@@ -27,6 +27,7 @@ struct edge_settings {
     unsigned forwarded_header; /* enum edge_forwarded_header */
 
     uint32_t sessions_max;
+    uint32_t sessions_near_max;
     uint32_t requests_max;
     uint64_t message_max;
     uint64_t body_max;

@@ -34,6 +34,8 @@ static struct {
     struct edge_settings settings;
     struct http_lab lab;
     struct edge_listener *listener;
+    struct edge_neighbours *neighbours;
+    struct edge_place *place; /* of the WebSocket that came */
     size_t connections_max;
     char client[ADDRESS_TEXT_SIZE]; /* of the WebSocket that came */
 } it;
@@ -45,6 +47,7 @@ static void on_upgraded(void *context, const struct edge_upgrade *upgrade, int f
     (void)bytes;
     (void)size;
     address_text(&upgrade->client, it.client);
+    it.place = upgrade->place;
     close(fd);
 }
 
@@ -94,9 +97,12 @@ static int begin(void **state)
     settings_defaults(edge_settings_table, &it.settings);
     set("proxy.networks=" PROXY_BALANCER ", " BOTH_BALANCER);
     set("proxy.forwarded_networks=" HTTP_BALANCER ", " BOTH_BALANCER);
+    it.neighbours = edge_neighbours_new(1);
     it.lab.loop = loop_new();
     it.lab.http = edge_http_new(
-        &(struct edge_http_settings){.loop = it.lab.loop, .edge = &it.settings, .ops = &ops}, NULL);
+        &(struct edge_http_settings){
+            .loop = it.lab.loop, .edge = &it.settings, .ops = &ops, .neighbours = it.neighbours},
+        NULL);
     lab_choose_address(&it.lab);
     it.listener = edge_listener_open(it.lab.http, text_of(it.lab.address), room, NULL, NULL);
     return it.listener == NULL ? -1 : 0;
@@ -108,6 +114,8 @@ static int end(void **state)
     edge_listener_close(it.listener);
     it.listener = NULL;
     edge_http_free(it.lab.http);
+    edge_place_leave(it.place);
+    edge_neighbours_free(it.neighbours);
     loop_free(it.lab.loop);
     return 0;
 }
@@ -147,11 +155,13 @@ static void expect_closed(int fd)
     close(fd);
 }
 
-/* The client of a WebSocket for which `header` and `request` were sent. */
+/* The client of a WebSocket for which `header` and `request` are sent; the one before has gone. */
 static const char *client_of(const char *from, struct text header, const char *request)
 {
     int fd = connect_from(from);
     it.client[0] = '\0';
+    edge_place_leave(it.place);
+    it.place = NULL;
     say(fd, header.data, header.size);
     say(fd, request, strlen(request));
     client_expect(&it.lab, fd, " 101 ", "websocket");
@@ -319,6 +329,19 @@ static void the_header_can_be_the_one_of_the_rfc(void **state)
                         "2001:db8::7");
 }
 
+static void neighbours_are_those_of_the_client(void **state)
+{
+    (void)state;
+    static const char first[] = WEBSOCKET("X-Forwarded-For: 192.0.2.7\r\n");
+    static const char near[] = WEBSOCKET("X-Forwarded-For: 192.0.2.8\r\n");
+    assert_string_equal(client_of(HTTP_BALANCER, TEXT(""), first), "192.0.2.7");
+    int fd = connect_from(HTTP_BALANCER);
+    client_say(fd, near);
+    client_expect(&it.lab, fd, " 429 ", "too_many_connections");
+    close(fd);
+    assert_string_equal(client_of(HTTP_BALANCER, TEXT(""), near), "192.0.2.8");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -331,6 +354,7 @@ int main(void)
         TEST(who_waits_for_its_header_takes_room),
         TEST(listeners_close_with_headers_awaited),
         TEST(forwarded_headers_are_believed_of_balancers_only),
+        TEST(neighbours_are_those_of_the_client),
         TEST(the_header_can_be_the_one_of_the_rfc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
