@@ -97,7 +97,22 @@ def test_the_shipped_files_wait_longer_than_a_silent_client_is_silent():
             assert found and int(found[1]) > 60, name
 
 
+def wait_for_both(cluster, balancer):
+    """A balancer gives an edge that has failed it some seconds."""
+    seen = set()
+
+    def both():
+        status, body = balancer.get("/healthz")
+        if status == 200:
+            seen.add(json.loads(body)["edge"])
+        return seen == set(cluster.edges)
+
+    wait_for(both, 20, "both edges answer")
+
+
 def test_messages_go_through_and_clients_are_spread(cluster, balancer):
+    wait_for_both(cluster, balancer)
+
     async def scenario():
         clients = [await client_of(balancer, f"{balancer.name}-{i}").open() for i in range(6)]
         assert {client.welcome["edge"] for client in clients} == set(cluster.edges)
@@ -124,8 +139,9 @@ def test_calls_go_through_and_the_edge_judges_them(balancer):
     assert status == 413 and json.loads(body)["code"] == "too_large"
 
 
-def test_a_client_resumes_at_the_other_edge_when_its_edge_is_killed(cluster, balancer):
-    user = f"{balancer.name}-survivor"
+@pytest.mark.parametrize("end", ["kill", "terminate"])
+def test_a_client_resumes_at_the_other_edge_when_its_edge_ends(cluster, balancer, end):
+    user = f"{balancer.name}-{end}"
 
     async def scenario():
         client = await client_of(balancer, user).open_forever()
@@ -140,7 +156,7 @@ def test_a_client_resumes_at_the_other_edge_when_its_edge_is_killed(cluster, bal
         for n in range(5):
             await post(n)
         await client.until_messages(5)
-        cluster.edges[first].kill()
+        await asyncio.to_thread(getattr(cluster.edges[first], end))
         for n in range(5, 10):
             await post(n)
         await client.until_messages(10, 20)
@@ -149,9 +165,9 @@ def test_a_client_resumes_at_the_other_edge_when_its_edge_is_killed(cluster, bal
         await client.close()
         return first
 
-    killed = run(scenario())
-    cluster.edges[killed].start()
-    cluster.wait_ready(killed)
+    ended = run(scenario())
+    cluster.edges[ended].start()
+    cluster.wait_ready(ended)
 
 
 def test_the_edge_knows_the_client_and_believes_no_invented_one(cluster, balancer):

@@ -1,7 +1,7 @@
 """nginx and HAProxy in front of a cluster's edges, with the files that are shipped in deploy/."""
 
-import getpass
 import http.client
+import os
 import pathlib
 import shutil
 import socket
@@ -105,7 +105,7 @@ class Nginx(Balancer):
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
         return {
-            "user www-data;": f"user {getpass.getuser()};",
+            "user www-data;": "user root;" if os.geteuid() == 0 else "",
             "worker_rlimit_nofile 131072;": "",
             "worker_connections 65536;": "worker_connections 512;",
             "/run/nginx.pid": str(folder / "nginx.pid"),
