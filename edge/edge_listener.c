@@ -47,7 +47,9 @@ static void take(struct edge_listener *listener, int fd, const struct sockaddr_s
     static struct log_limit limit;
     struct address peer = {{0}};
     int err = address_of_socket((const struct sockaddr *)from, &peer);
-    if (err == 0 && networks_have(&listener->proxies, &peer))
+    if (err != 0)
+        close(fd); /* neither IPv4 nor IPv6: nobody who could be listed */
+    else if (networks_have(&listener->proxies, &peer))
         err = edge_arrivals_add(listener->arrivals, fd, &peer);
     else
         edge_http_accept(listener->http, fd, &peer);

@@ -52,7 +52,9 @@ static int parse_line(struct text line, struct edge_proxy *ret_proxy)
     if (parse_address(take_word(&line), v6, &ret_proxy->address) != 0 ||
         parse_address(take_word(&line), v6, &to) != 0)
         return -EPROTO;
-    if (!is_port(take_word(&line)) || !is_port(take_word(&line)) || line.size > 0)
+    struct text from_port = take_word(&line);
+    struct text to_port = take_word(&line);
+    if (!is_port(from_port) || !is_port(to_port) || line.size > 0)
         return -EPROTO;
     ret_proxy->has_address = true;
     return 0;
