@@ -84,6 +84,7 @@ void edge_free(struct edge *edge)
     if (edge->home != NULL && edge->bus != NULL)
         edge_home_flush(edge->home, loop_now_ms(edge->loop)); /* the last reports and detaches */
     edge_http_free(edge->http);
+    edge_neighbours_free(edge->neighbours);
     edge_dispatch_free(edge->dispatch);
     homes_free(edge->directory);
     edge_outbound_free(edge->outbound, edge_dispatch_on_dropped);

@@ -110,23 +110,12 @@ static bool takes_prefix(struct text *from, struct text prefix, bool fold)
     return true;
 }
 
-static struct text without_space(struct text from)
-{
-    while (from.size > 0 && (*from.data == ' ' || *from.data == '\t')) {
-        from.data++;
-        from.size--;
-    }
-    while (from.size > 0 && (from.data[from.size - 1] == ' ' || from.data[from.size - 1] == '\t'))
-        from.size--;
-    return from;
-}
-
 struct text edge_auth_of_authorization(struct text header)
 {
-    struct text rest = without_space(header);
+    struct text rest = text_trim(header);
     if (!takes_prefix(&rest, TEXT("Bearer "), true))
         return TEXT("");
-    return without_space(rest);
+    return text_trim(rest);
 }
 
 struct text edge_auth_of_protocols(struct text header)
@@ -134,7 +123,7 @@ struct text edge_auth_of_protocols(struct text header)
     while (header.size > 0) {
         const char *comma = memchr(header.data, ',', header.size);
         size_t size = comma == NULL ? header.size : (size_t)(comma - header.data);
-        struct text item = without_space((struct text){.data = header.data, .size = size});
+        struct text item = text_trim((struct text){.data = header.data, .size = size});
         if (takes_prefix(&item, TEXT("bearer."), false))
             return item;
         size_t used = comma == NULL ? size : size + 1;

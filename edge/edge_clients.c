@@ -15,7 +15,7 @@ enum {
 size_t edge_connections(const struct edge *edge)
 {
     size_t sessions = edge->sessions == NULL ? 0 : edge_sessions_count(edge->sessions);
-    return sessions + edge_http_connections(edge->http);
+    return sessions + edge_http_connections(edge->http) + edge_listener_arrivals(edge->listener);
 }
 
 static size_t on_listener_room(void *context)
@@ -175,6 +175,9 @@ static int edge_listen(struct edge *edge, struct error_text *reterr_why)
 
 int edge_open_to_clients(struct edge *edge, struct error_text *reterr_why)
 {
+    edge->neighbours = edge_neighbours_new(edge->settings->sessions_near_max);
+    if (edge->neighbours == NULL)
+        return -ENOMEM;
     edge->http = edge_http_new(
         &(struct edge_http_settings){
             .loop = edge->loop,
@@ -182,6 +185,7 @@ int edge_open_to_clients(struct edge *edge, struct error_text *reterr_why)
             .ops = &http_ops,
             .context = edge,
             .auth = edge->auth,
+            .neighbours = edge->neighbours,
         },
         reterr_why);
     if (edge->http == NULL)

@@ -10,8 +10,12 @@
 #include <h2o/http1.h>
 #pragma GCC diagnostic pop
 
+struct address;
 struct edge_http;
+struct edge_http_settings;
 
 h2o_loop_t *edge_http_loop(struct edge_http *http);
-/* Takes a socket that was just accepted. */
-void edge_http_accept(struct edge_http *http, h2o_socket_t *socket);
+const struct edge_http_settings *edge_http_shared(const struct edge_http *http);
+/* Takes `fd`, a connection that was just accepted: `peer` is at its other end, or behind the
+ * balancer there. */
+void edge_http_accept(struct edge_http *http, int fd, const struct address *peer);

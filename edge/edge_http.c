@@ -35,9 +35,17 @@ static void on_connection_close(void *data)
     http->settings.ops->on_connection_closed(http->settings.context);
 }
 
-void edge_http_accept(struct edge_http *http, h2o_socket_t *socket)
+const struct edge_http_settings *edge_http_shared(const struct edge_http *http)
 {
+    return &http->settings;
+}
+
+void edge_http_accept(struct edge_http *http, int fd, const struct address *peer)
+{
+    h2o_socket_t *socket =
+        h2o_evloop_socket_create(http->loop, fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
     http->connections++;
+    edge_http_set_peer(socket, peer);
     socket->on_close.cb = on_connection_close;
     socket->on_close.data = http;
     h2o_accept(&http->accept, socket);
@@ -108,7 +116,7 @@ static int on_api(struct edge_http *http, h2o_req_t *req, struct text user, stru
     struct edge_token *token;
     int err = authorize_call(http, req, user, &token);
     if (err != 0)
-        return err == -EACCES ? edge_http_refuse_unauthorized(req)
+        return err == -EACCES ? edge_http_refuse_unauthorized(http, req)
                               : edge_http_refuse_now(req, 503, "busy", "memory is short");
     struct edge_request *request = edge_http_request_new(http, req, token);
     if (post)
@@ -204,6 +212,11 @@ struct edge_http *edge_http_new(const struct edge_http_settings *settings,
     if (http == NULL)
         return NULL;
     http->settings = *settings;
+    if (networks_parse(text_of(settings->edge->forwarded_networks), &http->forwarders) != 0) {
+        error_text_set(reterr_why, -EINVAL, "'proxy.forwarded_networks' must be " NETWORKS_RULE);
+        free(http);
+        return NULL;
+    }
     configure(http);
     http->loop = h2o_evloop_create();
     h2o_context_init(&http->context, http->loop, &http->config);

@@ -2,9 +2,11 @@
  * file but edge_http*.c and edge_listener.c knows of libh2o. */
 #pragma once
 
+#include "base/address.h"
 #include "base/error_text.h"
 #include "base/text.h"
 #include "edge/edge_auth.h"
+#include "edge/edge_neighbours.h"
 #include "edge/edge_settings.h"
 #include "loop/loop.h"
 
@@ -20,6 +22,8 @@ struct edge_upgrade {         /* what a WebSocket's request said */
     struct text device;       /* of the query; empty: not given */
     struct edge_token *token; /* on_upgraded() takes it; NULL: it showed none */
     bool unauthorized;        /* v1: it is to be told so, and closed */
+    struct address client;    /* behind the balancers, if any */
+    struct edge_place *place; /* on_upgraded() takes it; NULL: nobody is counted */
 };
 
 struct edge_http_ops {
@@ -45,7 +49,8 @@ struct edge_http_settings {
     const struct edge_settings *edge;
     const struct edge_http_ops *ops;
     void *context;
-    const struct edge_auth *auth; /* NULL: a client is who it says */
+    const struct edge_auth *auth;       /* NULL: a client is who it says */
+    struct edge_neighbours *neighbours; /* NULL: as many as like */
 };
 /* Borrows what the settings point to. */
 MUST_USE struct edge_http *edge_http_new(const struct edge_http_settings *settings,

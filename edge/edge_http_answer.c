@@ -1,6 +1,7 @@
 /* Answers, and the requests that wait for them. */
 #include "edge/edge_http_internal.h"
 
+#include "log/log.h"
 #include "json/json.h"
 
 #include <assert.h>
@@ -69,17 +70,22 @@ int edge_http_refuse_now(h2o_req_t *req, int status, const char *code, const cha
     json_write_string(&json, text_of(code));
     buffer_append_text(&json, TEXT(",\"message\":"));
     json_write_string(&json, text_of(message));
-    buffer_printf(&json, ",\"retryable\":%s}", status == 503 ? "true" : "false");
+    bool retryable = status == 503 || status == 429;
+    buffer_printf(&json, ",\"retryable\":%s}", retryable ? "true" : "false");
     struct edge_answer answer = {.status = status, .json = buffer_text(&json)};
-    if (status == 503)
+    if (retryable)
         answer.retry_after_ms = 1000;
     edge_http_answer_now(req, &answer);
     buffer_free(&json);
     return 0;
 }
 
-int edge_http_refuse_unauthorized(h2o_req_t *req)
+int edge_http_refuse_unauthorized(struct edge_http *http, h2o_req_t *req)
 {
+    static struct log_limit limit;
+    struct address client = edge_http_client(http, req);
+    log_limited(&limit, LOG_LEVEL_INFO, "a request is answered as unauthorized",
+                LOG_STRING("client", address_name(&client).text));
     edge_http_add_header(req, "www-authenticate", TEXT("Bearer"));
     return edge_http_refuse_now(req, 401, EDGE_AUTH_CODE, EDGE_AUTH_MESSAGE);
 }
@@ -139,7 +145,7 @@ const struct edge_token *edge_request_token(const struct edge_request *request)
 void edge_request_unauthorized(struct edge_request *request)
 {
     request->answered = true;
-    edge_http_refuse_unauthorized(request->req);
+    edge_http_refuse_unauthorized(request->http, request->req);
 }
 
 /* Takes `token`. */

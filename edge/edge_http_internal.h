@@ -11,6 +11,7 @@ struct edge_http {
     h2o_context_t context;
     h2o_accept_ctx_t accept;
     h2o_socket_t *inner; /* the other loop's epoll set, watched */
+    struct networks forwarders;
     size_t connections;
     size_t requests;
 };
@@ -20,6 +21,12 @@ static inline struct text edge_http_text(h2o_iovec_t from)
     return (struct text){.data = from.base, .size = from.len};
 }
 
+/* edge_http_client.c */
+/* What edge_http_client() finds when a request comes. */
+void edge_http_set_peer(h2o_socket_t *socket, const struct address *peer);
+/* Whose request it is, as far as who is connected can be believed. */
+struct address edge_http_client(struct edge_http *http, h2o_req_t *req);
+
 /* edge_http_answer.c */
 /* Empty when the request has none of that name. */
 struct text edge_http_header(const h2o_req_t *req, const char *name);
@@ -28,7 +35,7 @@ void edge_http_add_header(h2o_req_t *req, const char *name, struct text value);
 /* These answer at once, and return 0, as a handler of libh2o does. */
 int edge_http_answer_now(h2o_req_t *req, const struct edge_answer *answer);
 int edge_http_refuse_now(h2o_req_t *req, int status, const char *code, const char *message);
-int edge_http_refuse_unauthorized(h2o_req_t *req);
+int edge_http_refuse_unauthorized(struct edge_http *http, h2o_req_t *req);
 /* Takes `token`. */
 struct edge_request *edge_http_request_new(struct edge_http *http, h2o_req_t *req,
                                            struct edge_token *token);

@@ -31,12 +31,14 @@ static void hand_over(struct upgrading *upgrading, h2o_socket_t *socket, size_t 
     }
     http->settings.ops->on_upgraded(http->settings.context, &upgrading->upgrade, exported.fd,
                                     (uint8_t *)exported.input->bytes, exported.input->size);
-    upgrading->upgrade.token = NULL; /* taken */
+    upgrading->upgrade.token = NULL; /* both are taken */
+    upgrading->upgrade.place = NULL;
     h2o_buffer_dispose(&exported.input);
 }
 
 static void upgrading_free(struct upgrading *upgrading)
 {
+    edge_place_leave(upgrading->upgrade.place);
     free(upgrading->upgrade.token);
     free(upgrading);
 }
@@ -66,14 +68,7 @@ static bool list_has(struct text list, struct text wanted, bool fold)
     while (list.size > 0) {
         const char *comma = memchr(list.data, ',', list.size);
         size_t size = comma == NULL ? list.size : (size_t)(comma - list.data);
-        struct text item = {.data = list.data, .size = size};
-        while (item.size > 0 && (*item.data == ' ' || *item.data == '\t')) {
-            item.data++;
-            item.size--;
-        }
-        while (item.size > 0 &&
-               (item.data[item.size - 1] == ' ' || item.data[item.size - 1] == '\t'))
-            item.size--;
+        struct text item = text_trim((struct text){.data = list.data, .size = size});
         if (item.size == wanted.size &&
             (fold ? strncasecmp(item.data, wanted.data, wanted.size) == 0
                   : memcmp(item.data, wanted.data, wanted.size) == 0))
@@ -156,6 +151,26 @@ static const char *why_no_handshake(h2o_req_t *req, struct text *ret_key)
     return NULL;
 }
 
+/* Whoever may come may find no place. */
+static int admit(h2o_req_t *req, struct upgrading *upgrading)
+{
+    int err = authorize(req, upgrading);
+    if (err == 0)
+        err = edge_neighbours_enter(upgrading->http->settings.neighbours,
+                                    &upgrading->upgrade.client, &upgrading->upgrade.place);
+    return err;
+}
+
+static int refuse(struct edge_http *http, h2o_req_t *req, int err)
+{
+    if (err == -EACCES)
+        return edge_http_refuse_unauthorized(http, req);
+    if (err == -EUSERS)
+        return edge_http_refuse_now(req, 429, "too_many_connections",
+                                    "too many WebSockets are open from where you are");
+    return edge_http_refuse_now(req, 503, "not_ready", "memory is short");
+}
+
 int edge_http_on_websocket(struct edge_http *http, h2o_req_t *req, struct text user,
                            struct text query)
 {
@@ -180,16 +195,16 @@ int edge_http_on_websocket(struct edge_http *http, h2o_req_t *req, struct text u
         return edge_http_refuse_now(req, 503, "not_ready", "memory is short");
     upgrading->http = http;
     upgrading->upgrade.v1 = v1;
+    upgrading->upgrade.client = edge_http_client(http, req);
     why = read_who(upgrading, user, query);
     if (why != NULL) {
         upgrading_free(upgrading);
         return edge_http_refuse_now(req, 400, "bad_request", why);
     }
-    int err = authorize(req, upgrading);
+    int err = admit(req, upgrading);
     if (err != 0) {
         upgrading_free(upgrading);
-        return err == -EACCES ? edge_http_refuse_unauthorized(req)
-                              : edge_http_refuse_now(req, 503, "not_ready", "memory is short");
+        return refuse(http, req, err);
     }
     return switch_protocols(req, upgrading, key);
 }

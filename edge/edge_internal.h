@@ -7,6 +7,7 @@
 #include "edge/edge_history.h"
 #include "edge/edge_http.h"
 #include "edge/edge_listener.h"
+#include "edge/edge_neighbours.h"
 #include "edge/edge_recalls.h"
 #include "edge/edge_session.h"
 
@@ -33,6 +34,7 @@ struct edge {
     struct edge_recalls *recalls;
     struct edge_http *http;
     struct edge_listener *listener;
+    struct edge_neighbours *neighbours;
 
     struct bus_subscription *frames;
     struct bus_subscription *hub_beats;

@@ -1,6 +1,8 @@
 #include "edge/edge_listener.h"
 
+#include "edge/edge_arrivals.h"
 #include "edge/edge_h2o.h"
+#include "edge/edge_http.h"
 #include "log/log.h"
 #include "settings/address.h"
 
@@ -15,6 +17,8 @@ enum { ACCEPTS_PER_TURN = 64 };
 
 struct edge_listener {
     struct edge_http *http;
+    struct networks proxies;
+    struct edge_arrivals *arrivals;
     h2o_socket_t *socket;
     edge_listener_room *room;
     void *context;
@@ -25,6 +29,32 @@ static void edge_listener_rest(struct edge_listener *listener)
 {
     h2o_socket_read_stop(listener->socket);
     listener->resting = true;
+}
+
+static void on_arrived(void *context, int fd, const struct address *client)
+{
+    struct edge_listener *listener = context;
+    edge_http_accept(listener->http, fd, client);
+}
+
+static void on_arrival_closed(void *context)
+{
+    edge_listener_resume(context);
+}
+
+static void take(struct edge_listener *listener, int fd, const struct sockaddr_storage *from)
+{
+    static struct log_limit limit;
+    struct address peer = {{0}};
+    int err = address_of_socket((const struct sockaddr *)from, &peer);
+    if (err != 0)
+        close(fd); /* neither IPv4 nor IPv6: nobody who could be listed */
+    else if (networks_have(&listener->proxies, &peer))
+        err = edge_arrivals_add(listener->arrivals, fd, &peer);
+    else
+        edge_http_accept(listener->http, fd, &peer);
+    if (err != 0)
+        log_limited(&limit, LOG_LEVEL_ERROR, "a connection cannot be taken", LOG_ERRNO(err));
 }
 
 static void on_connections(h2o_socket_t *socket, const char *error)
@@ -38,10 +68,13 @@ static void on_connections(h2o_socket_t *socket, const char *error)
             edge_listener_rest(listener);
             return;
         }
-        h2o_socket_t *client = h2o_evloop_socket_accept(socket);
-        if (client == NULL)
+        struct sockaddr_storage from;
+        socklen_t size = sizeof from;
+        int fd = accept4(h2o_socket_get_fd(socket), (struct sockaddr *)&from, &size,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0)
             return;
-        edge_http_accept(listener->http, client);
+        take(listener, fd, &from);
     }
 }
 
@@ -86,18 +119,42 @@ static int listen_on(struct text address, struct error_text *reterr_why)
     return fd;
 }
 
+/* Without its socket. */
+static struct edge_listener *listener_new(struct edge_http *http, struct error_text *reterr_why)
+{
+    const struct edge_http_settings *shared = edge_http_shared(http);
+    struct edge_listener *listener = calloc(1, sizeof *listener);
+    if (listener == NULL)
+        return NULL;
+    listener->http = http;
+    listener->arrivals = edge_arrivals_new(
+        &(struct edge_arrivals_settings){.loop = shared->loop,
+                                         .wait_ms = shared->edge->proxy_header_wait_ms,
+                                         .on_arrived = on_arrived,
+                                         .on_closed = on_arrival_closed,
+                                         .context = listener});
+    int err = networks_parse(text_of(shared->edge->proxy_networks), &listener->proxies);
+    if (err != 0)
+        error_text_set(reterr_why, err, "'proxy.networks' must be " NETWORKS_RULE);
+    if (err == 0 && listener->arrivals != NULL)
+        return listener;
+    edge_arrivals_free(listener->arrivals);
+    free(listener);
+    return NULL;
+}
+
 struct edge_listener *edge_listener_open(struct edge_http *http, struct text address,
                                          edge_listener_room *room, void *context,
                                          struct error_text *reterr_why)
 {
     int fd = listen_on(address, reterr_why);
-    struct edge_listener *listener = fd < 0 ? NULL : calloc(1, sizeof *listener);
+    if (fd < 0)
+        return NULL;
+    struct edge_listener *listener = listener_new(http, reterr_why);
     if (listener == NULL) {
-        if (fd >= 0)
-            close(fd);
+        close(fd);
         return NULL;
     }
-    listener->http = http;
     listener->room = room;
     listener->context = context;
     listener->socket =
@@ -111,8 +168,14 @@ void edge_listener_close(struct edge_listener *listener)
 {
     if (listener == NULL)
         return;
+    edge_arrivals_free(listener->arrivals);
     h2o_socket_close(listener->socket);
     free(listener);
+}
+
+size_t edge_listener_arrivals(const struct edge_listener *listener)
+{
+    return listener == NULL ? 0 : edge_arrivals_count(listener->arrivals);
 }
 
 void edge_listener_resume(struct edge_listener *listener)

@@ -1,5 +1,8 @@
 /* The listening socket of an edge. It rests while the edge holds as many connections as it may: the
- * kernel keeps what comes meanwhile, and a process at its limit does not spin. */
+ * kernel keeps what comes meanwhile, and a process at its limit does not spin.
+ *
+ * What comes from proxy.networks must begin with a header of the PROXY protocol; to all others such
+ * a header is a malformed request. */
 #pragma once
 
 #include "base/error_text.h"
@@ -19,6 +22,8 @@ typedef size_t edge_listener_room(void *context);
 MUST_USE struct edge_listener *edge_listener_open(struct edge_http *http, struct text address,
                                                   edge_listener_room *room, void *context,
                                                   struct error_text *reterr_why);
-void edge_listener_close(struct edge_listener *listener); /* NULL is fine */
+/* Connections of balancers whose PROXY header is awaited. */
+size_t edge_listener_arrivals(const struct edge_listener *listener); /* of NULL: 0 */
+void edge_listener_close(struct edge_listener *listener);            /* NULL is fine */
 /* There may be room again. */
 void edge_listener_resume(struct edge_listener *listener);

@@ -69,6 +69,7 @@ void edge_session_end(struct edge_session *session)
         return;
     session_leave(session);
     edge_stream_close(&session->stream);
+    edge_place_leave(session->place);
     session->state = EDGE_SESSION_DEAD;
     list_remove(&session->wheel);
     list_push(&sessions->dead, &session->wheel);
@@ -98,6 +99,9 @@ void edge_session_close(struct edge_session *session, uint16_t code, const char 
 
 void edge_session_refuse(struct edge_session *session)
 {
+    static struct log_limit limit;
+    log_limited(&limit, LOG_LEVEL_INFO, "a session is answered as unauthorized",
+                LOG_STRING("client", address_name(&session->client).text));
     if (session->state < EDGE_SESSION_CLOSING && session->dialect->on_unauthorized != NULL)
         session->dialect->on_unauthorized(session);
     edge_session_close(session, EDGE_CLOSE_TOKEN, EDGE_AUTH_CODE);
@@ -221,6 +225,7 @@ static void session_close_slow(struct edge_session *session, int error)
     static struct log_limit limit;
     log_limited(&limit, LOG_LEVEL_INFO, "a client reads too slowly and is closed",
                 LOG_TEXT("user", edge_session_user(session)),
+                LOG_STRING("client", address_name(&session->client).text),
                 LOG_U64("pending", edge_stream_pending(&session->stream)), LOG_ERRNO(error));
     edge_stream_cut(&session->stream);
     edge_session_close(session, EDGE_CLOSE_RECONNECT, "output was not taken in time");
@@ -256,6 +261,9 @@ static void session_begin(struct edge_session *session, const struct edge_upgrad
 {
     struct edge_sessions *sessions = session->sessions;
     session->token = upgrade->token;
+    session->client = upgrade->client;
+    session->place = upgrade->place;
+    log_debug("a session begins", LOG_STRING("client", address_name(&session->client).text));
     edge_session_look_in(session, sessions->settings.edge->hello_timeout_ms);
     if (upgrade->v1) {
         session->dialect = &edge_v1_dialect;
@@ -278,6 +286,7 @@ void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrad
     struct edge_session *session = calloc(1, sizeof *session);
     if (session == NULL) {
         close(fd);
+        edge_place_leave(upgrade->place);
         free(upgrade->token);
         return;
     }
@@ -287,6 +296,7 @@ void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrad
     edge_sender_init(&session->sender);
     session->begun_ms = session->heard_ms = session->active_ms = edge_sessions_now(sessions);
     if (edge_stream_open(sessions->streams, &session->stream, fd, &stream_ops) != 0) {
+        edge_place_leave(upgrade->place);
         free(upgrade->token);
         free(session);
         return;

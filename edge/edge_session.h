@@ -37,8 +37,8 @@ struct edge_sessions_settings {
 };
 MUST_USE struct edge_sessions *edge_sessions_new(const struct edge_sessions_settings *settings);
 void edge_sessions_free(struct edge_sessions *sessions); /* closes what is left */
-/* Takes `fd`, closing it when memory is short, and `upgrade->token`. `bytes` came first, and may be
- * changed. */
+/* Takes `fd`, closing it when memory is short, `upgrade->token` and `upgrade->place`. `bytes` came
+ * first, and may be changed. */
 void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrade *upgrade, int fd,
                         uint8_t *bytes, size_t size);
 size_t edge_sessions_count(const struct edge_sessions *sessions);
@@ -89,12 +89,14 @@ struct edge_session {
     struct edge_recall *recall; /* while history is asked for */
     struct edge_token *token;   /* NULL: it showed none, and need not */
     struct list wheel;
-    char *names;        /* user, then device; NULL before the hello */
-    uint32_t begun_ms;  /* low bits of the time: when it came */
-    uint32_t heard_ms;  /* the client's last sign of life */
-    uint32_t active_ms; /* the last message, either way */
-    uint8_t state;      /* enum edge_session_state */
-    uint8_t home;       /* where it was attached last: an index in the catalogue */
+    struct edge_place *place; /* NULL: it is not counted */
+    char *names;              /* user, then device; NULL before the hello */
+    struct address client;    /* behind the balancers, if any */
+    uint32_t begun_ms;        /* low bits of the time: when it came */
+    uint32_t heard_ms;        /* the client's last sign of life */
+    uint32_t active_ms;       /* the last message, either way */
+    uint8_t state;            /* enum edge_session_state */
+    uint8_t home;             /* where it was attached last: an index in the catalogue */
     bool welcomed;
     bool pinged;
 };

@@ -15,9 +15,13 @@
 #define HOURS(n) (SECONDS(n) * 3600)
 
 static const char *const edge_log_levels[] = {"error", "warning", "info", "debug", NULL};
+static const char *const edge_forwarded_headers[] = {"x-forwarded-for", "forwarded", NULL};
 
 #define TEXT_ROW(member, key, least, doc)                                                          \
     SETTING_TEXT(struct edge_settings, member, key, "", least, doc)
+#define NETWORKS_ROW(member, key, doc)                                                             \
+    SETTING_TEXT_VALID(struct edge_settings, member, key, "", 0, networks_are_valid,               \
+                       NETWORKS_RULE, doc)
 #define U32(member, ...) SETTING_U32(struct edge_settings, member, __VA_ARGS__)
 #define BYTES(member, ...) SETTING_BYTES(struct edge_settings, member, __VA_ARGS__)
 #define DURATION(member, ...) SETTING_DURATION(struct edge_settings, member, __VA_ARGS__)
@@ -40,8 +44,19 @@ const struct setting edge_settings_table[] = {
     BYTES(nats_pending_max, "nats.pending_max", MIB(8), KIB(64), MIB(256),
         "Output to NATS that its socket has not taken yet; past it publishes wait."),
 
+    NETWORKS_ROW(proxy_networks, "proxy.networks",
+        "Networks of balancers that begin each connection with a header of the PROXY protocol, which they then must."),
+    DURATION(proxy_header_wait_ms, "proxy.header_wait", SECONDS(3), 100, SECONDS(60),
+        "How long that header may take."),
+    NETWORKS_ROW(forwarded_networks, "proxy.forwarded_networks",
+        "Networks of balancers that are believed who the client of a request is."),
+    SETTING_ENUM(struct edge_settings, forwarded_header, "proxy.forwarded_header", 0, edge_forwarded_headers,
+        "The header that they say it in: x-forwarded-for or forwarded. The other one is never looked at."),
+
     U32(sessions_max, "limits.sessions_max", 50000, 1, 1000000,
         "Connections of clients; at the limit the listener rests until one goes."),
+    U32(sessions_near_max, "limits.sessions_near_max", 0, 0, 1000000,
+        "WebSockets from one neighbourhood, a /24 or an IPv6 /48; one more is answered 429. 0: no limit."),
     U32(requests_max, "limits.requests_max", 4096, 1, 100000,
         "HTTP requests waiting for an answer; one more is answered 503."),
     BYTES(message_max, "limits.message_max", KIB(96), KIB(1), KIB(512),

@@ -3,6 +3,7 @@
 
 #include "auth/settings.h"
 #include "base/error_text.h"
+#include "base/networks.h"
 #include "base/text.h"
 #include "settings/address.h"
 #include "settings/settings.h"
@@ -20,7 +21,13 @@ struct edge_settings {
     char nats_password[128];
     uint64_t nats_pending_max;
 
+    char proxy_networks[1024];
+    int64_t proxy_header_wait_ms;
+    char forwarded_networks[1024];
+    unsigned forwarded_header; /* enum edge_forwarded_header */
+
     uint32_t sessions_max;
+    uint32_t sessions_near_max;
     uint32_t requests_max;
     uint64_t message_max;
     uint64_t body_max;

@@ -135,6 +135,13 @@ void address_text(const struct address *address, char ret_text[ADDRESS_TEXT_SIZE
         ret_text[0] = '\0';
 }
 
+struct address_name address_name(const struct address *address)
+{
+    struct address_name name;
+    address_text(address, name.text);
+    return name;
+}
+
 void network_text(const struct network *network, char ret_text[NETWORK_TEXT_SIZE])
 {
     char address[ADDRESS_TEXT_SIZE];

@@ -36,4 +36,9 @@ bool address_is_private(const struct address *address);
 /* What stands for the neighbourhood of a client: its /24, or its /48 in IPv6. */
 struct network network_around(const struct address *address);
 void address_text(const struct address *address, char ret_text[ADDRESS_TEXT_SIZE]);
+/* The same as a value, for a line of the log: address_name(&client).text */
+struct address_name {
+    char text[ADDRESS_TEXT_SIZE];
+};
+struct address_name address_name(const struct address *address);
 void network_text(const struct network *network, char ret_text[NETWORK_TEXT_SIZE]);

@@ -14,6 +14,22 @@ bool text_equal(struct text a, struct text b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct text text_trim(struct text from)
+{
+    while (from.size > 0 && is_blank(from.data[0])) {
+        from.data++;
+        from.size--;
+    }
+    while (from.size > 0 && is_blank(from.data[from.size - 1]))
+        from.size--;
+    return from;
+}
+
 char *text_copy(struct text from)
 {
     char *copy = malloc(from.size + 1);

@@ -18,6 +18,8 @@ struct text {
 
 struct text text_of(const char *string); /* borrows `string` */
 bool text_equal(struct text a, struct text b);
+/* Without the spaces and tabs at both ends. */
+struct text text_trim(struct text from);
 /* A terminated copy; NULL when memory is short. Free with free(). */
 MUST_USE char *text_copy(struct text from);
 /* Copies into `to` with its terminator. -ENOSPC when it does not fit; `to` is then untouched. */

@@ -9,6 +9,7 @@ Everything the lab starts is stopped by process id when the cluster is left, and
 searched for sanitizer reports. Times here are bounds on waiting for a condition, never sleeps in
 hope."""
 
+from .balancer import Haproxy, Nginx
 from .cluster import Cluster, LabError
 from .client import Client, SendFailed
 from .namespaces import Network
@@ -16,4 +17,15 @@ from .postgres import Postgres
 from .record import Talk
 from .wan import Wan
 
-__all__ = ["Cluster", "Client", "LabError", "Network", "Postgres", "SendFailed", "Talk", "Wan"]
+__all__ = [
+    "Cluster",
+    "Client",
+    "Haproxy",
+    "LabError",
+    "Network",
+    "Nginx",
+    "Postgres",
+    "SendFailed",
+    "Talk",
+    "Wan",
+]

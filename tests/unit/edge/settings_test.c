@@ -49,6 +49,32 @@ static void the_file_names_every_key(void **state)
     }
 }
 
+static void networks_of_balancers_are_checked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *assignment;
+        int result;
+    } rows[] = {
+        {"proxy.networks=", 0},
+        {"proxy.networks=10.0.0.0/8, fd00::/8", 0},
+        {"proxy.networks=10.0.0.1/8", -EINVAL},
+        {"proxy.networks=balancer-1", -EINVAL},
+        {"proxy.forwarded_networks=192.0.2.1", 0},
+        {"proxy.forwarded_networks=10.0.0.0/8 fd00::/8", -EINVAL},
+        {"proxy.forwarded_header=forwarded", 0},
+        {"proxy.forwarded_header=X-Real-IP", -EINVAL},
+    };
+    struct edge_settings settings;
+    settings_defaults(edge_settings_table, &settings);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct error_text why = {0};
+        int err = settings_set(edge_settings_table, &settings, rows[i].assignment, &why);
+        if (err != rows[i].result)
+            fail_msg("%s: %d %s", rows[i].assignment, err, why.text);
+    }
+}
+
 static struct edge_settings edge_of(const char *region, const char *name)
 {
     struct edge_settings settings;
@@ -176,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_file_says_what_the_table_says),
         cmocka_unit_test(the_file_names_every_key),
+        cmocka_unit_test(networks_of_balancers_are_checked),
         cmocka_unit_test(fits_an_edge_of_the_catalogue),
         cmocka_unit_test(refuses_what_the_catalogue_does_not_know),
         cmocka_unit_test(trusts_on_loopback_alone),

@@ -28,6 +28,15 @@ static void reads_numbers_and_refuses_the_rest(void **state)
     assert_true(value == 100);
 }
 
+static void trims_blanks_at_both_ends(void **state)
+{
+    (void)state;
+    assert_true(text_equal(text_trim(TEXT(" \ta b\t ")), TEXT("a b")));
+    assert_true(text_equal(text_trim(TEXT("a")), TEXT("a")));
+    assert_int_equal(text_trim(TEXT(" \t ")).size, 0);
+    assert_int_equal(text_trim((struct text){0}).size, 0);
+}
+
 static void knows_utf8(void **state)
 {
     (void)state;
@@ -128,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_numbers_and_refuses_the_rest),
+        cmocka_unit_test(trims_blanks_at_both_ends),
         cmocka_unit_test(knows_utf8),
         cmocka_unit_test(user_ids_have_a_bound_and_no_controls),
         cmocka_unit_test(names_are_plain),
