@@ -10,8 +10,13 @@
 #include <h2o/http1.h>
 #pragma GCC diagnostic pop
 
+#include <stdbool.h>
+
 struct edge_http;
 
 h2o_loop_t *edge_http_loop(struct edge_http *http);
-/* Takes a socket that was just accepted. */
+/* These take a socket that was just accepted. */
 void edge_http_accept(struct edge_http *http, h2o_socket_t *socket);
+void edge_http_accept_tls(struct edge_http *http, h2o_socket_t *socket);
+/* There is room for one more handshake; else, where the oldest has had its time, it is ended. */
+bool edge_http_may_shake_hands(struct edge_http *http);

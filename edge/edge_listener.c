@@ -14,10 +14,8 @@
 enum { ACCEPTS_PER_TURN = 64 };
 
 struct edge_listener {
-    struct edge_http *http;
+    struct edge_listener_settings settings;
     h2o_socket_t *socket;
-    edge_listener_room *room;
-    void *context;
     bool resting;
 };
 
@@ -27,21 +25,33 @@ static void edge_listener_rest(struct edge_listener *listener)
     listener->resting = true;
 }
 
+static bool edge_listener_has_room(const struct edge_listener *listener)
+{
+    const struct edge_listener_settings *settings = &listener->settings;
+    static struct log_limit limit;
+    if (settings->room(settings->context) == 0) {
+        log_limited(&limit, LOG_LEVEL_WARNING,
+                    "the limit of connections is reached, the listener rests");
+        return false;
+    }
+    return !settings->tls || edge_http_may_shake_hands(settings->http);
+}
+
 static void on_connections(h2o_socket_t *socket, const char *error)
 {
     struct edge_listener *listener = socket->data;
-    static struct log_limit limit;
     for (int i = 0; error == NULL && i < ACCEPTS_PER_TURN; i++) {
-        if (listener->room(listener->context) == 0) {
-            log_limited(&limit, LOG_LEVEL_WARNING,
-                        "the limit of connections is reached, the listener rests");
+        if (!edge_listener_has_room(listener)) {
             edge_listener_rest(listener);
             return;
         }
         h2o_socket_t *client = h2o_evloop_socket_accept(socket);
         if (client == NULL)
             return;
-        edge_http_accept(listener->http, client);
+        if (listener->settings.tls)
+            edge_http_accept_tls(listener->settings.http, client);
+        else
+            edge_http_accept(listener->settings.http, client);
     }
 }
 
@@ -86,22 +96,19 @@ static int listen_on(struct text address, struct error_text *reterr_why)
     return fd;
 }
 
-struct edge_listener *edge_listener_open(struct edge_http *http, struct text address,
-                                         edge_listener_room *room, void *context,
+struct edge_listener *edge_listener_open(const struct edge_listener_settings *settings,
                                          struct error_text *reterr_why)
 {
-    int fd = listen_on(address, reterr_why);
+    int fd = listen_on(settings->address, reterr_why);
     struct edge_listener *listener = fd < 0 ? NULL : calloc(1, sizeof *listener);
     if (listener == NULL) {
         if (fd >= 0)
             close(fd);
         return NULL;
     }
-    listener->http = http;
-    listener->room = room;
-    listener->context = context;
+    listener->settings = *settings;
     listener->socket =
-        h2o_evloop_socket_create(edge_http_loop(http), fd, H2O_SOCKET_FLAG_DONT_READ);
+        h2o_evloop_socket_create(edge_http_loop(settings->http), fd, H2O_SOCKET_FLAG_DONT_READ);
     listener->socket->data = listener;
     h2o_socket_read_start(listener->socket, on_connections);
     return listener;
@@ -117,7 +124,7 @@ void edge_listener_close(struct edge_listener *listener)
 
 void edge_listener_resume(struct edge_listener *listener)
 {
-    if (listener == NULL || !listener->resting || listener->room(listener->context) == 0)
+    if (listener == NULL || !listener->resting || !edge_listener_has_room(listener))
         return;
     listener->resting = false;
     h2o_socket_read_start(listener->socket, on_connections);

@@ -21,12 +21,16 @@ class Client:
     on_message(frame) is called for each message.
     auto_ack: acknowledge what came, at most every 50 ms.
     site: where it is in a Wan; else in the network of the edge.
+    tls: an ssl.SSLContext: it speaks wss, to the port that open_socket() leads to.
     """
 
-    def __init__(self, cluster, user, edges, device="d1", auto_ack=True, start=None, site=None):
+    def __init__(
+        self, cluster, user, edges, device="d1", auto_ack=True, start=None, site=None, tls=None
+    ):
         self.cluster, self.user, self.device = cluster, user, device
         self.edges = [edges] if isinstance(edges, str) else list(edges)
         self.auto_ack, self.start, self.site = auto_ack, start, site
+        self.tls = tls
         self.messages, self.receipts, self.frames = [], [], []
         self.cursor = None
         self.confirmed = None
@@ -64,8 +68,9 @@ class Client:
         raw.setblocking(False)
         try:
             socket = await websockets.connect(
-                "ws://meridian/ws",
+                "ws://meridian/ws" if self.tls is None else "wss://meridian/ws",
                 sock=raw,
+                **({"ssl": self.tls, "server_hostname": "meridian"} if self.tls else {}),
                 subprotocols=["meridian.v1"],
                 max_size=2**22,
                 open_timeout=5,
