@@ -1,6 +1,7 @@
 """Clients on the TLS port of an edge, which has a plain one beside it."""
 
 import asyncio
+import os
 import signal
 import socket
 import ssl
@@ -119,3 +120,67 @@ def test_a_reload_drops_nobody(cluster, folder):
         await stays.close()
 
     asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+def shaken(cluster, context, **more):
+    raw = socket.create_connection(cluster.tls_at, timeout=10)
+    return context.wrap_socket(raw, server_hostname="meridian", **more)
+
+
+def test_tls_1_1_is_refused_and_newer_ones_are_spoken(cluster):
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        context = trusting()
+        context.minimum_version = context.maximum_version = version
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        with shaken(cluster, context) as tls:
+            assert tls.version() == version.name.replace("_", ".")
+            assert tls.selected_alpn_protocol() == "http/1.1"
+    context = trusting()
+    context.set_ciphers("DEFAULT@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION|protocol version"):
+        shaken(cluster, context)
+
+
+def test_a_ticket_resumes(cluster):
+    context = trusting()
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        context.minimum_version = context.maximum_version = version
+        with shaken(cluster, context) as tls:
+            assert not tls.session_reused
+            tls.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert tls.recv(4096).startswith(b"HTTP/1.1 200 ")
+            session = tls.session
+        with shaken(cluster, context, session=session) as tls:
+            assert tls.session_reused
+
+
+def test_a_cut_in_the_middle_of_a_record_harms_nobody_else(cluster):
+    async def scenario():
+        stays = await Client(cluster, "remains", EDGE, tls=trusting()).open()
+        cut = await Client(cluster, "cut", EDGE, tls=trusting()).open()
+        under = cut.socket.transport.get_extra_info("socket")
+        os.write(under.fileno(), b"\x17\x03\x03\x40\x00half of a record")
+        await cut.close()
+        await stays.send("remains", {"n": 1}, "m1")
+        await stays.until_messages(1)
+        await stays.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+def test_a_slow_reader_finds_all_in_its_mailbox(cluster):
+    async def scenario():
+        alice = await Client(cluster, "fast", EDGE, tls=trusting()).open()
+        slow = await Client(cluster, "slow", EDGE, tls=trusting(), auto_ack=False).open()
+        slow.socket.transport.pause_reading()
+        for i in range(100):
+            await alice.send("slow", {"n": i, "text": "x" * 50000}, f"m{i}")
+        await slow.close()
+        again = await Client(cluster, "slow", EDGE, tls=trusting()).open()
+        await again.until_messages(100, 20)
+        assert [m["body"]["n"] for m in again.messages][-100:] == list(range(100))
+        await alice.close()
+        await again.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
