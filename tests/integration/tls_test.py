@@ -12,6 +12,7 @@ import pytest
 from lab import Client, Cluster
 
 EDGE = "sin-1"
+HANDSHAKES_MAX = 20
 
 
 def make_certificate(folder, name):
@@ -42,7 +43,8 @@ def cluster(folder):
     settings = {
         "tls.certificate": folder / "edge.pem",
         "tls.key": folder / "edge.key",
-        "tls.handshake_timeout": "1s",
+        "tls.handshake_timeout": "2s",
+        "tls.handshakes_max": HANDSHAKES_MAX,
     }
     with Cluster(regions=1, shards=2) as cluster:
         host = cluster.url[EDGE].removeprefix("http://").rsplit(":", 1)[0]
@@ -184,3 +186,23 @@ def test_a_slow_reader_finds_all_in_its_mailbox(cluster):
         await again.close()
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_unfinished_handshakes_are_bounded_and_the_oldest_gives_way(cluster):
+    idle = [socket.create_connection(cluster.tls_at, timeout=10) for _ in range(HANDSHAKES_MAX)]
+    try:
+        with shaken(cluster, trusting()) as tls:  # one past the bound: it waits, then gets its turn
+            assert tls.version() is not None
+        cluster.edges[EDGE].wait_log("the limit of TLS handshakes is reached")
+        assert idle[0].recv(1) == b""
+    finally:
+        for one in idle:
+            one.close()
+
+
+def test_a_new_handshake_in_tls_1_2_is_refused(cluster):
+    command = ["openssl", "s_client", "-connect", "%s:%d" % cluster.tls_at, "-tls1_2"]
+    done = subprocess.run(command, input=b"R\n", capture_output=True, timeout=20)
+    assert done.returncode == 1  # libh2o ends the connection
+    with shaken(cluster, trusting()) as tls:
+        assert tls.version() is not None
