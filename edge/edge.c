@@ -25,6 +25,9 @@ static void on_tick(struct loop_timer *timer)
     if (now_ms - edge->slow_tick_ms >= SLOW_TICK_MS) {
         edge->slow_tick_ms = now_ms;
         edge_sessions_tick(edge->sessions, now_ms);
+        edge_tls_tick(edge->tls, now_ms);
+        edge_http_tls_tick(edge->http, now_ms);
+        edge_resume_listening(edge);
     }
     if (now_ms - edge->beat_ms >= BEAT_MS) {
         edge->beat_ms = now_ms;
@@ -40,7 +43,14 @@ static int edge_build(struct edge *edge, struct error_text *reterr_why)
     if (edge->loop == NULL || edge_open_signals(edge) != 0)
         return error_text_set(reterr_why, -errno, "the event loop: %s", strerror(errno));
     edge->auth = edge_auth_new(&edge->settings->auth, reterr_why);
-    edge->bus = edge->auth == NULL ? NULL : edge_open_bus(edge, reterr_why);
+    if (edge->auth == NULL)
+        return -EINVAL;
+    if (edge->settings->tls.certificate[0] != '\0') {
+        edge->tls = edge_tls_new(&edge->settings->tls, loop_now_ms(edge->loop), reterr_why);
+        if (edge->tls == NULL)
+            return -EINVAL;
+    }
+    edge->bus = edge_open_bus(edge, reterr_why);
     if (edge->bus == NULL)
         return -EINVAL;
     if (!edge_make_bus_parts(edge) || !edge_make_client_parts(edge))
@@ -75,8 +85,7 @@ void edge_free(struct edge *edge)
 {
     if (edge == NULL)
         return;
-    edge_listener_close(edge->listener);
-    edge->listener = NULL;
+    edge_close_to_clients(edge);
     edge_api_free(edge->api);
     edge_recalls_free(edge->recalls);
     edge_sessions_free(edge->sessions);
@@ -85,6 +94,7 @@ void edge_free(struct edge *edge)
         edge_home_flush(edge->home, loop_now_ms(edge->loop)); /* the last reports and detaches */
     edge_http_free(edge->http);
     edge_neighbours_free(edge->neighbours);
+    edge_tls_free(edge->tls);
     edge_dispatch_free(edge->dispatch);
     homes_free(edge->directory);
     edge_outbound_free(edge->outbound, edge_dispatch_on_dropped);

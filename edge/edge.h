@@ -13,5 +13,5 @@ MUST_USE struct edge *edge_new(const struct edge_settings *settings,
                                const struct catalogue *catalogue, struct error_text *reterr_why);
 void edge_free(struct edge *edge); /* NULL is fine */
 /* Serves until SIGTERM or SIGINT, then says goodbye, sends what is on its way, and returns. SIGHUP
- * reads the keys of tokens again. */
+ * reads the keys of tokens and the certificate again. */
 void edge_run(struct edge *edge);

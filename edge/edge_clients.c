@@ -15,7 +15,8 @@ enum {
 size_t edge_connections(const struct edge *edge)
 {
     size_t sessions = edge->sessions == NULL ? 0 : edge_sessions_count(edge->sessions);
-    return sessions + edge_http_connections(edge->http) + edge_listener_arrivals(edge->listener);
+    return sessions + edge_http_connections(edge->http) + edge_listener_arrivals(edge->listener) +
+           edge_listener_arrivals(edge->listener_tls);
 }
 
 static size_t on_listener_room(void *context)
@@ -25,10 +26,15 @@ static size_t on_listener_room(void *context)
     return connections >= edge->connections_max ? 0 : edge->connections_max - connections;
 }
 
+void edge_resume_listening(struct edge *edge)
+{
+    edge_listener_resume(edge->listener);
+    edge_listener_resume(edge->listener_tls);
+}
+
 static void on_connection_closed(void *context)
 {
-    struct edge *edge = context;
-    edge_listener_resume(edge->listener);
+    edge_resume_listening(context);
 }
 
 /* HTTP. */
@@ -163,14 +169,44 @@ static void edge_set_connections_max(struct edge *edge)
                 LOG_U64("allowed", edge->connections_max), LOG_U64("descriptors", limit.rlim_cur));
 }
 
-static int edge_listen(struct edge *edge, struct error_text *reterr_why)
+/* NULL with the reason. */
+static struct edge_listener *edge_listen(struct edge *edge, struct text address, bool tls,
+                                         struct error_text *reterr_why)
 {
-    struct text address = edge_settings_listen(edge->settings, edge->catalogue);
-    edge->listener = edge_listener_open(edge->http, address, on_listener_room, edge, reterr_why);
-    if (edge->listener == NULL)
-        return -EADDRNOTAVAIL;
-    log_info("listening", LOG_TEXT("address", address));
+    struct edge_listener *listener =
+        edge_listener_open(&(struct edge_listener_settings){.http = edge->http,
+                                                            .address = address,
+                                                            .tls = tls,
+                                                            .room = on_listener_room,
+                                                            .context = edge},
+                           reterr_why);
+    if (listener != NULL)
+        log_info("listening", LOG_TEXT("address", address), LOG_BOOL("tls", tls));
+    return listener;
+}
+
+static int edge_listen_to_all(struct edge *edge, struct error_text *reterr_why)
+{
+    struct text plain = edge_settings_listen(edge->settings, edge->catalogue);
+    struct text tls = edge_settings_listen_tls(edge->settings, edge->catalogue);
+    if (plain.size > 0) {
+        edge->listener = edge_listen(edge, plain, false, reterr_why);
+        if (edge->listener == NULL)
+            return -EADDRNOTAVAIL;
+    }
+    if (tls.size > 0) {
+        edge->listener_tls = edge_listen(edge, tls, true, reterr_why);
+        if (edge->listener_tls == NULL)
+            return -EADDRNOTAVAIL;
+    }
     return 0;
+}
+
+void edge_close_to_clients(struct edge *edge)
+{
+    edge_listener_close(edge->listener);
+    edge_listener_close(edge->listener_tls);
+    edge->listener = edge->listener_tls = NULL;
 }
 
 int edge_open_to_clients(struct edge *edge, struct error_text *reterr_why)
@@ -186,10 +222,11 @@ int edge_open_to_clients(struct edge *edge, struct error_text *reterr_why)
             .context = edge,
             .auth = edge->auth,
             .neighbours = edge->neighbours,
+            .tls = edge->tls,
         },
         reterr_why);
     if (edge->http == NULL)
         return -ENOMEM;
     edge_set_connections_max(edge);
-    return edge_listen(edge, reterr_why);
+    return edge_listen_to_all(edge, reterr_why);
 }

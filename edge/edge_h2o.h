@@ -11,11 +11,16 @@
 #pragma GCC diagnostic pop
 
 struct address;
+
+#include <stdbool.h>
 struct edge_http;
 struct edge_http_settings;
 
 h2o_loop_t *edge_http_loop(struct edge_http *http);
 const struct edge_http_settings *edge_http_shared(const struct edge_http *http);
-/* Takes `fd`, a connection that was just accepted: `peer` is at its other end, or behind the
+/* These take `fd`, a connection that was just accepted: `peer` is at its other end, or behind the
  * balancer there. */
 void edge_http_accept(struct edge_http *http, int fd, const struct address *peer);
+void edge_http_accept_tls(struct edge_http *http, int fd, const struct address *peer);
+/* There is room for one more handshake; else, where the oldest has had its time, it is ended. */
+bool edge_http_may_shake_hands(struct edge_http *http);

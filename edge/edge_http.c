@@ -28,11 +28,15 @@ size_t edge_http_connections(const struct edge_http *http)
     return http->connections;
 }
 
-static void on_connection_close(void *data)
+void edge_http_connection_closed(struct edge_http *http)
 {
-    struct edge_http *http = data;
     http->connections--;
     http->settings.ops->on_connection_closed(http->settings.context);
+}
+
+static void on_connection_close(void *data)
+{
+    edge_http_connection_closed(data);
 }
 
 const struct edge_http_settings *edge_http_shared(const struct edge_http *http)
@@ -186,6 +190,9 @@ static void configure(struct edge_http *http)
     h2o_config_init(config);
     config->max_request_entity_size = http->settings.edge->message_max + 32 * 1024;
     config->http1.upgrade_to_http2 = 0;
+    if (http->settings.tls != NULL) /* of libh2o's part; all of it: edge_http_tls_tick() */
+        config->handshake_timeout =
+            (uint64_t)edge_tls_settings_of(http->settings.tls)->handshake_timeout_ms;
     config->server_name = h2o_iovec_init(H2O_STRLIT("meridian-edge"));
     h2o_hostconf_t *host =
         h2o_config_register_host(config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
@@ -217,11 +224,13 @@ struct edge_http *edge_http_new(const struct edge_http_settings *settings,
         free(http);
         return NULL;
     }
+    list_init(&http->handshakes.list);
     configure(http);
     http->loop = h2o_evloop_create();
     h2o_context_init(&http->context, http->loop, &http->config);
     http->accept.ctx = &http->context;
     http->accept.hosts = http->config.hosts;
+    http->accept_tls = http->accept;
     if (watch_inner(http) != 0) {
         error_text_set(reterr_why, -errno, "no descriptor is left for the loop");
         edge_http_free(http);

@@ -8,6 +8,7 @@
 #include "edge/edge_auth.h"
 #include "edge/edge_neighbours.h"
 #include "edge/edge_settings.h"
+#include "edge/edge_tls.h"
 #include "loop/loop.h"
 
 #include <stdbool.h>
@@ -24,6 +25,7 @@ struct edge_upgrade {         /* what a WebSocket's request said */
     bool unauthorized;        /* v1: it is to be told so, and closed */
     struct address client;    /* behind the balancers, if any */
     struct edge_place *place; /* on_upgraded() takes it; NULL: nobody is counted */
+    SSL *ssl;                 /* on_upgraded() takes it; NULL: plain */
 };
 
 struct edge_http_ops {
@@ -51,6 +53,7 @@ struct edge_http_settings {
     void *context;
     const struct edge_auth *auth;       /* NULL: a client is who it says */
     struct edge_neighbours *neighbours; /* NULL: as many as like */
+    const struct edge_tls *tls;         /* NULL: there is no TLS port */
 };
 /* Borrows what the settings point to. */
 MUST_USE struct edge_http *edge_http_new(const struct edge_http_settings *settings,
@@ -59,7 +62,9 @@ MUST_USE struct edge_http *edge_http_new(const struct edge_http_settings *settin
 void edge_http_free(struct edge_http *http);
 /* One turn of both loops: waits, then serves HTTP and what is due in settings->loop. */
 void edge_http_turn(struct edge_http *http);
-/* Connections that are still HTTP's. */
+/* Ends TLS handshakes that take too long. Call it about twice a second. */
+void edge_http_tls_tick(struct edge_http *http, int64_t now_ms);
+/* Connections that are still HTTP's, handshakes among them. */
 size_t edge_http_connections(const struct edge_http *http);
 
 /* Who answers a request. */

@@ -4,12 +4,19 @@
 #include "edge/edge_h2o.h"
 #include "edge/edge_http.h"
 
+struct edge_http_handshakes { /* of TLS, that are not done */
+    struct list list;         /* oldest first */
+    size_t count;
+};
+
 struct edge_http {
     struct edge_http_settings settings;
     h2o_globalconf_t config;
     h2o_loop_t *loop;
     h2o_context_t context;
     h2o_accept_ctx_t accept;
+    h2o_accept_ctx_t accept_tls;
+    struct edge_http_handshakes handshakes;
     h2o_socket_t *inner; /* the other loop's epoll set, watched */
     struct networks forwarders;
     size_t connections;
@@ -26,6 +33,13 @@ static inline struct text edge_http_text(h2o_iovec_t from)
 void edge_http_set_peer(h2o_socket_t *socket, const struct address *peer);
 /* Whose request it is, as far as who is connected can be believed. */
 struct address edge_http_client(struct edge_http *http, h2o_req_t *req);
+/* edge_http.c */
+void edge_http_connection_closed(struct edge_http *http);
+
+/* edge_http_tls.c */
+/* The TLS of a socket that is about to leave libh2o: a reference of the caller's; NULL where it is
+ * plain. -EPROTO: it cannot leave. */
+MUST_USE int edge_http_share_ssl(h2o_socket_t *socket, SSL **ret_ssl);
 
 /* edge_http_answer.c */
 /* Empty when the request has none of that name. */

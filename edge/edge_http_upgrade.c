@@ -6,8 +6,10 @@
 #include "wire/record.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,26 +22,47 @@ struct upgrading { /* from the request for a WebSocket to its 101 */
     char device[TEXT_DEVICE_MAX];
 };
 
+/* libh2o frees its own part of a TLS connection only together with a descriptor. */
+static int keep_descriptor(const h2o_socket_export_t *exported)
+{
+    return exported->ssl == NULL ? exported->fd : fcntl(exported->fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static void dispose(h2o_socket_export_t *exported)
+{
+    if (exported->ssl == NULL)
+        h2o_buffer_dispose(&exported->input);
+    else
+        h2o_socket_dispose_export(exported);
+}
+
 static void hand_over(struct upgrading *upgrading, h2o_socket_t *socket, size_t request_size)
 {
     struct edge_http *http = upgrading->http;
+    struct edge_upgrade *upgrade = &upgrading->upgrade;
     h2o_socket_export_t exported;
     h2o_buffer_consume(&socket->input, request_size);
-    if (h2o_socket_export(socket, &exported) != 0) {
+    if (edge_http_share_ssl(socket, &upgrade->ssl) != 0 ||
+        h2o_socket_export(socket, &exported) != 0) {
         h2o_socket_close(socket);
         return;
     }
-    http->settings.ops->on_upgraded(http->settings.context, &upgrading->upgrade, exported.fd,
-                                    (uint8_t *)exported.input->bytes, exported.input->size);
-    upgrading->upgrade.token = NULL; /* both are taken */
-    upgrading->upgrade.place = NULL;
-    h2o_buffer_dispose(&exported.input);
+    int fd = keep_descriptor(&exported);
+    if (fd >= 0) {
+        http->settings.ops->on_upgraded(http->settings.context, upgrade, fd,
+                                        (uint8_t *)exported.input->bytes, exported.input->size);
+        upgrade->token = NULL; /* these are taken */
+        upgrade->place = NULL;
+        upgrade->ssl = NULL;
+    }
+    dispose(&exported);
 }
 
 static void upgrading_free(struct upgrading *upgrading)
 {
     edge_place_leave(upgrading->upgrade.place);
     free(upgrading->upgrade.token);
+    SSL_free(upgrading->upgrade.ssl);
     free(upgrading);
 }
 

@@ -33,8 +33,10 @@ struct edge {
     struct edge_history *history;
     struct edge_recalls *recalls;
     struct edge_http *http;
+    struct edge_tls *tls; /* NULL: none */
     struct edge_listener *listener;
     struct edge_neighbours *neighbours;
+    struct edge_listener *listener_tls;
 
     struct bus_subscription *frames;
     struct bus_subscription *hub_beats;
@@ -65,6 +67,10 @@ void edge_beat(struct edge *edge);
 MUST_USE bool edge_make_client_parts(struct edge *edge);
 /* Listens. Negative errno with the reason. */
 MUST_USE int edge_open_to_clients(struct edge *edge, struct error_text *reterr_why);
+/* Stops listening. */
+void edge_close_to_clients(struct edge *edge);
+/* There may be room for new connections. */
+void edge_resume_listening(struct edge *edge);
 /* Of HTTP and of WebSockets. */
 size_t edge_connections(const struct edge *edge);
 

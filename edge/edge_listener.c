@@ -16,12 +16,10 @@
 enum { ACCEPTS_PER_TURN = 64 };
 
 struct edge_listener {
-    struct edge_http *http;
+    struct edge_listener_settings settings;
     struct networks proxies;
     struct edge_arrivals *arrivals;
     h2o_socket_t *socket;
-    edge_listener_room *room;
-    void *context;
     bool resting;
 };
 
@@ -31,10 +29,29 @@ static void edge_listener_rest(struct edge_listener *listener)
     listener->resting = true;
 }
 
+static bool edge_listener_has_room(const struct edge_listener *listener)
+{
+    const struct edge_listener_settings *settings = &listener->settings;
+    static struct log_limit limit;
+    if (settings->room(settings->context) == 0) {
+        log_limited(&limit, LOG_LEVEL_WARNING,
+                    "the limit of connections is reached, the listener rests");
+        return false;
+    }
+    return !settings->tls || edge_http_may_shake_hands(settings->http);
+}
+
+static void accept_client(struct edge_listener *listener, int fd, const struct address *client)
+{
+    if (listener->settings.tls)
+        edge_http_accept_tls(listener->settings.http, fd, client);
+    else
+        edge_http_accept(listener->settings.http, fd, client);
+}
+
 static void on_arrived(void *context, int fd, const struct address *client)
 {
-    struct edge_listener *listener = context;
-    edge_http_accept(listener->http, fd, client);
+    accept_client(context, fd, client);
 }
 
 static void on_arrival_closed(void *context)
@@ -52,7 +69,7 @@ static void take(struct edge_listener *listener, int fd, const struct sockaddr_s
     else if (networks_have(&listener->proxies, &peer))
         err = edge_arrivals_add(listener->arrivals, fd, &peer);
     else
-        edge_http_accept(listener->http, fd, &peer);
+        accept_client(listener, fd, &peer);
     if (err != 0)
         log_limited(&limit, LOG_LEVEL_ERROR, "a connection cannot be taken", LOG_ERRNO(err));
 }
@@ -60,11 +77,8 @@ static void take(struct edge_listener *listener, int fd, const struct sockaddr_s
 static void on_connections(h2o_socket_t *socket, const char *error)
 {
     struct edge_listener *listener = socket->data;
-    static struct log_limit limit;
     for (int i = 0; error == NULL && i < ACCEPTS_PER_TURN; i++) {
-        if (listener->room(listener->context) == 0) {
-            log_limited(&limit, LOG_LEVEL_WARNING,
-                        "the limit of connections is reached, the listener rests");
+        if (!edge_listener_has_room(listener)) {
             edge_listener_rest(listener);
             return;
         }
@@ -120,13 +134,14 @@ static int listen_on(struct text address, struct error_text *reterr_why)
 }
 
 /* Without its socket. */
-static struct edge_listener *listener_new(struct edge_http *http, struct error_text *reterr_why)
+static struct edge_listener *listener_new(const struct edge_listener_settings *settings,
+                                          struct error_text *reterr_why)
 {
-    const struct edge_http_settings *shared = edge_http_shared(http);
+    const struct edge_http_settings *shared = edge_http_shared(settings->http);
     struct edge_listener *listener = calloc(1, sizeof *listener);
     if (listener == NULL)
         return NULL;
-    listener->http = http;
+    listener->settings = *settings;
     listener->arrivals = edge_arrivals_new(
         &(struct edge_arrivals_settings){.loop = shared->loop,
                                          .wait_ms = shared->edge->proxy_header_wait_ms,
@@ -143,22 +158,19 @@ static struct edge_listener *listener_new(struct edge_http *http, struct error_t
     return NULL;
 }
 
-struct edge_listener *edge_listener_open(struct edge_http *http, struct text address,
-                                         edge_listener_room *room, void *context,
+struct edge_listener *edge_listener_open(const struct edge_listener_settings *settings,
                                          struct error_text *reterr_why)
 {
-    int fd = listen_on(address, reterr_why);
+    int fd = listen_on(settings->address, reterr_why);
     if (fd < 0)
         return NULL;
-    struct edge_listener *listener = listener_new(http, reterr_why);
+    struct edge_listener *listener = listener_new(settings, reterr_why);
     if (listener == NULL) {
         close(fd);
         return NULL;
     }
-    listener->room = room;
-    listener->context = context;
     listener->socket =
-        h2o_evloop_socket_create(edge_http_loop(http), fd, H2O_SOCKET_FLAG_DONT_READ);
+        h2o_evloop_socket_create(edge_http_loop(settings->http), fd, H2O_SOCKET_FLAG_DONT_READ);
     listener->socket->data = listener;
     h2o_socket_read_start(listener->socket, on_connections);
     return listener;
@@ -180,7 +192,7 @@ size_t edge_listener_arrivals(const struct edge_listener *listener)
 
 void edge_listener_resume(struct edge_listener *listener)
 {
-    if (listener == NULL || !listener->resting || listener->room(listener->context) == 0)
+    if (listener == NULL || !listener->resting || !edge_listener_has_room(listener))
         return;
     listener->resting = false;
     h2o_socket_read_start(listener->socket, on_connections);

@@ -18,9 +18,15 @@ struct edge_listener; /* opaque */
 /* How many connections may still be accepted now. */
 typedef size_t edge_listener_room(void *context);
 
+struct edge_listener_settings {
+    struct edge_http *http;
+    struct text address;
+    bool tls;
+    edge_listener_room *room;
+    void *context;
+};
 /* NULL with the reason: bad address, in use... */
-MUST_USE struct edge_listener *edge_listener_open(struct edge_http *http, struct text address,
-                                                  edge_listener_room *room, void *context,
+MUST_USE struct edge_listener *edge_listener_open(const struct edge_listener_settings *settings,
                                                   struct error_text *reterr_why);
 /* Connections of balancers whose PROXY header is awaited. */
 size_t edge_listener_arrivals(const struct edge_listener *listener); /* of NULL: 0 */

@@ -9,6 +9,7 @@
 #include "log/log.h"
 
 #include <errno.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -285,6 +286,7 @@ void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrad
 {
     struct edge_session *session = calloc(1, sizeof *session);
     if (session == NULL) {
+        SSL_free(upgrade->ssl);
         close(fd);
         edge_place_leave(upgrade->place);
         free(upgrade->token);
@@ -295,7 +297,8 @@ void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrad
     session->sender.on_outcome = on_outcome;
     edge_sender_init(&session->sender);
     session->begun_ms = session->heard_ms = session->active_ms = edge_sessions_now(sessions);
-    if (edge_stream_open(sessions->streams, &session->stream, fd, &stream_ops) != 0) {
+    if (edge_stream_open_tls(sessions->streams, &session->stream, fd, upgrade->ssl, &stream_ops) !=
+        0) {
         edge_place_leave(upgrade->place);
         free(upgrade->token);
         free(session);

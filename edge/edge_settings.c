@@ -37,6 +37,7 @@ const struct setting edge_settings_table[] = {
     SETTING_ENUM(struct edge_settings, log_level, "log.level", 2, edge_log_levels,
         "Least severe events that are logged: error, warning, info or debug."),
     AUTH_SETTINGS_ROWS(struct edge_settings, auth),
+    EDGE_TLS_SETTINGS_ROWS(struct edge_settings, tls),
 
     TEXT_ROW(nats_urls, "nats.urls", 0, "Comma-separated nats:// addresses; empty: the region's nodes of the catalogue."),
     TEXT_ROW(nats_user, "nats.user", 0, "User at NATS; empty: none."),
@@ -140,13 +141,28 @@ bool edge_settings_is_loopback(struct text host)
     return false;
 }
 
-struct text edge_settings_listen(const struct edge_settings *settings,
-                                 const struct catalogue *catalogue)
+/* The setting, or what the catalogue says. */
+static struct text own_address(const struct edge_settings *settings,
+                               const struct catalogue *catalogue)
 {
     const struct catalogue_edge *self = catalogue_edge(catalogue, text_of(settings->name), NULL);
     if (settings->listen[0] == '\0' && self != NULL)
         return text_of(self->listen);
     return text_of(settings->listen);
+}
+
+struct text edge_settings_listen(const struct edge_settings *settings,
+                                 const struct catalogue *catalogue)
+{
+    return settings->tls.only ? TEXT("") : own_address(settings, catalogue);
+}
+
+struct text edge_settings_listen_tls(const struct edge_settings *settings,
+                                     const struct catalogue *catalogue)
+{
+    if (settings->tls.only && settings->tls.listen[0] == '\0')
+        return own_address(settings, catalogue);
+    return text_of(settings->tls.listen);
 }
 
 static int edge_settings_fit_name(const struct edge_settings *settings,
@@ -165,19 +181,18 @@ static int edge_settings_fit_name(const struct edge_settings *settings,
     return 0;
 }
 
-static int edge_settings_fit_listen(const struct edge_settings *settings, struct text listen,
-                                    struct error_text *reterr_why)
+static int edge_settings_fit_listen(const struct edge_settings *settings, const char *key,
+                                    struct text listen, struct error_text *reterr_why)
 {
     struct settings_address address;
     if (settings_address_parse(listen, &address) != 0)
-        return error_text_set(reterr_why, -EINVAL,
-                              "'listen' is '%.*s', must be " SETTINGS_RULE_ADDRESS,
-                              TEXT_ARGS(listen));
+        return error_text_set(reterr_why, -EINVAL, "'%s' is '%.*s', must be " SETTINGS_RULE_ADDRESS,
+                              key, TEXT_ARGS(listen));
     if (!settings->auth.required && !edge_settings_is_loopback(text_of(address.host)))
         return error_text_set(reterr_why, -EINVAL,
-                              "'listen' is '%.*s', must be a loopback address (127.0.0.0/8 or "
+                              "'%s' is '%.*s', must be a loopback address (127.0.0.0/8 or "
                               "::1) while 'auth.required' is false: anyone could be anyone there",
-                              TEXT_ARGS(listen));
+                              key, TEXT_ARGS(listen));
     return 0;
 }
 
@@ -186,8 +201,14 @@ int edge_settings_fit(const struct edge_settings *settings, const struct catalog
 {
     int err = edge_settings_fit_name(settings, catalogue, reterr_why);
     if (err == 0)
-        err = edge_settings_fit_listen(settings, edge_settings_listen(settings, catalogue),
-                                       reterr_why);
+        err = edge_tls_settings_fit(&settings->tls, reterr_why);
+    struct text plain = edge_settings_listen(settings, catalogue);
+    struct text tls = edge_settings_listen_tls(settings, catalogue);
+    if (err == 0 && !settings->tls.only)
+        err = edge_settings_fit_listen(settings, "listen", plain, reterr_why);
+    if (err == 0 && settings->tls.certificate[0] != '\0')
+        err = edge_settings_fit_listen(
+            settings, settings->tls.listen[0] == '\0' ? "listen" : "tls.listen", tls, reterr_why);
     if (err == 0)
         err = auth_settings_fit(&settings->auth, reterr_why);
     if (err == 0 && settings->body_max > settings->message_max)

@@ -5,6 +5,7 @@
 #include "base/error_text.h"
 #include "base/networks.h"
 #include "base/text.h"
+#include "edge/edge_tls_settings.h"
 #include "settings/address.h"
 #include "settings/settings.h"
 
@@ -16,6 +17,7 @@ struct edge_settings {
     char listen[SETTINGS_ADDRESS_SIZE]; /* empty: as the catalogue says */
     unsigned log_level;                 /* enum log_level */
     struct auth_settings auth;
+    struct edge_tls_settings tls;
     char nats_urls[1024]; /* empty: as the catalogue says */
     char nats_user[64];
     char nats_password[128];
@@ -71,8 +73,12 @@ extern const struct setting edge_settings_table[];
 struct catalogue;
 MUST_USE int edge_settings_fit(const struct edge_settings *settings,
                                const struct catalogue *catalogue, struct error_text *reterr_why);
-/* Where it listens: the setting, or what the catalogue says of it. Borrowed from either. */
+/* Where it listens without TLS: the setting, or what the catalogue says of it; empty: nowhere.
+ * Borrowed from either. */
 struct text edge_settings_listen(const struct edge_settings *settings,
                                  const struct catalogue *catalogue);
+/* Where it listens with TLS; empty: nowhere. */
+struct text edge_settings_listen_tls(const struct edge_settings *settings,
+                                     const struct catalogue *catalogue);
 /* An address of 127.0.0.0/8, or ::1: only this machine can reach it. */
 bool edge_settings_is_loopback(struct text host);

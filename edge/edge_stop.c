@@ -17,8 +17,7 @@ static void edge_begin_drain(struct edge *edge)
              LOG_U64("waiting", edge_outbound_waiting(edge->outbound)));
     edge->stopping = EDGE_DRAINING;
     edge->stop_ms = loop_now_ms(edge->loop) + edge->settings->drain_ms;
-    edge_listener_close(edge->listener);
-    edge->listener = NULL;
+    edge_close_to_clients(edge);
     edge_sessions_goaway(edge->sessions, "drain", edge->settings->drain_ms);
     edge_api_drain(edge->api);
 }
@@ -47,12 +46,14 @@ static void on_signal(struct loop_io *io, uint32_t events)
     (void)events;
     if (read(io->fd, &info, sizeof info) != sizeof info)
         return;
-    if (info.ssi_signo == SIGHUP)
+    if (info.ssi_signo == SIGHUP) {
         edge_auth_reload(edge->auth);
-    else if (edge->stopping == EDGE_RUNNING)
+        edge_tls_reload(edge->tls);
+    } else if (edge->stopping == EDGE_RUNNING) {
         edge_begin_drain(edge);
-    else
+    } else {
         edge->stop_ms = 0; /* asked twice: no more waiting */
+    }
 }
 
 int edge_open_signals(struct edge *edge)

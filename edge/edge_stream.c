@@ -1,5 +1,7 @@
 #include "edge/edge_stream.h"
 
+#include "edge/edge_transport.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -9,7 +11,6 @@
 #include <unistd.h>
 
 enum {
-    READ_SIZE = 64 * 1024,     /* per event: one fast sender must not hold up the turn */
     POOL_MAX = 256,            /* outputs kept for the next turn... */
     POOLED_CAPACITY_MAX = 8192 /* ...unless they have grown */
 };
@@ -21,6 +22,7 @@ struct edge_output {
     struct list stalled; /* while the socket takes no more */
     int64_t moved_ms;    /* when some of it was taken last */
     size_t written;      /* bytes at the start that are out */
+    size_t held;         /* bytes after them that the transport must be shown again */
     struct buffer bytes;
     bool finish;
 };
@@ -56,7 +58,7 @@ struct edge_streams *edge_streams_new(struct loop *loop,
     list_init(&streams->flush);
     list_init(&streams->stalled);
     list_init(&streams->pool);
-    streams->read_buffer = malloc(READ_SIZE);
+    streams->read_buffer = malloc(EDGE_TRANSPORT_READ_SIZE);
     if (streams->read_buffer == NULL) {
         edge_streams_free(streams);
         return NULL;
@@ -120,7 +122,7 @@ static void edge_output_give_back(struct edge_stream *stream)
         return;
     }
     buffer_clear(&output->bytes);
-    output->written = 0;
+    output->written = output->held = 0;
     output->finish = false;
     output->stream = NULL;
     list_push(&streams->pool, &output->flush);
@@ -142,16 +144,24 @@ static void edge_stream_end(struct edge_stream *stream, int error)
     stream->ops->on_end(stream, error);
 }
 
+static const struct edge_transport *transport_of(const struct edge_stream *stream)
+{
+    return stream->ssl == NULL ? &edge_transport_plain : &edge_transport_tls;
+}
+
 static void edge_stream_read(struct edge_stream *stream)
 {
-    struct edge_streams *streams = stream->streams;
-    ssize_t size = recv(stream->io.fd, streams->read_buffer, READ_SIZE, MSG_DONTWAIT);
-    if (size > 0)
-        stream->ops->on_bytes(stream, streams->read_buffer, (size_t)size);
-    else if (size == 0)
-        edge_stream_end(stream, 0);
-    else if (errno != EAGAIN && errno != EINTR)
-        edge_stream_end(stream, -errno);
+    uint8_t *bytes = stream->streams->read_buffer;
+    int next = EDGE_TRANSPORT_WAIT;
+    do {
+        size_t size = transport_of(stream)->read(stream, bytes, &next);
+        if (size > 0)
+            stream->ops->on_bytes(stream, bytes, size);
+        if (!edge_stream_is_open(stream))
+            return;
+    } while (next == EDGE_TRANSPORT_READ_ON && !stream->ended);
+    if (next < 0 || next == EDGE_TRANSPORT_ENDED)
+        edge_stream_end(stream, next < 0 ? next : 0);
 }
 
 static void on_stream_event(struct loop_io *io, uint32_t events)
@@ -168,22 +178,36 @@ static void on_stream_event(struct loop_io *io, uint32_t events)
         edge_stream_end(stream, -ECONNRESET);
 }
 
-int edge_stream_open(struct edge_streams *streams, struct edge_stream *stream, int fd,
-                     const struct edge_stream_ops *ops)
+static int edge_stream_begin(struct edge_streams *streams, struct edge_stream *stream, int fd)
 {
     int on = 1;
     int low = 16 * 1024; /* the kernel must not hide megabytes of a client that does not read */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low, sizeof low);
+    stream->io = (struct loop_io){.fd = fd, .events = EPOLLIN, .on_event = on_stream_event};
+    int err = stream->ssl == NULL ? 0 : edge_transport_tls_open(stream);
+    return err == 0 ? loop_io_add(streams->loop, &stream->io) : err;
+}
+
+int edge_stream_open_tls(struct edge_streams *streams, struct edge_stream *stream, int fd,
+                         struct ssl_st *ssl, const struct edge_stream_ops *ops)
+{
     stream->streams = streams;
     stream->ops = ops;
-    stream->io = (struct loop_io){.fd = fd, .events = EPOLLIN, .on_event = on_stream_event};
-    int err = loop_io_add(streams->loop, &stream->io);
+    stream->ssl = ssl;
+    int err = edge_stream_begin(streams, stream, fd);
     if (err != 0) {
+        transport_of(stream)->close(stream);
         close(fd);
         stream->streams = NULL;
     }
     return err;
+}
+
+int edge_stream_open(struct edge_streams *streams, struct edge_stream *stream, int fd,
+                     const struct edge_stream_ops *ops)
+{
+    return edge_stream_open_tls(streams, stream, fd, NULL, ops);
 }
 
 void edge_stream_close(struct edge_stream *stream)
@@ -192,6 +216,7 @@ void edge_stream_close(struct edge_stream *stream)
         return;
     edge_output_give_back(stream);
     loop_io_remove(stream->streams->loop, &stream->io);
+    transport_of(stream)->close(stream);
     close(stream->io.fd);
     stream->ended = true;
     stream->streams = NULL;
@@ -273,27 +298,27 @@ void edge_stream_cut(struct edge_stream *stream)
     stream->ended = false;
     if (output == NULL)
         return;
-    size_t end = frame_start(output, output->written);
-    if (end < output->written) /* this one is partly out: the rest must follow */
+    size_t begun = output->written + output->held;
+    size_t end = frame_start(output, begun);
+    if (end < begun) /* this one is partly out: the rest must follow */
         end += stream->ops->frame_size(output->bytes.data + end, output->bytes.size - end);
     output->bytes.size = end;
 }
 
-/* Returns 0 when all is out, 1 when the socket takes no more, or its error. */
+/* Returns 0 when all is out, -EAGAIN when the socket takes no more, or its error. */
 static int edge_stream_send(struct edge_stream *stream)
 {
     struct edge_output *output = stream->output;
+    const struct edge_transport *transport = transport_of(stream);
     while (output->written < output->bytes.size) {
-        ssize_t size = send(stream->io.fd, output->bytes.data + output->written,
-                            output->bytes.size - output->written, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (size < 0 && errno == EINTR)
-            continue;
+        ssize_t size = transport->write(stream, output->bytes.data + output->written,
+                                        output->bytes.size - output->written, &output->held);
         if (size < 0)
-            return errno == EAGAIN ? 1 : -errno;
+            return (int)size;
         output->written += (size_t)size;
         output->moved_ms = loop_now_ms(stream->streams->loop);
     }
-    return 0;
+    return output->finish ? transport->finish(stream) : 0;
 }
 
 static void edge_stream_stall(struct edge_stream *stream)
@@ -314,21 +339,18 @@ void edge_stream_flush(struct edge_stream *stream)
         return;
     list_remove(&output->flush);
     int err = output->bytes.failed ? -ENOMEM : edge_stream_send(stream);
+    if (err == -EAGAIN) {
+        edge_stream_stall(stream);
+        return;
+    }
     if (err < 0) {
         edge_stream_end(stream, err);
         return;
     }
-    if (err > 0) {
-        edge_stream_stall(stream);
-        return;
-    }
     bool was_stalled = list_linked(&output->stalled);
-    bool finish = output->finish;
     edge_output_give_back(stream);
     if (was_stalled)
         edge_stream_watch(stream);
-    if (finish)
-        (void)shutdown(stream->io.fd, SHUT_WR);
     if (stream->ops->on_flushed != NULL)
         stream->ops->on_flushed(stream);
 }
@@ -337,10 +359,13 @@ void edge_stream_finish(struct edge_stream *stream)
 {
     if (!edge_stream_is_open(stream) || stream->ended)
         return;
-    if (stream->output != NULL)
+    if (stream->output != NULL) {
         stream->output->finish = true;
-    else
-        (void)shutdown(stream->io.fd, SHUT_WR);
+    } else if (transport_of(stream)->finish(stream) == -EAGAIN &&
+               edge_output_take(stream) != NULL) {
+        stream->output->finish = true; /* it is said when there is room */
+        edge_stream_stall(stream);
+    }
 }
 
 void edge_stream_pause(struct edge_stream *stream, bool pause)

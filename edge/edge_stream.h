@@ -1,6 +1,5 @@
-/* The bytes of one client: read as they come, written once per loop turn. Today a plain socket
- * in the loop's epoll set; what is above it never sees the descriptor, so that TLS can come in
- * here.
+/* The bytes of one client: read as they come, written once per loop turn. A socket in the loop's
+ * epoll set, plain or under TLS (see edge_transport.h); what is above it does not see which.
  *
  * An idle stream holds no buffer: all streams read into one, and pending output is taken from a
  * pool only while there is some. */
@@ -15,6 +14,7 @@
 #include <stdint.h>
 
 struct edge_stream;
+struct ssl_st; /* SSL of OpenSSL */
 
 struct edge_stream_ops {
     /* The bytes may be changed in place. */
@@ -35,6 +35,8 @@ struct edge_stream {
     struct edge_streams *streams;
     const struct edge_stream_ops *ops;
     struct edge_output *output; /* NULL while nothing is pending */
+    struct ssl_st *ssl;         /* NULL: plain */
+    uint32_t read_left;         /* TLS: bytes that this event may still take from the socket */
     bool paused;
     bool ended; /* on_end was called */
 };
@@ -56,6 +58,10 @@ size_t edge_streams_pending(const struct edge_streams *streams);
 /* Takes `fd`, a connected socket, and begins to read; closes it on failure. */
 MUST_USE int edge_stream_open(struct edge_streams *streams, struct edge_stream *stream, int fd,
                               const struct edge_stream_ops *ops);
+/* The same under TLS: takes `ssl` too, whose handshake is done and which holds no bytes of the peer
+ * that were not decrypted. */
+MUST_USE int edge_stream_open_tls(struct edge_streams *streams, struct edge_stream *stream, int fd,
+                                  struct ssl_st *ssl, const struct edge_stream_ops *ops);
 /* Closes at once; pending output is dropped. May be called in any callback, and twice. */
 void edge_stream_close(struct edge_stream *stream);
 /* Where to append output; it is written at the end of the turn. NULL when memory is short or the

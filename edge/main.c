@@ -1,6 +1,7 @@
 /* meridian-edge: the process users connect to. */
 #include "edge/edge.h"
 #include "edge/edge_auth.h"
+#include "edge/edge_tls.h"
 #include "log/log.h"
 
 #include <errno.h>
@@ -118,12 +119,16 @@ static int serve(const struct edge_settings *settings, const struct catalogue *c
 }
 
 /* What the settings name is part of them. */
-static int check_keys(const struct edge_settings *settings, struct error_text *reterr_why)
+static int check_files(const struct edge_settings *settings, struct error_text *reterr_why)
 {
+    struct edge_tls *tls = NULL;
     struct edge_auth *auth = edge_auth_new(&settings->auth, reterr_why);
-    int code = auth == NULL ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (auth != NULL && settings->tls.certificate[0] != '\0')
+        tls = edge_tls_new(&settings->tls, 0, reterr_why);
+    bool good = auth != NULL && (tls != NULL || settings->tls.certificate[0] == '\0');
     edge_auth_free(auth);
-    return code;
+    edge_tls_free(tls);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int run(const struct arguments *arguments, struct edge_settings *settings,
@@ -145,7 +150,7 @@ static int run(const struct arguments *arguments, struct edge_settings *settings
     log_set_name(settings->name);
     log_set_level((enum log_level)settings->log_level);
     int code = edge_settings_fit(settings, catalogue, reterr_why) != 0 ? EXIT_FAILURE
-               : arguments->check ? check_keys(settings, reterr_why)
+               : arguments->check ? check_files(settings, reterr_why)
                                   : serve(settings, catalogue, reterr_why);
     catalogue_free(catalogue);
     return code;

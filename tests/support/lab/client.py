@@ -21,7 +21,7 @@ class Client:
     on_message(frame) is called for each message.
     auto_ack: acknowledge what came, at most every 50 ms.
     site: where it is in a Wan; else in the network of the edge.
-    tls: an ssl.SSLContext, for what speaks TLS to the host "meridian".
+    tls: an ssl.SSLContext: it speaks wss to the host "meridian", where open_socket() leads to.
     """
 
     def __init__(

@@ -120,7 +120,10 @@ static int begin_with(uint32_t waiting_max)
     it.lab.http = edge_http_new(
         &(struct edge_http_settings){.loop = it.lab.loop, .edge = &it.settings, .ops = &ops}, NULL);
     lab_choose_address(&it.lab);
-    it.listener = edge_listener_open(it.lab.http, text_of(it.lab.address), room, NULL, NULL);
+    it.listener = edge_listener_open(
+        &(struct edge_listener_settings){
+            .http = it.lab.http, .address = text_of(it.lab.address), .room = room},
+        NULL);
     return it.listener == NULL ? -1 : 0;
 }
 

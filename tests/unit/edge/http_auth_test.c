@@ -111,7 +111,10 @@ static void build(bool required)
                                                              .auth = it.tokens.auth},
                                 NULL);
     lab_choose_address(&it.lab);
-    it.listener = edge_listener_open(it.lab.http, text_of(it.lab.address), room, NULL, NULL);
+    it.listener = edge_listener_open(
+        &(struct edge_listener_settings){
+            .http = it.lab.http, .address = text_of(it.lab.address), .room = room},
+        NULL);
     assert_non_null(it.listener);
 }
 

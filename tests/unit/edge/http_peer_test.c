@@ -104,7 +104,10 @@ static int begin(void **state)
             .loop = it.lab.loop, .edge = &it.settings, .ops = &ops, .neighbours = it.neighbours},
         NULL);
     lab_choose_address(&it.lab);
-    it.listener = edge_listener_open(it.lab.http, text_of(it.lab.address), room, NULL, NULL);
+    it.listener = edge_listener_open(
+        &(struct edge_listener_settings){
+            .http = it.lab.http, .address = text_of(it.lab.address), .room = room},
+        NULL);
     return it.listener == NULL ? -1 : 0;
 }
 
@@ -225,7 +228,10 @@ static void a_header_that_does_not_come_is_not_waited_for(void **state)
     (void)state;
     edge_listener_close(it.listener);
     it.settings.proxy_header_wait_ms = 20;
-    it.listener = edge_listener_open(it.lab.http, text_of(it.lab.address), room, NULL, NULL);
+    it.listener = edge_listener_open(
+        &(struct edge_listener_settings){
+            .http = it.lab.http, .address = text_of(it.lab.address), .room = room},
+        NULL);
     int silent = connect_from(PROXY_BALANCER);
     int half = connect_from(PROXY_BALANCER);
     say(half, "PROXY TC", 8);

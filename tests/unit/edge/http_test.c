@@ -118,7 +118,10 @@ static int begin(void **state)
     it.lab.http = edge_http_new(
         &(struct edge_http_settings){.loop = it.lab.loop, .edge = &it.settings, .ops = &ops}, NULL);
     lab_choose_address(&it.lab);
-    it.listener = edge_listener_open(it.lab.http, text_of(it.lab.address), room, NULL, NULL);
+    it.listener = edge_listener_open(
+        &(struct edge_listener_settings){
+            .http = it.lab.http, .address = text_of(it.lab.address), .room = room},
+        NULL);
     return it.listener == NULL ? -1 : 0;
 }
 
@@ -338,10 +341,19 @@ static void an_address_in_use_is_told(void **state)
 {
     (void)state;
     struct error_text why;
-    assert_null(edge_listener_open(it.lab.http, text_of(it.lab.address), room, NULL, &why));
+    assert_null(edge_listener_open(
+        &(struct edge_listener_settings){
+            .http = it.lab.http, .address = text_of(it.lab.address), .room = room},
+        &why));
     assert_non_null(strstr(why.text, "Address already in use"));
-    assert_null(edge_listener_open(it.lab.http, TEXT("nowhere"), room, NULL, &why));
-    assert_null(edge_listener_open(it.lab.http, TEXT("example.org:80"), room, NULL, &why));
+    assert_null(edge_listener_open(&(struct edge_listener_settings){.http = it.lab.http,
+                                                                    .address = TEXT("nowhere"),
+                                                                    .room = room},
+                                   &why));
+    assert_null(edge_listener_open(
+        &(struct edge_listener_settings){
+            .http = it.lab.http, .address = TEXT("example.org:80"), .room = room},
+        &why));
 }
 
 int main(void)

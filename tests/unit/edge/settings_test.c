@@ -197,6 +197,60 @@ static void listens_as_the_catalogue_says_unless_it_is_set(void **state)
     catalogue_free(catalogue);
 }
 
+static struct edge_settings edge_with_tls(const char *listen, bool only)
+{
+    struct edge_settings settings = edge_of("local", "local-1");
+    assert_int_equal(text_put(settings.tls.certificate, 64, TEXT("edge.pem")), 0);
+    assert_int_equal(text_put(settings.tls.key, 64, TEXT("edge.key")), 0);
+    assert_int_equal(text_put(settings.tls.listen, sizeof settings.tls.listen, text_of(listen)), 0);
+    settings.tls.only = only;
+    return settings;
+}
+
+static void assert_listens(const struct edge_settings *settings, const char *plain, const char *tls)
+{
+    struct error_text why;
+    struct catalogue *catalogue = catalogue_load_file(single, NULL);
+    assert_non_null(catalogue);
+    assert_int_equal(fit(settings, single, &why), 0);
+    assert_true(text_equal(edge_settings_listen(settings, catalogue), text_of(plain)));
+    assert_true(text_equal(edge_settings_listen_tls(settings, catalogue), text_of(tls)));
+    catalogue_free(catalogue);
+}
+
+static void tls_has_a_port_beside_the_plain_one_or_in_its_place(void **state)
+{
+    (void)state;
+    struct edge_settings none = edge_of("local", "local-1");
+    struct edge_settings both = edge_with_tls("127.0.0.1:2", false);
+    struct edge_settings instead = edge_with_tls("", true);
+    struct edge_settings elsewhere = edge_with_tls("127.0.0.1:2", true);
+    assert_listens(&none, "127.0.0.1:24080", "");
+    assert_listens(&both, "127.0.0.1:24080", "127.0.0.1:2");
+    assert_listens(&instead, "", "127.0.0.1:24080");
+    assert_listens(&elsewhere, "", "127.0.0.1:2");
+}
+
+static void refuses_half_of_tls(void **state)
+{
+    (void)state;
+    struct edge_settings settings = edge_with_tls("127.0.0.1:2", false);
+    settings.tls.key[0] = '\0';
+    assert_refused(&settings, single, "tls.key");
+    settings = edge_with_tls("127.0.0.1:2", false);
+    settings.tls.certificate[0] = '\0';
+    assert_refused(&settings, single, "tls.certificate");
+    settings.tls.key[0] = '\0';
+    assert_refused(&settings, single, "tls.certificate");
+    settings = edge_with_tls("", false);
+    assert_refused(&settings, single, "tls.listen");
+    settings = edge_with_tls("0.0.0.0:2", false);
+    assert_refused(&settings, single, "auth.required");
+    settings = edge_with_tls("127.0.0.1:2", false);
+    settings.tls.ticket_lifetime_ms = 999;
+    assert_refused(&settings, single, "tls.ticket_lifetime");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +263,8 @@ int main(void)
         cmocka_unit_test(who_requires_tokens_may_listen_anywhere),
         cmocka_unit_test(refuses_a_body_that_no_message_could_hold),
         cmocka_unit_test(listens_as_the_catalogue_says_unless_it_is_set),
+        cmocka_unit_test(tls_has_a_port_beside_the_plain_one_or_in_its_place),
+        cmocka_unit_test(refuses_half_of_tls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
