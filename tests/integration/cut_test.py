@@ -7,7 +7,7 @@ import time
 import pytest
 
 from lab import Client, Cluster, Network, Talk
-from lab.promise import hold
+from lab.promise import hold, hold_clean, tell
 from lab.record import percentile
 
 pytestmark = pytest.mark.namespaces
@@ -31,6 +31,7 @@ def test_a_cut_of_20_s_between_two_regions_delays_and_loses_nothing():
             both = [(a.user, b.user) for a, b in itertools.permutations(clients, 2)]
             await talk.run(both, 10, 0.02)
             await talk.until_complete(10)
+            usual = percentile(talk.accepted_ms(), 0.99)
             network.cut("sin", "dub")
             start = time.monotonic()
             across = [("cut-sin", "cut-dub"), ("cut-dub", "cut-sin")]
@@ -51,15 +52,16 @@ def test_a_cut_of_20_s_between_two_regions_delays_and_loses_nothing():
             caught_up = time.monotonic() - healed
             talk.assert_clean()
             print(
-                f"\ncut of 20 s: accepted during the cut p50 {percentile(slowest, 0.5):.1f} ms p99 "
-                f"{percentile(slowest, 0.99):.1f} ms; {waiting} waited"
+                f"\ncut of 20 s: {waiting} waited, accepted p50 {percentile(slowest, 0.5):.1f} ms"
             )
-            hold("caught up after the heal", caught_up, 5)
+            tell("accepted before the cut, p99", usual, "ms", row="link")
+            tell("accepted during the cut, p99", percentile(slowest, 0.99), "ms", row="link")
+            hold("caught up after the heal", caught_up, 5, row="link")
             assert waiting > 0, "the cut cut nothing"
             assert percentile(slowest, 0.5) < 1000, "accepting waited for another region"
             await talk.run(both, 5, 0.02)
             await talk.until_complete(10)
-            talk.assert_clean()
+            hold_clean(len(talk.accepted), *talk.judge(), rows=["link"])
             for client in clients:
                 await client.close()
 
@@ -87,22 +89,22 @@ def test_a_roaming_user_whose_home_is_cut_off_can_send_and_is_attached_again_5_s
             network.cut("sin", "dub")
             cut = time.monotonic()
             await roamer.until(lambda c: c.home_state == "unreachable", 50, "told so")
-            print(f"\nhome unreachable: told {time.monotonic() - cut:.1f} s after the cut")
+            tell("\ntold after the cut", time.monotonic() - cut, "s", row="home")
             before = len(talk.accepted)
             await talk.run(pairs, 20, 0.2)
             took = [talk.accepted[key] - talk.sent[key] for key in list(talk.accepted)[before:]]
-            print(f"{len(took)} accepted meanwhile, p99 {percentile(took, 0.99):.1f} ms")
+            tell("accepted during the cut, p99", percentile(took, 0.99), "ms", row="home")
             assert percentile(took, 0.5) < 1000, "accepting waited for another region"
             waiting = len(talk.missing())
             assert waiting > 0 and local.home_state == "reachable"
             network.heal()
             healed = time.monotonic()
             await roamer.until(lambda c: c.home_state == "reachable", 60, "told so")
-            hold("attached again after the heal", time.monotonic() - healed, 5)
+            hold("attached again after the heal", time.monotonic() - healed, 5, row="home")
             await talk.until_complete(50)
             hold(f"all {waiting} there after the heal", time.monotonic() - healed, 5)
             assert roamer.reconnects == 0
-            talk.assert_clean()
+            hold_clean(len(talk.accepted), *talk.judge(), rows=["home"])
             for client in talk.clients.values():
                 await client.close()
 

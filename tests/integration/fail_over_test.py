@@ -7,7 +7,7 @@ import time
 import pytest
 
 from lab import Client, Cluster, Talk
-from lab.promise import hold_p99
+from lab.promise import hold_clean, hold_p99
 
 CROWD = 200
 
@@ -40,10 +40,9 @@ def test_clients_of_a_killed_edge_are_back_elsewhere_within_5_s_and_nothing_is_l
             await asyncio.to_thread(cluster.edges[edges[0]].kill)
             await running
             await talk.until_complete(50)
-            talk.assert_clean()
-            print(f"\n{len(talk.accepted)} accepted, 0 lost, 0 repeated, order kept")
+            hold_clean(len(talk.accepted), *talk.judge(), rows=["edge"])
             outages = [client.outages[0] for client in clients]
-            hold_p99("an edge killed: connected and resumed elsewhere", outages, 5)
+            hold_p99("an edge killed: connected and resumed elsewhere", outages, 5, row="edge")
             assert all(client.welcome["edge"] != edges[0] for client in clients)
             await close(clients)
 
@@ -79,13 +78,12 @@ def test_the_shards_of_a_killed_hub_are_served_by_another_within_5_s_and_nothing
                 await running
                 await talk.until_complete(50)
                 waits = longest_waits(talk, killed, time.monotonic())
-                hold_p99(f"\nhub {owner} killed: a user gets nothing for", waits, 5)
+                hold_p99(f"\nhub {owner} killed: a user gets nothing for", waits, 5, row="hub")
                 heir = await asyncio.to_thread(cluster.owner, "sin", shard)
                 assert heir != owner
                 cluster.hubs[owner].start()
                 await asyncio.to_thread(cluster.wait_ready, owner)
-            talk.assert_clean()
-            print(f"{len(talk.accepted)} accepted, 0 lost, 0 repeated, order kept")
+            hold_clean(len(talk.accepted), *talk.judge(), rows=["hub"])
             await close(clients)
 
         asyncio.run(asyncio.wait_for(scenario(), 160))
@@ -119,7 +117,8 @@ def test_users_of_a_killed_region_are_connected_elsewhere_within_10_s_and_get_al
             for client in moving:
                 await client.until(lambda c: c.outages, 100, "connected elsewhere")
             connected = [client.outages[-1] for client in moving]
-            hold_p99("\na region killed: its users connected elsewhere", connected, 10)
+            what = "\na region killed: its users connected elsewhere"
+            hold_p99(what, connected, 10, row="region")
             assert {client.edges[client.reconnects % 3] for client in moving} <= {"iad-1", "dub-1"}
             for client in moving:
                 await client.until(lambda c: c.home_state == "unreachable", 30, "told so")
@@ -130,8 +129,7 @@ def test_users_of_a_killed_region_are_connected_elsewhere_within_10_s_and_get_al
             for process in reversed(region_of(cluster, "sin")):
                 process.start()
             await talk.until_complete(60)
-            talk.assert_clean()
-            print(f"{len(talk.accepted)} accepted, 0 lost, 0 repeated, order kept")
+            hold_clean(len(talk.accepted), *talk.judge(), rows=["region"])
             await close(clients)
 
         asyncio.run(asyncio.wait_for(scenario(), 280))

@@ -9,6 +9,22 @@ def percentile(values, part):
     return values[min(len(values) - 1, int(len(values) * part))] if values else float("nan")
 
 
+def judge_numbers(accepted, got):
+    """(lost, repeated, out of order) of the numbers that one reader got, in the order it got them;
+    `accepted` is in the order sent."""
+    seen, repeated, disordered, last = set(), [], [], None
+    place = {number: at for at, number in enumerate(accepted)}
+    for number in got:
+        at = place.get(number, -1)
+        if number in seen:
+            repeated.append(number)
+        elif last is not None and at < last:
+            disordered.append(number)
+        seen.add(number)
+        last = at if last is None else max(last, at)
+    return [number for number in accepted if number not in seen], repeated, disordered
+
+
 class Talk:
     """Each sender sends numbered messages to each receiver at a rate; afterwards judge() tells what
     was lost, repeated or out of order. Times are of one monotonic clock, in ms."""
