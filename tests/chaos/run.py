@@ -1,6 +1,6 @@
-"""One chaos run: three regions an ocean apart, people who talk, and one fault after the other, all out
-of a seed. Then everything heals and what was accepted has to be where it belongs; a last cut stays;
-and the checker has the word. docs/chaos.md tells how to read what it writes."""
+"""One chaos run: three regions an ocean apart, people who talk, and one fault after the other, all
+out of a seed. Then everything heals and what was accepted has to be where it belongs; a last cut
+stays; and the checker has the word. docs/chaos.md tells how to read what it writes."""
 
 import argparse
 import contextlib
@@ -19,11 +19,14 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 from checker.__main__ import main as check  # noqa: E402  (the folders have to be known first)
 from history import History, body_hash, merge  # noqa: E402
-from lab import Cluster, LabError, Postgres, Wan  # noqa: E402
+from homes import Homes  # noqa: E402
+from lab import Cluster, LabError, Postgres, Wan, clock  # noqa: E402
 from lab.cluster import BUILD, REGIONS  # noqa: E402
 from lab.disk import DiskRefused, SmallDisk  # noqa: E402
 from lab.namespaces import inside  # noqa: E402
-from nemeses import NEMESES  # noqa: E402
+from nemeses import NEMESES, able  # noqa: E402
+from operating import Operator  # noqa: E402
+from page import add_processes  # noqa: E402
 from workload import Workload  # noqa: E402
 
 
@@ -34,17 +37,18 @@ class Profile:
     rate: float  # messages a second in all
     quiet_s: tuple
     nodes: int = 1  # NATS servers of a region; with three its logs have three replicas
+    long: bool = True  # there is time for every row of the table
 
 
 PROFILES = {
-    "smoke": Profile(seconds=30, users=12, rate=25, quiet_s=(1, 2)),
+    "smoke": Profile(seconds=30, users=12, rate=25, quiet_s=(1, 2), long=False),
     "hour": Profile(seconds=3600, users=60, rate=60, quiet_s=(3, 20), nodes=3),
     "night": Profile(seconds=8 * 3600, users=90, rate=80, quiet_s=(5, 40), nodes=3),
 }
 BOUND_S = 30  # within which everything is there after the last heal
 UP_S = 60
 LAST_S = 8  # a cut that stays lasts, while people talk
-DISK_BYTES = 64 << 20
+DISK_BYTES, NODE_DISK_BYTES = 64 << 20, 1 << 30
 SETTINGS = {"archive.pause": "100ms", "archive.backoff_max": "1s", "archive.follow": "1s"}
 
 # The cut that is never healed: how it is made, and what it cuts off.
@@ -88,7 +92,7 @@ class Peaks:
 class Chaos:
     """The lab of one run, and what the nemeses need of it."""
 
-    def __init__(self, profile, seed, folder, stack):
+    def __init__(self, profile, seed, folder, stack, only=()):
         self.profile, self.folder, self.begun = profile, folder, time.monotonic()
         self.rng = random.Random(seed)
         self.last = self.rng.choice(sorted(LAST))
@@ -100,12 +104,19 @@ class Chaos:
         self._migrate(third)
         self.cluster = stack.enter_context(self._cluster())
         self.have = set()
-        self.disks = self._disks(stack)
+        self.disks, self.node_disks = {}, {}
+        self._make_disks(stack)
+        self.clocks = self._clocks()
+        self.able = able(self.have, profile.long, only)
+        if not self.able:
+            raise LabError(f"this machine has not what these need: {', '.join(only)}")
         self.cluster.start()
         self.history = stack.enter_context(History(folder / "parts"))
         self.workload = Workload(
             self.cluster, self.history, self.rng.random(), profile.users, profile.rate
         )
+        self.homes = Homes(self.cluster, self.history, self.workload.users)
+        self.operator = Operator(self.cluster, self.history, self.homes)
         self.faults = 0
 
     def _migrate(self, region):
@@ -127,16 +138,29 @@ class Chaos:
             hub_settings={"archive.url": self.postgres.url, **SETTINGS},
         )
 
-    def _disks(self, stack):
-        """A small disk for the views of one hub of each region, where this machine lets one mount."""
-        disks = {}
+    def _make_disks(self, stack):
+        """A small disk for the views of one hub, and one for a NATS server, of each region, where
+        this machine lets one mount."""
         with contextlib.suppress(DiskRefused):
             for region in self.cluster.names:
-                hub = self.cluster.hub_names(region)[0]
-                folder = self.cluster.folder / "data" / hub
-                disks[hub] = stack.enter_context(SmallDisk(folder, DISK_BYTES))
+                hub, node = self.cluster.hub_names(region)[0], f"{region}-n{self.profile.nodes}"
+                for name, disks, size in (
+                    (hub, self.disks, DISK_BYTES),
+                    (node, self.node_disks, NODE_DISK_BYTES),
+                ):
+                    folder = self.cluster.folder / "data" / name
+                    disks[name] = stack.enter_context(SmallDisk(folder, size))
             self.have.add("disk")
-        return disks
+
+    def _clocks(self):
+        """A clock of its own for one hub and one edge of each region."""
+        if clock.missing():
+            return {}
+        self.have.add("clock")
+        names = [self.cluster.hub_names(region)[-1] for region in self.cluster.names]
+        names += [self.cluster.edge_names(region)[-1] for region in self.cluster.names]
+        processes = {**self.cluster.hubs, **self.cluster.edges}
+        return {name: clock.Clock(processes[name], self.cluster.folder) for name in names}
 
     # For the nemeses
 
@@ -169,8 +193,7 @@ class Chaos:
         return name
 
     def round(self):
-        able = [one for one in NEMESES.values() if not one.needs or one.needs in self.have]
-        nemesis = self.rng.choices(able, [one.weight for one in able])[0]
+        nemesis = self.rng.choices(self.able, [one.weight for one in self.able])[0]
         name = self._begin_fault(nemesis.name)
         fault = nemesis.begin(self, self.rng)
         self.say(f"{nemesis.name}: {fault.what}")
@@ -197,6 +220,10 @@ class Chaos:
 
     def run(self):
         self.workload.start()
+        with self.homes:
+            self._run()
+
+    def _run(self):
         self.say(f"{len(self.workload.devices)} devices of {self.profile.users} users talk")
         until = time.monotonic() + self.profile.seconds
         while time.monotonic() < until:
@@ -228,30 +255,19 @@ class Chaos:
         )
 
 
-def write_processes(folder, peaks, cluster):
-    """The page's last table: what each daemon took."""
-    lines = ["", "## Processes", "", "| Process | Peak RSS | Peak descriptors | Reports |"]
-    lines.append("| --- | --- | --- | --- |")
-    for process in cluster.all():
-        rss, files = peaks.rss.get(process.name, 0) >> 20, peaks.files.get(process.name, 0)
-        lines.append(f"| {process.name} | {rss} MiB | {files} | {len(process.reports())} |")
-    with open(folder / "report.md", "a", encoding="utf-8") as page:
-        page.write("\n".join(lines) + "\n")
-
-
-def run(name, profile, seed, folder):
+def run(name, profile, seed, folder, only):
     """Returns the checker's exit code."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = {"archive": True, "bound_s": BOUND_S, "name": f"{name}, seed {seed}"}
     with contextlib.ExitStack() as stack:
-        chaos = Chaos(profile, seed, folder, stack)
+        chaos = Chaos(profile, seed, folder, stack, only)
         chaos.history.write("run", format=1, settings=settings)
         with Peaks(chaos.cluster) as peaks:
             chaos.run()
         chaos.write_ends()
         merge(folder / "parts", folder / "history.jsonl")
         code = check([str(folder / "history.jsonl"), "--report", str(folder)])
-        write_processes(folder, peaks, chaos.cluster)
+        add_processes(folder / "report.md", seed, peaks, chaos.cluster.all())
         chaos.network.heal()  # so that everybody can leave in order
     return code
 
@@ -261,8 +277,13 @@ def main():
     parser.add_argument("--profile", choices=PROFILES, default="smoke")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=int, metavar="N", help="of faults, instead")
+    parser.add_argument("--only", nargs="+", choices=NEMESES, default=[], metavar="FAULT")
+    parser.add_argument("--list", action="store_true", help="name the faults")
     parser.add_argument("--report", type=pathlib.Path, metavar="FOLDER")
     options = parser.parse_args()
+    if options.list:
+        print(*NEMESES, sep="\n")
+        return 0
     folder = options.report or pathlib.Path(tempfile.mkdtemp(prefix="meridian-chaos-"))
     if os.geteuid() != 0:
         parser.error("network namespaces need root")
@@ -270,7 +291,7 @@ def main():
     if options.seconds is not None:
         profile = dataclasses.replace(profile, seconds=options.seconds)
     try:
-        code = run(options.profile, profile, options.seed, folder)
+        code = run(options.profile, profile, options.seed, folder, options.only)
     except LabError as error:
         print(error, file=sys.stderr)
         code = 1

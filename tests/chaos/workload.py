@@ -12,6 +12,7 @@ from recorded import RecordedClient
 from lab import SendFailed
 
 ATTEMPT_S = 10  # without an answer the outcome is unknown, and the same id is sent again
+GIVE_UP_S = 60  # since the first attempt: then it stays unknown, as with a client library
 RETRY_S = (0.1, 2.0)
 OPEN_S = 60
 PADS = [0, 1, 20, 200, 2000]
@@ -52,9 +53,11 @@ class Sender:
 
     async def _send(self, to, message_id):
         body = {"n": self.count, "pad": "\u00e9\0" * self.rng.choice(PADS)}
-        while True:
-            await self.device.connected.wait()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + GIVE_UP_S
+        while (left_s := until - loop.time()) > 0:
             try:
+                await asyncio.wait_for(self.device.connected.wait(), left_s)
                 await self.device.send(to, body, message_id, timeout_s=ATTEMPT_S)
                 self.workload.accepted.setdefault(to, set()).add((self.device.user, message_id))
                 return
@@ -88,7 +91,7 @@ class Workload:
                     self.senders.append(Sender(self, made, random.Random(self.rng.random())))
         self.loop, self.ended = None, None
         self.opened = threading.Event()
-        self.thread = threading.Thread(target=self._main, name="workload")
+        self.thread = threading.Thread(target=self._main, name="workload", daemon=True)
 
     def _edges(self, region):
         """In the order they are tried: its own region's, and after those another one's."""

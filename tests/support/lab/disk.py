@@ -1,5 +1,6 @@
 """A disk of its own, small, which a test fills and makes room on."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -31,10 +32,20 @@ class SmallDisk:
         subprocess.run(["umount", "-l", self.folder], check=False)
 
     def fill(self, leave_bytes):
-        """Takes all room but `leave_bytes`."""
-        free = shutil.disk_usage(self.folder).free
+        """Takes all room but `leave_bytes`, while others write there as well."""
         with open(self.ballast, "wb") as ballast:
-            ballast.write(bytes(max(0, free - leave_bytes)))
+            taken, step = 0, self.size_bytes
+            while step >= 4096:
+                free = shutil.disk_usage(self.folder).free - leave_bytes
+                step = min(step, max(free, 0))
+                try:
+                    if step > 0:
+                        os.posix_fallocate(ballast.fileno(), taken, step)
+                    taken += step
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    step //= 2
 
     def make_room(self):
         os.unlink(self.ballast)

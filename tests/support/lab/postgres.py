@@ -147,6 +147,10 @@ class Postgres:
         )
         return len(rows)
 
+    def hold(self, statement):
+        """Does the statement in a transaction that lasts until release() of what this returns."""
+        return Held(self, statement)
+
     def stop(self):
         """At once: connections end, what is committed stays."""
         if self.process is not None and self.process.alive():
@@ -164,3 +168,36 @@ class Postgres:
         self.stop()
         if self.own:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Held:
+    """A transaction that stays open."""
+
+    NAME = "held-by-the-lab"
+
+    def __init__(self, postgres, statement):
+        self.postgres = postgres
+        command = [
+            *postgres.prefix, BINARIES / "psql", "-X", "-q", "-h", postgres.host,
+            "-p", postgres.port, "-U", "postgres", "-d", "meridian",
+            "-c", f"{statement}; SELECT pg_sleep(86400)",
+        ]  # fmt: skip
+        log = postgres.folder / "held.log"
+        self.process = Process("held", command, log, environment={"PGAPPNAME": self.NAME}).start()
+        wait_for(self._sleeps, 60, "the transaction holds what it wants", every_s=0.05)
+
+    def _sleeps(self):
+        found = self.postgres.ask(
+            f"SELECT 1 FROM pg_stat_activity WHERE application_name = '{self.NAME}' "
+            "AND wait_event = 'PgSleep'"
+        )
+        if not found and not self.process.alive():
+            raise RuntimeError(f"it could not be held: {self.process.log()}")
+        return found
+
+    def release(self):
+        self.process.kill()  # the server does not notice that while it sleeps
+        self.postgres.ask(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            f"WHERE application_name = '{self.NAME}'"
+        )

@@ -69,6 +69,7 @@ class Process:
         self.environment = environment or {}
         self.popen = None
         self.stopped = False
+        self.starts = 0
 
     def start(self):
         """Starts it, again too. Call from the main thread: it dies when the calling thread ends."""
@@ -97,6 +98,7 @@ class Process:
                 start_new_session=True,
             )
         self.stopped = False
+        self.starts += 1
         return self
 
     @property
