@@ -296,6 +296,29 @@ const struct cli_command cli_commands[] = {
      .options = {{"alg", "ALG", "ES256, RS256 or HS256 (ES256)."},
                  {"out", "FILE", "Where it goes."}},
      .run = cli_token_key},
+    {.name = "token revoke",
+     .operands = "",
+     .summary = "Takes tokens back before they end, in all regions.",
+     .help =
+         "One of: --user (all the user's tokens, also those that are issued before it is over),\n"
+         "--user with --device (what this device shows), --token-id (one token), and\n"
+         "--issued-before, of a user or of everybody. Who is connected with one is closed (4401).\n"
+         "It is over when the last of these tokens has ended: after the settings'\n"
+         "auth.lifetime_max. Needs the primary region.",
+     .options = {{"user", "USER", "Whose tokens."},
+                 {"device", "DEVICE", "Only as shown by this device of the user."},
+                 {"token-id", "ID", "The token with this jti."},
+                 {"issued-before", "TIME",
+                  "With a lower iat: 2026-11-24T17:00:00Z, seconds since 1970, or now."},
+                 {"undo", NULL, "Takes back what was revoked by the same options."},
+                 {"config", "FILE", "Settings of an edge: how long tokens may live (a day)."},
+                 OPTION_CATALOGUE},
+     .run = cli_token_revoke},
+    {.name = "token revocations",
+     .operands = "",
+     .summary = "Lists what is revoked now.",
+     .options = {OPTION_CATALOGUE},
+     .run = cli_token_revocations},
     {.name = "help",
      .operands = "[COMMAND]",
      .summary = "Tells what there is, or how one command is used.",

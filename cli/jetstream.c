@@ -138,24 +138,31 @@ int cli_js_publish(struct cli_jetstream *js, const char *subject, int64_t expect
     struct cli_question question = {.subject = subject, .body = body, .timeout_ms = CALL_MS};
 
     snprintf(value, sizeof value, "%" PRId64, expect);
-    if (expect >= 0) {
-        question.header = "Nats-Expected-Last-Sequence";
-        question.value = value;
-    }
+    if (expect >= 0)
+        question.headers[question.header_count++] =
+            (struct bus_field){"Nats-Expected-Last-Sequence", value};
     return publish(js, &question, ret_position, reterr_why);
 }
 
 int cli_js_publish_subject(struct cli_jetstream *js, const char *subject, uint64_t expect,
                            struct text body, uint64_t *ret_position, struct error_text *reterr_why)
 {
-    char value[24];
-    struct cli_question question = {.subject = subject,
-                                    .header = "Nats-Expected-Last-Subject-Sequence",
-                                    .value = value,
-                                    .body = body,
-                                    .timeout_ms = CALL_MS};
+    return cli_js_publish_for(js, subject, expect, 0, body, ret_position, reterr_why);
+}
+
+int cli_js_publish_for(struct cli_jetstream *js, const char *subject, uint64_t expect,
+                       int64_t keep_s, struct text body, uint64_t *ret_position,
+                       struct error_text *reterr_why)
+{
+    char value[24], keep[24];
+    struct cli_question question = {.subject = subject, .body = body, .timeout_ms = CALL_MS};
 
     snprintf(value, sizeof value, "%" PRIu64, expect);
+    question.headers[question.header_count++] =
+        (struct bus_field){"Nats-Expected-Last-Subject-Sequence", value};
+    snprintf(keep, sizeof keep, "%" PRId64, keep_s);
+    if (keep_s > 0)
+        question.headers[question.header_count++] = (struct bus_field){"Nats-TTL", keep};
     return publish(js, &question, ret_position, reterr_why);
 }
 

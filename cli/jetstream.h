@@ -43,6 +43,11 @@ MUST_USE int cli_js_publish_subject(struct cli_jetstream *js, const char *subjec
                                     struct text body, uint64_t *ret_position,
                                     struct error_text *reterr_why);
 
+/* The same, of what is dropped after `keep_s` seconds; 0: never. The stream must allow it. */
+MUST_USE int cli_js_publish_for(struct cli_jetstream *js, const char *subject, uint64_t expect,
+                                int64_t keep_s, struct text body, uint64_t *ret_position,
+                                struct error_text *reterr_why);
+
 /* Copies the message at a position of a stream, or the last one of a subject. -ENOENT: there is
  * none. */
 MUST_USE int cli_js_get(struct cli_jetstream *js, const char *stream, uint64_t position,

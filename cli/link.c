@@ -100,15 +100,9 @@ int cli_link_ask(struct cli_link *link, const struct cli_question *question,
 {
     struct waiting waiting = {
         .request.on_answer = on_request_answer, .on_answer = on_answer, .context = context};
-    int err;
-
-    if (question->header == NULL)
-        err = bus_request(link->bus, &waiting.request, question->subject, question->body.data,
-                          question->body.size, question->timeout_ms);
-    else
-        err = bus_request_with_header(link->bus, &waiting.request, question->subject,
-                                      question->header, question->value, question->body.data,
-                                      question->body.size, question->timeout_ms);
+    int err = bus_request_with_headers(
+        link->bus, &waiting.request, question->subject, question->headers, question->header_count,
+        question->body.data, question->body.size, question->timeout_ms);
     return err < 0 ? err : wait_for(link, &waiting);
 }
 

@@ -19,8 +19,8 @@ void cli_link_close(struct cli_link *link); /* a zeroed one is fine */
 
 struct cli_question {
     const char *subject;
-    const char *header; /* NULL: none */
-    const char *value;
+    struct bus_field headers[2];
+    size_t header_count;
     struct text body;
     int64_t timeout_ms;
 };

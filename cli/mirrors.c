@@ -1,15 +1,17 @@
 #include "cli/mirrors.h"
 
+#include "base/clock.h"
 #include "bus/bus_stream.h"
 #include "cli/restore.h"
 #include "cli/scan.h"
+#include "wire/revoked.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { GET_MS = 2000 };
+enum { GET_MS = 2000, TAKEN_BACK_S = 86400 };
 
 static int restore_scanned(struct cli_scan *scan, struct cli_restoring *restoring,
                            struct cli_restore_page *page, struct error_text *reterr_why)
@@ -56,6 +58,17 @@ static int on_position(void *context, const struct bus_message *answer)
     return err == -ENOENT ? 0 : err;
 }
 
+/* How long what the bucket of revoked tokens holds is still needed, as `meridian token revoke` has
+ * written it. */
+static int64_t kept_s(struct text data)
+{
+    struct wire_revoked revoked;
+    int64_t now_s = clock_wall_ms() / 1000;
+    if (wire_revoked_read(data.data, data.size, &revoked) != 0)
+        return 0;
+    return revoked.until_s > now_s ? revoked.until_s - now_s : TAKEN_BACK_S;
+}
+
 /* Of one subject the higher position is the later word: a mirror keeps its origin's positions. */
 static int put_back_later(struct cli_mirrors *mirrors, const char *origin,
                           const struct cli_scan_entry *entry, uint64_t *written,
@@ -70,7 +83,8 @@ static int put_back_later(struct cli_mirrors *mirrors, const char *origin,
         return error_text_set(reterr_why, err, "cannot read %s: %s", origin, strerror(-err));
     if (there >= entry->position)
         return 0;
-    err = cli_js_publish_subject(mirrors->js, subject, there, entry->data, &position, reterr_why);
+    err = cli_js_publish_for(mirrors->js, subject, there, kept_s(entry->data), entry->data,
+                             &position, reterr_why);
     *written += err == 0;
     return err == -ESTALE ? 0 : err; /* somebody has said something newer meanwhile */
 }

@@ -107,6 +107,7 @@ static struct cli_stream mirror_in(const struct catalogue_region *region, struct
     stream.mirror = origin->name;
     stream.max_bytes = origin->max_bytes;
     stream.max_per_subject = 1;
+    stream.allow_ttl = origin->allow_ttl;
     stream.mirror_direct = true;
     return stream;
 }
@@ -142,8 +143,11 @@ static struct wire_bucket bucket_of(const struct catalogue *catalogue, size_t wh
 struct cli_stream cli_bucket(const struct catalogue *catalogue,
                              const struct catalogue_region *region, size_t which)
 {
-    if (!cli_bucket_is_directory(catalogue, which))
-        return bucket_in(region, WIRE_REVOKED_STREAM, revoked_max_bytes);
+    if (!cli_bucket_is_directory(catalogue, which)) {
+        struct cli_stream revoked = bucket_in(region, WIRE_REVOKED_STREAM, revoked_max_bytes);
+        revoked.allow_ttl = true;
+        return revoked;
+    }
     struct wire_name name = wire_directory_stream(bucket_of(catalogue, which));
     struct cli_stream stream = bucket_in(region, name.text, directory_max_bytes);
     stream.buckets = catalogue->directory_buckets;
@@ -228,6 +232,7 @@ static const struct stream_field {
     {"allow_direct", NULL, FIELD_FLAG, offsetof(struct cli_stream, allow_direct)},
     {"allow_rollup_hdrs", NULL, FIELD_FLAG, offsetof(struct cli_stream, allow_rollup)},
     {"mirror_direct", NULL, FIELD_FLAG, offsetof(struct cli_stream, mirror_direct)},
+    {"allow_msg_ttl", NULL, FIELD_FLAG, offsetof(struct cli_stream, allow_ttl)},
 };
 
 /* The value as it should stand in JSON; nothing when the field is to be left out. */

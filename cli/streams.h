@@ -40,6 +40,7 @@ struct cli_stream {
     bool allow_direct;
     bool allow_rollup;
     bool mirror_direct;
+    bool allow_ttl; /* what it holds may say when it goes */
 };
 
 struct cli_plan {

@@ -15,7 +15,7 @@ int cli_auth_config_load(const char *path, struct auth_settings *ret_settings,
 {
     struct config config;
     settings_defaults(config_table, &config);
-    int err = settings_load_part(config_table, &config, path, reterr_why);
+    int err = path == NULL ? 0 : settings_load_part(config_table, &config, path, reterr_why);
     if (err == 0)
         err = auth_settings_fit(&config.auth, reterr_why);
     *ret_settings = config.auth;

@@ -21,6 +21,10 @@ static void on_tick(struct loop_timer *timer)
     loop_timer_set(edge->loop, timer, TICK_MS);
     homes_tick(edge->directory, now_ms);
     edge_home_tick(edge->home, now_ms);
+    if (edge->revoked != NULL && revoked_tick(edge->revoked)) {
+        edge_sessions_revoked(edge->sessions);
+        edge_api_revoked(edge->api);
+    }
     edge_api_tick(edge->api, now_ms);
     if (now_ms - edge->slow_tick_ms >= SLOW_TICK_MS) {
         edge->slow_tick_ms = now_ms;
@@ -99,6 +103,7 @@ void edge_free(struct edge *edge)
     homes_free(edge->directory);
     edge_outbound_free(edge->outbound, edge_dispatch_on_dropped);
     edge_auth_free(edge->auth);
+    revoked_free(edge->revoked);
     bus_unsubscribe(edge->frames);
     bus_unsubscribe(edge->hub_beats);
     edge_home_free(edge->home);

@@ -50,7 +50,7 @@ int edge_admit_refresh(struct edge_session *session, struct text shown)
     int err = shown.size == 0 ? -EACCES : edge_auth_judge(auth, shown, now_ms, &token);
     if (err != 0)
         return err;
-    err = edge_auth_fit(token, edge_session_user(session), edge_session_device(session));
+    err = edge_auth_fit(auth, token, edge_session_user(session), edge_session_device(session));
     if (err == 0 && (session->token == NULL || token->end_ms > session->token->end_ms))
         keep(session, token);
     else
@@ -80,6 +80,14 @@ bool edge_admit_look(struct edge_session *session)
         break;
     }
     return false;
+}
+
+void edge_admit_revoked(struct edge_session *session)
+{
+    if (session->state < EDGE_SESSION_CLOSING &&
+        edge_auth_is_revoked(edge_session_shared(session)->auth, session->token,
+                             edge_session_device(session)))
+        edge_session_close(session, EDGE_CLOSE_TOKEN, "the token is revoked");
 }
 
 int64_t edge_admit_wait_ms(const struct edge_session *session, int64_t delay_ms)

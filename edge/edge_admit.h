@@ -13,5 +13,7 @@ enum { EDGE_REFRESH_APART_MS = 1000 };
 MUST_USE int edge_admit_refresh(struct edge_session *session, struct text shown);
 /* Tells the client that its token ends soon, or ends the session with it: then true. */
 bool edge_admit_look(struct edge_session *session);
+/* Ends the session when its token is revoked by now. */
+void edge_admit_revoked(struct edge_session *session);
 /* How long nothing becomes due, at most `delay_ms`. */
 int64_t edge_admit_wait_ms(const struct edge_session *session, int64_t delay_ms);

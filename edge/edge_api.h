@@ -20,6 +20,7 @@ struct edge_api_settings {
     struct homes *directory;
     struct edge_dispatch *dispatch;
     struct edge_home *home;
+    const struct edge_auth *auth; /* NULL: a client is who it says */
 };
 MUST_USE struct edge_api *edge_api_new(const struct edge_api_settings *settings);
 void edge_api_free(struct edge_api *api); /* what waits is answered 503 */
@@ -28,6 +29,8 @@ void edge_api_poll(struct edge_api *api, struct edge_request *request, struct te
                    struct text query);
 /* Time-outs. About ten times a second. */
 void edge_api_tick(struct edge_api *api, int64_t now_ms);
+/* Ends the calls that wait for messages with a token that is revoked by now. */
+void edge_api_revoked(struct edge_api *api);
 /* Answers what waits for messages with what it has. */
 void edge_api_drain(struct edge_api *api);
 size_t edge_api_waiting(const struct edge_api *api);

@@ -289,7 +289,8 @@ static struct poll *poll_new(struct edge_api *api, struct edge_request *request,
 void edge_api_poll(struct edge_api *api, struct edge_request *request, struct text user,
                    struct text query)
 {
-    if (edge_auth_fit(edge_request_token(request), user, TEXT(POLL_DEVICE)) != 0) {
+    if (edge_auth_fit(api->settings.auth, edge_request_token(request), user, TEXT(POLL_DEVICE)) !=
+        0) {
         edge_request_unauthorized(request);
         return;
     }
@@ -353,5 +354,20 @@ void edge_api_drain(struct edge_api *api)
         struct poll *poll = container_of(node, struct poll, link);
         if (poll->state == POLL_GATHERING)
             poll_answer(poll);
+    }
+}
+
+void edge_api_revoked(struct edge_api *api)
+{
+    list_each(node, &api->polls)
+    {
+        struct poll *poll = container_of(node, struct poll, link);
+        struct edge_request *request = poll->state < POLL_ANSWERED ? poll->request : NULL;
+        if (request == NULL ||
+            !edge_auth_is_revoked(api->settings.auth, edge_request_token(request),
+                                  TEXT(POLL_DEVICE)))
+            continue;
+        poll_end(poll);
+        edge_request_unauthorized(request);
     }
 }

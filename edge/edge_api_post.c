@@ -116,7 +116,7 @@ void edge_api_post(struct edge_api *api, struct edge_request *request, struct te
         return;
     }
     const struct edge_token *token = edge_request_token(request);
-    if (edge_auth_fit(token, object.sender, TEXT("")) != 0) {
+    if (edge_auth_fit(api->settings.auth, token, object.sender, TEXT("")) != 0) {
         edge_request_unauthorized(request);
         return;
     }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "log/log.h"
+#include "revoked/revoked.h"
 #include "wire/record.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 struct edge_auth {
     const struct auth_settings *settings;
     struct auth_keys *keys; /* NULL: the settings name none */
+    const struct revoked *revoked;
 };
 
 struct edge_auth *edge_auth_new(const struct auth_settings *settings, struct error_text *reterr_why)
@@ -65,6 +67,20 @@ bool edge_auth_has_keys(const struct edge_auth *auth)
     return auth != NULL && auth->keys != NULL;
 }
 
+void edge_auth_follow(struct edge_auth *auth, const struct revoked *revoked)
+{
+    auth->revoked = revoked;
+}
+
+bool edge_auth_is_revoked(const struct edge_auth *auth, const struct edge_token *token,
+                          struct text device)
+{
+    if (auth == NULL || auth->revoked == NULL || token == NULL)
+        return false;
+    const struct auth_holder holder = edge_token_holder(token, device);
+    return revoked_covers(auth->revoked, &holder);
+}
+
 static int refuse(const char *why)
 {
     static struct log_limit limit;
@@ -87,15 +103,19 @@ int edge_auth_judge(const struct edge_auth *auth, struct text shown, int64_t now
         return refuse(auth_reason_text(reason));
     if (!wire_is_person(text_of(identity.user)))
         return refuse("its token is of a reserved user");
+    const struct auth_holder holder = auth_holder_of(&identity, TEXT(""));
+    if (auth->revoked != NULL && revoked_covers(auth->revoked, &holder))
+        return refuse("its token is revoked");
     *ret_token = edge_token_new(&identity, auth->settings->leeway_ms, wall_ms, now_ms);
     return *ret_token == NULL ? -ENOMEM : 0;
 }
 
-int edge_auth_fit(const struct edge_token *token, struct text user, struct text device)
+int edge_auth_fit(const struct edge_auth *auth, const struct edge_token *token, struct text user,
+                  struct text device)
 {
-    if (token == NULL || edge_token_fits(token, user, device))
-        return 0;
-    return refuse("its token is of another user or device");
+    if (token != NULL && !edge_token_fits(token, user, device))
+        return refuse("its token is of another user or device");
+    return edge_auth_is_revoked(auth, token, device) ? refuse("its token is revoked") : 0;
 }
 
 /* Where it stands. */

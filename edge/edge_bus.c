@@ -153,6 +153,17 @@ struct bus *edge_open_bus(struct edge *edge, struct error_text *reterr_why)
     return bus;
 }
 
+/* False when memory is short. */
+static bool follow_revoked(struct edge *edge)
+{
+    if (!edge_auth_has_keys(edge->auth))
+        return true;
+    edge->revoked = revoked_new(
+        &(struct revoked_settings){.bus = edge->bus, .most = edge->settings->auth.revocations_max});
+    edge_auth_follow(edge->auth, edge->revoked);
+    return edge->revoked != NULL;
+}
+
 bool edge_make_bus_parts(struct edge *edge)
 {
     const struct edge_settings *settings = edge->settings;
@@ -186,7 +197,8 @@ bool edge_make_bus_parts(struct edge *edge)
                                                            .region = edge->region,
                                                            .on_outcome = on_outcome,
                                                            .context = edge});
-    if (edge->directory == NULL || edge->home == NULL || edge->outbound == NULL)
+    if (edge->directory == NULL || edge->home == NULL || edge->outbound == NULL ||
+        !follow_revoked(edge))
         return false;
     edge->frames = bus_subscribe(
         edge->bus, wire_edge_subject(edge->region->name, settings->name).text, on_frame, edge);

@@ -69,7 +69,7 @@ static const char *edge_why_not_open(void *context)
         return "this edge stops";
     if (!edge->ever_connected)
         return "the bus is not connected yet";
-    return NULL;
+    return edge->revoked == NULL ? NULL : revoked_why_not_ready(edge->revoked);
 }
 
 static const char *edge_why_not_ready(void *context)
@@ -90,7 +90,7 @@ static const char *edge_why_not_ready(void *context)
     }
     if (!homes_can_tell(edge->directory, now_ms))
         return "the directory's mirror is not known to be current, and its primary is not heard";
-    return NULL;
+    return edge->revoked == NULL ? NULL : revoked_why_not_ready(edge->revoked);
 }
 
 static size_t on_count_sessions(void *context)
@@ -142,7 +142,8 @@ bool edge_make_client_parts(struct edge *edge)
                                                          .edge = settings,
                                                          .directory = edge->directory,
                                                          .dispatch = edge->dispatch,
-                                                         .home = edge->home});
+                                                         .home = edge->home,
+                                                         .auth = edge->auth});
     edge->recalls = edge_recalls_new(&(struct edge_recalls_settings){.loop = edge->loop,
                                                                      .edge = settings,
                                                                      .directory = edge->directory,

@@ -94,7 +94,7 @@ static int authorize_call(struct edge_http *http, h2o_req_t *req, struct text us
     int err =
         edge_auth_judge(http->settings.auth, shown, loop_now_ms(http->settings.loop), ret_token);
     if (err == 0)
-        err = edge_auth_fit(*ret_token, user, TEXT(""));
+        err = edge_auth_fit(http->settings.auth, *ret_token, user, TEXT(""));
     if (err != 0) {
         free(*ret_token);
         *ret_token = NULL;

@@ -153,7 +153,7 @@ static int authorize(h2o_req_t *req, struct upgrading *upgrading)
         return 0;
     int err = edge_auth_judge(settings->auth, shown, loop_now_ms(settings->loop), &upgrade->token);
     if (err == 0)
-        err = edge_auth_fit(upgrade->token, upgrade->user, upgrade->device);
+        err = edge_auth_fit(settings->auth, upgrade->token, upgrade->user, upgrade->device);
     if (err == -EACCES && upgrade->v1 && !in_header) {
         upgrade->unauthorized = true;
         err = 0;

@@ -10,6 +10,7 @@
 #include "edge/edge_neighbours.h"
 #include "edge/edge_recalls.h"
 #include "edge/edge_session.h"
+#include "revoked/revoked.h"
 
 enum edge_stopping { EDGE_RUNNING, EDGE_DRAINING, EDGE_CLOSING, EDGE_STOPPED };
 
@@ -24,6 +25,7 @@ struct edge {
     struct loop *loop;
     struct edge_auth *auth;
     struct bus *bus;
+    struct revoked *revoked; /* NULL: no tokens are looked at */
     struct homes *directory;
     struct edge_home *home;
     struct edge_outbound *outbound;

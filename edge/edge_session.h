@@ -44,6 +44,8 @@ void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrad
 size_t edge_sessions_count(const struct edge_sessions *sessions);
 /* Pings, time-outs, slow readers. About twice a second. */
 void edge_sessions_tick(struct edge_sessions *sessions, int64_t now_ms);
+/* Ends those whose token is revoked by now. Walks all. */
+void edge_sessions_revoked(struct edge_sessions *sessions);
 /* Tells all that this edge goes, and where the time is: `reconnect_ms` to spread over. */
 void edge_sessions_goaway(struct edge_sessions *sessions, const char *reason, int64_t reconnect_ms);
 void edge_sessions_close_all(struct edge_sessions *sessions, uint16_t code, const char *reason);

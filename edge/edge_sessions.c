@@ -162,6 +162,20 @@ void edge_sessions_tick(struct edge_sessions *sessions, int64_t now_ms)
     }
 }
 
+void edge_sessions_revoked(struct edge_sessions *sessions)
+{
+    for (size_t i = 0; i < EDGE_WHEEL_SLOTS; i++) {
+        struct list all; /* one that is closed is put into the wheel anew, wherever that is */
+        list_init(&all);
+        for (struct list *node; (node = list_pop(&sessions->wheel.slots[i])) != NULL;)
+            list_push(&all, node);
+        for (struct list *node; (node = list_pop(&all)) != NULL;) {
+            list_push(&sessions->wheel.slots[i], node);
+            edge_admit_revoked(container_of(node, struct edge_session, wheel));
+        }
+    }
+}
+
 /* The end of an edge. */
 
 struct leaving {

@@ -8,16 +8,20 @@ struct edge_token *edge_token_new(const struct auth_identity *identity, int64_t 
 {
     size_t user_size = strlen(identity->user);
     size_t device_size = strlen(identity->device);
-    struct edge_token *token = calloc(1, sizeof *token + user_size + device_size);
+    size_t id_size = strlen(identity->token_id);
+    struct edge_token *token = calloc(1, sizeof *token + user_size + device_size + id_size);
     if (token == NULL)
         return NULL;
     token->expires_at_ms = identity->expires_at_s * 1000;
     token->expires_ms = token->expires_at_ms - wall_ms + now_ms;
     token->end_ms = token->expires_ms + leeway_ms;
+    token->issued_at_s = identity->issued_at_s;
+    token->id_size = (uint8_t)id_size;
     token->user_size = (uint8_t)user_size;
     token->device_size = (uint8_t)device_size;
     memcpy(token->names, identity->user, user_size);
     memcpy(token->names + user_size, identity->device, device_size);
+    memcpy(token->names + user_size + device_size, identity->token_id, id_size);
     return token;
 }
 
@@ -29,6 +33,15 @@ struct text edge_token_user(const struct edge_token *token)
 struct text edge_token_device(const struct edge_token *token)
 {
     return (struct text){.data = token->names + token->user_size, .size = token->device_size};
+}
+
+struct auth_holder edge_token_holder(const struct edge_token *token, struct text device)
+{
+    const char *id = token->names + token->user_size + token->device_size;
+    return (struct auth_holder){.user = edge_token_user(token),
+                                .device = device.size > 0 ? device : edge_token_device(token),
+                                .token_id = {.data = id, .size = token->id_size},
+                                .issued_at_s = token->issued_at_s};
 }
 
 bool edge_token_fits(const struct edge_token *token, struct text user, struct text device)

@@ -2,17 +2,19 @@
  * caller passes the time. */
 #pragma once
 
-#include "auth/token.h"
+#include "auth/revocations.h"
 
 struct edge_token {
     int64_t expires_ms;    /* `exp` by the loop's clock */
     int64_t end_ms;        /* that and the leeway: then the connection ends */
     int64_t expires_at_ms; /* `exp`, since 1970 */
     int64_t refresh_ms;    /* by the loop's clock: no other one is looked at before */
+    int64_t issued_at_s;   /* `iat` */
     bool told;             /* that it ends soon */
     uint8_t user_size;
     uint8_t device_size; /* 0: of any device */
-    char names[];        /* user, then device */
+    uint8_t id_size;     /* 0: it has none */
+    char names[];        /* user, device, the token's id */
 };
 
 /* `wall_ms` and `now_ms` are the same moment by the two clocks: from here on a clock that steps
@@ -21,6 +23,8 @@ MUST_USE struct edge_token *edge_token_new(const struct auth_identity *identity,
                                            int64_t wall_ms, int64_t now_ms);
 struct text edge_token_user(const struct edge_token *token);
 struct text edge_token_device(const struct edge_token *token); /* empty: of any device */
+/* What a revocation may be about; `device` is the one in use, empty: that of the token. */
+struct auth_holder edge_token_holder(const struct edge_token *token, struct text device);
 /* Whether it is of this user and device; empty: not said yet, which any token fits. */
 bool edge_token_fits(const struct edge_token *token, struct text user, struct text device);
 

@@ -93,7 +93,8 @@ static void on_hello(struct edge_session *session, const struct edge_v1_frame *f
     const char *wrong = read_hello(session, frame, user_room, device_room, &hello);
     if (wrong != NULL)
         edge_v1_fail(session, "bad_request", wrong);
-    else if (edge_auth_fit(session->token, hello.user, hello.device) != 0)
+    else if (edge_auth_fit(edge_session_shared(session)->auth, session->token, hello.user,
+                           hello.device) != 0)
         edge_session_refuse(session);
     else
         edge_session_identify(session, &hello);

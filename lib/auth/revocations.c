@@ -25,12 +25,14 @@ struct entry {
 struct auth_revocations {
     struct entry *entries;
     size_t most;
+    uint64_t version;
 };
 
 static struct key key_of(enum wire_revoked_kind kind, struct text name, struct text device)
 {
     struct key key = {.bytes = {(char)kind}, .size = 1};
-    memcpy(key.bytes + key.size, name.data, name.size);
+    if (name.size > 0)
+        memcpy(key.bytes + key.size, name.data, name.size);
     key.size += name.size;
     if (kind == WIRE_REVOKED_DEVICE) {
         key.bytes[key.size++] = '\0';
@@ -86,6 +88,11 @@ size_t auth_revocations_count(const struct auth_revocations *set)
     return HASH_COUNT(set->entries);
 }
 
+uint64_t auth_revocations_version(const struct auth_revocations *set)
+{
+    return set->version;
+}
+
 static int add(struct auth_revocations *set, const struct key *key, struct entry **ret_entry)
 {
     struct entry *entry = calloc(1, sizeof *entry + key->size);
@@ -116,6 +123,8 @@ int auth_revocations_put(struct auth_revocations *set, const struct wire_revoked
         if (err != 0)
             return err;
     }
+    if (entry->until_s != revoked->until_s || entry->before_s != revoked->before_s)
+        set->version++;
     entry->until_s = revoked->until_s;
     entry->before_s = revoked->before_s;
     return 0;
@@ -130,18 +139,30 @@ static const struct entry *find_now(const struct auth_revocations *set, enum wir
     return entry == NULL || entry->until_s <= now_s ? NULL : entry;
 }
 
-bool auth_revocations_cover(const struct auth_revocations *set,
-                            const struct auth_identity *identity, struct text device, int64_t now_s)
+static bool was_before(const struct entry *entry, const struct auth_holder *holder)
 {
-    struct text user = text_of(identity->user);
-    struct text token_id = text_of(identity->token_id);
-    struct text none = TEXT("");
-    const struct entry *before = find_now(set, WIRE_REVOKED_BEFORE, user, none, now_s);
+    return entry != NULL && holder->issued_at_s < entry->before_s;
+}
+
+struct auth_holder auth_holder_of(const struct auth_identity *identity, struct text device)
+{
+    return (struct auth_holder){.user = text_of(identity->user),
+                                .device = device.size > 0 ? device : text_of(identity->device),
+                                .token_id = text_of(identity->token_id),
+                                .issued_at_s = identity->issued_at_s};
+}
+
+bool auth_revocations_cover(const struct auth_revocations *set, const struct auth_holder *holder,
+                            int64_t now_s)
+{
+    const struct text none = TEXT(""), user = holder->user;
     return find_now(set, WIRE_REVOKED_USER, user, none, now_s) != NULL ||
-           find_now(set, WIRE_REVOKED_DEVICE, user, device, now_s) != NULL ||
-           (token_id.size > 0 &&
-            find_now(set, WIRE_REVOKED_TOKEN, token_id, none, now_s) != NULL) ||
-           (before != NULL && identity->issued_at_s < before->before_s);
+           (holder->device.size > 0 &&
+            find_now(set, WIRE_REVOKED_DEVICE, user, holder->device, now_s) != NULL) ||
+           (holder->token_id.size > 0 &&
+            find_now(set, WIRE_REVOKED_TOKEN, holder->token_id, none, now_s) != NULL) ||
+           was_before(find_now(set, WIRE_REVOKED_BEFORE, user, none, now_s), holder) ||
+           was_before(find_now(set, WIRE_REVOKED_ALL_BEFORE, none, none, now_s), holder);
 }
 
 int64_t auth_revoked_until_s(const struct auth_settings *settings, int64_t at_s)

@@ -26,11 +26,20 @@ MUST_USE int auth_revocations_put(struct auth_revocations *set, const struct wir
  * covers nothing anyway. */
 size_t auth_revocations_expire(struct auth_revocations *set, int64_t now_s);
 size_t auth_revocations_count(const struct auth_revocations *set);
+/* Grows whenever somebody is covered who was not, or may be. */
+uint64_t auth_revocations_version(const struct auth_revocations *set);
 
-/* Whether who shows a good token must be kept out. `device` is the one in use: that of the token or
- * of the hello; empty: not known. */
-bool auth_revocations_cover(const struct auth_revocations *set,
-                            const struct auth_identity *identity, struct text device,
+/* Of a good token, what a revocation may be about. Borrowed. */
+struct auth_holder {
+    struct text user;
+    struct text device;   /* the one in use: that of the token or of the hello; empty: not known */
+    struct text token_id; /* empty: it has none */
+    int64_t issued_at_s;
+};
+/* `device` empty: that of the token. Borrows `identity`. */
+struct auth_holder auth_holder_of(const struct auth_identity *identity, struct text device);
+/* Whether who shows it must be kept out. */
+bool auth_revocations_cover(const struct auth_revocations *set, const struct auth_holder *holder,
                             int64_t now_s);
 
 /* When the tokens that were issued up to `at_s` have all expired. */

@@ -28,6 +28,7 @@ struct auth_settings {
     int64_t leeway_ms;
     int64_t lifetime_max_ms;
     int64_t expiring_ms;
+    uint32_t revocations_max;
     struct auth_key_settings *keys;
     size_t key_count;
 };
@@ -48,6 +49,8 @@ extern const struct setting auth_key_settings_table[];
         "The longest a token may live, from `iat` to `exp`; a revocation is kept for so long."),   \
     SETTING_DURATION(owner, auth.expiring_ms, "auth.expiring", 60000, 0, 3600000,                  \
         "How long before its token's end a client is told, to show a new one."),                   \
+    SETTING_U32(owner, auth.revocations_max, "auth.revocations_max", 100000, 1, 1000000,           \
+        "Revocations that are kept in memory; with one more nobody new is let in."),               \
     SETTING_LIST(owner, auth.keys, auth.key_count, "auth.keys", struct auth_key_settings, line,    \
         auth_key_settings_table, AUTH_KEYS_MAX,                                                    \
         "Keys that tokens are verified with; read again on SIGHUP.")

@@ -303,13 +303,14 @@ int bus_publish(struct bus *bus, const char *subject, const char *reply, const v
     return error != 0 ? error : publish(bus, subject, reply, data, size);
 }
 
-static int publish_with_header(struct bus *bus, const char *subject, const char *reply,
-                               const char *header, const char *value, const void *data, size_t size)
+static int publish_with_headers(struct bus *bus, const char *subject, const char *reply,
+                                const struct bus_field *headers, size_t count, const void *data,
+                                size_t size)
 {
     natsMsg *raw = NULL;
     natsStatus status = natsMsg_Create(&raw, subject, reply, data, (int)size);
-    if (status == NATS_OK)
-        status = natsMsgHeader_Set(raw, header, value);
+    for (size_t i = 0; i < count && status == NATS_OK; i++)
+        status = natsMsgHeader_Set(raw, headers[i].name, headers[i].value);
     if (status == NATS_OK)
         status = natsConnection_PublishMsg(bus_link_connection(bus->link), raw);
     if (raw != NULL)
@@ -319,9 +320,9 @@ static int publish_with_header(struct bus *bus, const char *subject, const char 
 
 /* --- requests --- */
 
-int bus_request_with_header(struct bus *bus, struct bus_request *request, const char *subject,
-                            const char *header, const char *value, const void *data, size_t size,
-                            int64_t timeout_ms)
+int bus_request_with_headers(struct bus *bus, struct bus_request *request, const char *subject,
+                             const struct bus_field *headers, size_t count, const void *data,
+                             size_t size, int64_t timeout_ms)
 {
     if (request->bus != NULL) {
         if (bus->requests.answering != request)
@@ -335,17 +336,26 @@ int bus_request_with_header(struct bus *bus, struct bus_request *request, const 
     error = requests_begin(&bus->requests, request, timeout_ms, reply);
     if (error != 0)
         return error;
-    error = header == NULL ? publish(bus, subject, reply, data, size)
-                           : publish_with_header(bus, subject, reply, header, value, data, size);
+    error = count == 0 ? publish(bus, subject, reply, data, size)
+                       : publish_with_headers(bus, subject, reply, headers, count, data, size);
     if (error != 0)
         requests_take_back(&bus->requests, request);
     return error;
 }
 
+int bus_request_with_header(struct bus *bus, struct bus_request *request, const char *subject,
+                            const char *header, const char *value, const void *data, size_t size,
+                            int64_t timeout_ms)
+{
+    const struct bus_field field = {.name = header, .value = value};
+    return bus_request_with_headers(bus, request, subject, &field, header != NULL, data, size,
+                                    timeout_ms);
+}
+
 int bus_request(struct bus *bus, struct bus_request *request, const char *subject, const void *data,
                 size_t size, int64_t timeout_ms)
 {
-    return bus_request_with_header(bus, request, subject, NULL, NULL, data, size, timeout_ms);
+    return bus_request_with_headers(bus, request, subject, NULL, 0, data, size, timeout_ms);
 }
 
 void bus_request_cancel(struct bus_request *request)

@@ -100,7 +100,16 @@ struct bus_request {
 /* Errors as bus_publish(); the request is then not on its way. -EBUSY when it already is. */
 MUST_USE int bus_request(struct bus *bus, struct bus_request *request, const char *subject,
                          const void *data, size_t size, int64_t timeout_ms);
-/* With one header, for JetStream's compare-and-set. */
+/* With headers, for JetStream's compare-and-set and the like; copied. */
+struct bus_field {
+    const char *name;
+    const char *value;
+};
+MUST_USE int bus_request_with_headers(struct bus *bus, struct bus_request *request,
+                                      const char *subject, const struct bus_field *headers,
+                                      size_t count, const void *data, size_t size,
+                                      int64_t timeout_ms);
+/* With one. */
 MUST_USE int bus_request_with_header(struct bus *bus, struct bus_request *request,
                                      const char *subject, const char *header, const char *value,
                                      const void *data, size_t size, int64_t timeout_ms);

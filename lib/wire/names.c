@@ -1,6 +1,7 @@
 #include "wire/names.h"
 #include "base/hash.h"
 #include "wire/cursor.h"
+#include "wire/key.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -89,6 +90,31 @@ struct wire_name wire_directory_beat(struct wire_bucket bucket)
 struct wire_name wire_revoked_mirror(const char *region)
 {
     return name_of(WIRE_REVOKED_STREAM "_%s", region_of(region));
+}
+
+static void put_key(char room[WIRE_KEY_MAX + 1], struct text text)
+{
+    room[wire_key_encode(text, room)] = '\0';
+}
+
+struct wire_name wire_revoked_subject(const struct wire_revoked *revoked)
+{
+    char user[WIRE_KEY_MAX + 1], other[WIRE_KEY_MAX + 1];
+    put_key(user, revoked->user);
+    put_key(other, revoked->kind == WIRE_REVOKED_DEVICE ? revoked->device : revoked->token_id);
+    switch (revoked->kind) {
+    case WIRE_REVOKED_USER:
+        return name_of("$KV.REVOKED.u.%s", user);
+    case WIRE_REVOKED_DEVICE:
+        return name_of("$KV.REVOKED.d.%s.%s", user, other);
+    case WIRE_REVOKED_TOKEN:
+        return name_of("$KV.REVOKED.t.%s", other);
+    case WIRE_REVOKED_BEFORE:
+        return name_of("$KV.REVOKED.b.%s", user);
+    case WIRE_REVOKED_ALL_BEFORE:
+        break;
+    }
+    return name_of("$KV.REVOKED.a");
 }
 
 struct wire_name wire_log_subjects(const char *region, unsigned shard)
@@ -307,52 +333,11 @@ struct wire_name wire_edge_beat_subject(const char *region, const char *edge)
     return name_of("beat.edge.%s.%s", region_of(region), process_of(edge));
 }
 
-/* base64url (RFC 4648, section 5), without padding */
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-enum { KEY_MAX = (TEXT_USER_MAX * 4 + 2) / 3 };
-
-static size_t encode_key(struct text user, char *key)
-{
-    size_t size = 0;
-    uint32_t bits = 0;
-    unsigned pending = 0; /* bits that are not written yet: 0, 2 or 4 between bytes */
-    for (size_t i = 0; i < user.size; i++) {
-        bits = bits << 8 | (uint8_t)user.data[i];
-        for (pending += 8; pending >= 6; pending -= 6)
-            key[size++] = digits[bits >> (pending - 6) & 63];
-    }
-    if (pending > 0)
-        key[size++] = digits[bits << (6 - pending) & 63];
-    return size;
-}
-
-/* False when it is no base64url, or not the one that encode_key() makes: a user has one key. */
-static bool decode_key(struct text key, char *user, size_t *ret_size)
-{
-    size_t size = 0;
-    uint32_t bits = 0;
-    unsigned pending = 0;
-    for (size_t i = 0; i < key.size; i++) {
-        const char *digit = key.data[i] == '\0' ? NULL : strchr(digits, key.data[i]);
-        if (digit == NULL)
-            return false;
-        bits = bits << 6 | (uint32_t)(digit - digits);
-        pending += 6;
-        if (pending >= 8) {
-            pending -= 8;
-            user[size++] = (char)(bits >> pending & 255);
-        }
-    }
-    *ret_size = size;
-    return pending < 6 && (bits & ((1U << pending) - 1)) == 0;
-}
-
 struct wire_name wire_directory_subject(struct text user, unsigned buckets)
 {
-    char key[KEY_MAX];
+    char key[WIRE_KEY_MAX];
     assert(text_is_user_id(user));
-    size_t size = encode_key(user, key);
+    size_t size = wire_key_encode(user, key);
     struct wire_name bucket = bucket_of(wire_directory_bucket(user, buckets));
     return name_of("$KV.%s.u.%.*s", bucket.text, (int)size, key);
 }
@@ -378,7 +363,7 @@ int wire_directory_user(struct text subject, char ret_user[TEXT_USER_MAX + 1])
     good = text_equal(take_token(&rest), TEXT("u")) && good;
     char user[TEXT_USER_MAX];
     size_t size;
-    if (!good || rest.size > KEY_MAX || !decode_key(rest, user, &size))
+    if (!good || wire_key_decode(rest, user, &size) != 0)
         return -EBADMSG;
     struct text decoded = {.data = user, .size = size};
     if (!text_is_user_id(decoded))

@@ -3,11 +3,12 @@
 #pragma once
 
 #include "base/text.h"
+#include "wire/revoked.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { WIRE_NAME_MAX = 256 };
+enum { WIRE_NAME_MAX = 288 };
 struct wire_name {
     char text[WIRE_NAME_MAX];
 };
@@ -18,6 +19,9 @@ struct wire_name wire_outbox_stream(const char *region, const char *to); /* OUT_
 struct wire_name wire_checkpoint_stream(const char *region);             /* CKPT_dub */
 #define WIRE_REVOKED_STREAM "KV_REVOKED"
 struct wire_name wire_revoked_mirror(const char *region); /* KV_REVOKED_sin */
+/* $KV.REVOKED. and u.<user>, d.<user>.<device>, t.<token id>, b.<user> or a, each as a key. */
+struct wire_name wire_revoked_subject(const struct wire_revoked *revoked);
+#define WIRE_REVOKED_SUBJECTS "$KV.REVOKED.>"
 
 /* Subjects of the log and of outboxes */
 struct wire_name wire_log_subjects(const char *region, unsigned shard);   /* log.dub.3.> */

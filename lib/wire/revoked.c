@@ -7,7 +7,8 @@
  *   user:   text8 user
  *   device: text8 user, text8 device
  *   token:  text8 id
- *   before: text8 user, i64 before_s */
+ *   before: text8 user, i64 before_s
+ *   all before: i64 before_s */
 enum { REVOKED_VERSION = 1 };
 static const int64_t seconds_max = 253402300799;
 
@@ -22,15 +23,20 @@ static bool are_times(const struct wire_revoked *revoked)
            revoked->at_s < revoked->until_s;
 }
 
+static bool has_before(enum wire_revoked_kind kind)
+{
+    return kind == WIRE_REVOKED_BEFORE || kind == WIRE_REVOKED_ALL_BEFORE;
+}
+
 static void read_subject(struct wire_cursor *in, struct wire_revoked *revoked)
 {
     if (revoked->kind == WIRE_REVOKED_TOKEN)
         revoked->token_id = wire_read_checked(in, text_is_message_id);
-    else
+    else if (revoked->kind != WIRE_REVOKED_ALL_BEFORE)
         revoked->user = wire_read_checked(in, text_is_user_id);
     if (revoked->kind == WIRE_REVOKED_DEVICE)
         revoked->device = wire_read_checked(in, text_is_device_id);
-    if (revoked->kind == WIRE_REVOKED_BEFORE)
+    if (has_before(revoked->kind))
         revoked->before_s = wire_read_i64(in);
 }
 
@@ -43,7 +49,7 @@ int wire_revoked_read(const void *bytes, size_t size, struct wire_revoked *ret_r
     uint8_t kind = wire_read_u8(&in);
     if (in.failed)
         return -EBADMSG;
-    if (kind < WIRE_REVOKED_USER || kind > WIRE_REVOKED_BEFORE)
+    if (kind < WIRE_REVOKED_USER || kind > WIRE_REVOKED_ALL_BEFORE)
         return -EPROTO;
     revoked.kind = (enum wire_revoked_kind)kind;
     revoked.at_s = wire_read_i64(&in);
@@ -64,11 +70,11 @@ int wire_revoked_write(struct buffer *out, const struct wire_revoked *revoked)
     wire_write_i64(out, revoked->until_s);
     if (revoked->kind == WIRE_REVOKED_TOKEN)
         wire_write_checked(out, revoked->token_id, text_is_message_id);
-    else
+    else if (revoked->kind != WIRE_REVOKED_ALL_BEFORE)
         wire_write_checked(out, revoked->user, text_is_user_id);
     if (revoked->kind == WIRE_REVOKED_DEVICE)
         wire_write_checked(out, revoked->device, text_is_device_id);
-    if (revoked->kind == WIRE_REVOKED_BEFORE)
+    if (has_before(revoked->kind))
         wire_write_i64(out, revoked->before_s);
     return out->failed ? -ENOMEM : 0;
 }

@@ -21,6 +21,7 @@ BASE = {"lib/base"}
 EVERY_LIB = {
     "lib/base", "lib/loop", "lib/log", "lib/settings", "lib/json", "lib/wire", "lib/catalogue",
     "lib/directory", "lib/mailbox", "lib/store", "lib/bus", "lib/homes", "lib/auth",
+    "lib/revoked",
 }  # fmt: skip
 
 # A folder may always include itself.
@@ -39,6 +40,7 @@ MAY_INCLUDE = {
     "lib/bus": BASE | {"lib/json", "lib/log", "lib/loop"},
     "lib/homes": BASE
     | {"lib/bus", "lib/catalogue", "lib/directory", "lib/log", "lib/loop", "lib/wire"},
+    "lib/revoked": BASE | {"lib/auth", "lib/bus", "lib/json", "lib/log", "lib/wire"},
     "geo": BASE | {"lib/log", "lib/settings", "lib/json", "lib/catalogue"},
     "client/c": BASE | {"lib/loop", "lib/json"},
     "edge": EVERY_LIB - {"lib/mailbox", "lib/store"},
@@ -70,7 +72,17 @@ OWNERS = {
 PURE = {"lib/json", "lib/wire", "lib/mailbox", "lib/directory"}
 NOT_PURE = re.compile(r"base/clock\.h|(?:time|unistd|fcntl|poll|pthread|threads)\.h|(?:sys|net.*)/")
 
-PACKAGES = ["libnats", "sqlite3", "libpq", "libh2o-evloop", "libwebsockets", "yaml-0.1", "libmaxminddb", "libcrypto", "cmocka"]
+PACKAGES = [
+    "libnats",
+    "sqlite3",
+    "libpq",
+    "libh2o-evloop",
+    "libwebsockets",
+    "yaml-0.1",
+    "libmaxminddb",
+    "libcrypto",
+    "cmocka",
+]
 
 # Where the build looks for a header of ours.
 SEARCHED = ("lib", "", "client", "client/c/include", "tests/chaos")

@@ -97,6 +97,7 @@ static void writes_a_log_as_the_design_has_it(void **state)
                         "\"max_bytes\":2097152,\"max_msgs_per_subject\":-1,\"num_replicas\":1,"
                         "\"deny_delete\":true,\"deny_purge\":true,\"allow_direct\":true,"
                         "\"allow_rollup_hdrs\":false,\"mirror_direct\":false,"
+                        "\"allow_msg_ttl\":false,"
                         "\"metadata\":{\"a\":\"b\"}}");
     buffer_free(&out);
 }

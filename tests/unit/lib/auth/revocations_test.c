@@ -28,6 +28,8 @@ static const struct wire_revoked of_the_old = {.kind = WIRE_REVOKED_BEFORE,
                                                .until_s = UNTIL_S,
                                                .user = {"bob", 3},
                                                .before_s = NOW_S - 100};
+static const struct wire_revoked of_everybody = {
+    .kind = WIRE_REVOKED_ALL_BEFORE, .at_s = NOW_S, .until_s = UNTIL_S, .before_s = NOW_S - 100};
 
 static void each_kind_covers_what_it_is_about(void **state)
 {
@@ -57,28 +59,30 @@ static void each_kind_covers_what_it_is_about(void **state)
         {&of_the_old, "bob", "", "", 100, false},
         {&of_the_old, "bob", "", "", 0, false},
         {&of_the_old, "alice", "", "", 101, false},
+        {&of_everybody, "bob", "", "", 101, true},
+        {&of_everybody, "alice", "phone", "t-1", 101, true},
+        {&of_everybody, "alice", "phone", "t-1", 100, false},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct auth_revocations *set = auth_revocations_new(10);
         struct auth_identity identity = {.issued_at_s = NOW_S - rows[i].issued_ago_s};
         strcpy(identity.user, rows[i].user);
         strcpy(identity.token_id, rows[i].token_id);
-        struct text device = text_of(rows[i].device);
-        assert_false(auth_revocations_cover(set, &identity, device, NOW_S));
+        const struct auth_holder holder = auth_holder_of(&identity, text_of(rows[i].device));
+        assert_false(auth_revocations_cover(set, &holder, NOW_S));
         assert_int_equal(auth_revocations_put(set, rows[i].revoked, NOW_S), 0);
-        if (auth_revocations_cover(set, &identity, device, NOW_S) != rows[i].covered)
+        if (auth_revocations_cover(set, &holder, NOW_S) != rows[i].covered)
             fail_msg("row %zu", i);
-        assert_int_equal(auth_revocations_cover(set, &identity, device, UNTIL_S - 1),
-                         rows[i].covered);
-        assert_false(auth_revocations_cover(set, &identity, device, UNTIL_S)); /* over */
+        assert_int_equal(auth_revocations_cover(set, &holder, UNTIL_S - 1), rows[i].covered);
+        assert_false(auth_revocations_cover(set, &holder, UNTIL_S)); /* over */
         auth_revocations_free(set);
     }
 }
 
 static bool covers_bob(const struct auth_revocations *set, int64_t issued_at_s, int64_t now_s)
 {
-    const struct auth_identity bob = {.user = "bob", .issued_at_s = issued_at_s};
-    return auth_revocations_cover(set, &bob, TEXT(""), now_s);
+    const struct auth_holder bob = {.user = TEXT("bob"), .issued_at_s = issued_at_s};
+    return auth_revocations_cover(set, &bob, now_s);
 }
 
 static void a_later_one_takes_an_earlier_ones_place(void **state)
@@ -89,7 +93,11 @@ static void a_later_one_takes_an_earlier_ones_place(void **state)
     later.before_s = NOW_S - 10;
     later.until_s = UNTIL_S + 10;
     assert_int_equal(auth_revocations_put(set, &of_the_old, NOW_S), 0);
+    uint64_t version = auth_revocations_version(set);
+    assert_int_equal(auth_revocations_put(set, &of_the_old, NOW_S), 0); /* nothing new */
+    assert_int_equal(auth_revocations_version(set), version);
     assert_int_equal(auth_revocations_put(set, &later, NOW_S), 0);
+    assert_int_equal(auth_revocations_version(set), version + 1);
     assert_int_equal(auth_revocations_count(set), 1);
     assert_true(covers_bob(set, NOW_S - 11, UNTIL_S));
     assert_false(covers_bob(set, NOW_S - 10, UNTIL_S));

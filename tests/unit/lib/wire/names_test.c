@@ -26,6 +26,25 @@ static void pins_the_names_of_streams(void **state)
     assert_name(wire_checkpoint_stream("dub"), "CKPT_dub");
     assert_string_equal(WIRE_REVOKED_STREAM, "KV_REVOKED");
     assert_name(wire_revoked_mirror("sin"), "KV_REVOKED_sin");
+    struct wire_revoked revoked = {.user = TEXT("a.b"), .device = TEXT(">"), .token_id = TEXT("*")};
+    static const char *const subjects[] = {
+        [WIRE_REVOKED_USER] = "$KV.REVOKED.u.YS5i",
+        [WIRE_REVOKED_DEVICE] = "$KV.REVOKED.d.YS5i.Pg",
+        [WIRE_REVOKED_TOKEN] = "$KV.REVOKED.t.Kg",
+        [WIRE_REVOKED_BEFORE] = "$KV.REVOKED.b.YS5i",
+        [WIRE_REVOKED_ALL_BEFORE] = "$KV.REVOKED.a",
+    };
+    for (size_t kind = WIRE_REVOKED_USER; kind < COUNT_OF(subjects); kind++) {
+        revoked.kind = (enum wire_revoked_kind)kind;
+        assert_name(wire_revoked_subject(&revoked), subjects[kind]);
+    }
+    char user[TEXT_USER_MAX], device[TEXT_DEVICE_MAX]; /* the longest name of all */
+    memset(user, 'x', sizeof user);
+    memset(device, 'x', sizeof device);
+    revoked = (struct wire_revoked){.kind = WIRE_REVOKED_DEVICE,
+                                    .user = {user, sizeof user},
+                                    .device = {device, sizeof device}};
+    assert_int_equal(strlen(wire_revoked_subject(&revoked).text), 272);
 }
 
 static void pins_the_names_of_the_directory(void **state)

@@ -27,6 +27,14 @@ static const struct {
      {WIRE_REVOKED_TOKEN, 1790000000, 1790086430, {NULL, 0}, {NULL, 0}, {"t-4711", 6}, 0}},
     {"revoked_before",
      {WIRE_REVOKED_BEFORE, 1790000000, 1790086430, {"bob", 3}, {NULL, 0}, {NULL, 0}, 1789990000}},
+    {"revoked_all_before",
+     {WIRE_REVOKED_ALL_BEFORE,
+      1790000000,
+      1790086430,
+      {NULL, 0},
+      {NULL, 0},
+      {NULL, 0},
+      1789990000}},
 };
 
 static int read_revoked(const void *bytes, size_t size)
@@ -115,7 +123,7 @@ static void what_is_new_is_told_from_what_is_damaged(void **state)
 {
     (void)state;
     struct buffer bytes = golden_load("revoked_user");
-    golden_patch(&bytes, KIND_AT, 5, 1);
+    golden_patch(&bytes, KIND_AT, 6, 1);
     assert_int_equal(read_revoked(bytes.data, bytes.size), -EPROTO);
     golden_patch(&bytes, KIND_AT, 0, 1);
     assert_int_equal(read_revoked(bytes.data, bytes.size), -EPROTO);
