@@ -170,6 +170,9 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
         query = (struct text){.data = target.data + at + 1, .size = target.size - at - 1};
         target.size = at;
     }
+    size_t path_at = edge_url_path_at(target);
+    target.data += path_at;
+    target.size -= path_at;
     /* Decoded here, not normalized: a user id may hold anything, also "..". */
     if (edge_url_decode(target, false, room, sizeof room, &path) != 0)
         return edge_http_refuse_now(req, 400, "bad_request", "the path is malformed or too long");

@@ -1,14 +1,12 @@
 /* WebSockets, from the request for one to its 101, after which the descriptor is no more HTTP's. */
 #include "edge/edge_http_internal.h"
 
+#include "edge/edge_handshake.h"
 #include "edge/edge_url.h"
-#include "edge/edge_ws.h"
 #include "wire/record.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,39 +72,10 @@ static void on_upgraded(void *data, h2o_socket_t *socket, size_t request_size)
     upgrading_free(upgrading);
 }
 
-static void accept_key(struct text key, char accept[EDGE_WS_ACCEPT_SIZE])
-{
-    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455, 1.3 */
-    char joined[24 + sizeof guid];
-    unsigned char digest[SHA_DIGEST_LENGTH];
-    memcpy(joined, key.data, 24);
-    memcpy(joined + 24, guid, sizeof guid);
-    SHA1((const unsigned char *)joined, sizeof joined - 1, digest);
-    EVP_EncodeBlock((unsigned char *)accept, digest, sizeof digest);
-}
-
-/* One of a comma-separated list, compared as it stands or, with `fold`, without regard to case. */
-static bool list_has(struct text list, struct text wanted, bool fold)
-{
-    while (list.size > 0) {
-        const char *comma = memchr(list.data, ',', list.size);
-        size_t size = comma == NULL ? list.size : (size_t)(comma - list.data);
-        struct text item = text_trim((struct text){.data = list.data, .size = size});
-        if (item.size == wanted.size &&
-            (fold ? strncasecmp(item.data, wanted.data, wanted.size) == 0
-                  : memcmp(item.data, wanted.data, wanted.size) == 0))
-            return true;
-        size_t used = comma == NULL ? size : size + 1;
-        list.data += used;
-        list.size -= used;
-    }
-    return false;
-}
-
 static int switch_protocols(h2o_req_t *req, struct upgrading *upgrading, struct text key)
 {
-    char accept[EDGE_WS_ACCEPT_SIZE];
-    accept_key(key, accept);
+    char accept[EDGE_HANDSHAKE_ACCEPT];
+    edge_handshake_accept(key, accept);
     req->res.status = 101;
     req->res.reason = "Switching Protocols";
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_UPGRADE, NULL, H2O_STRLIT("websocket"));
@@ -141,14 +110,14 @@ static const char *read_who(struct upgrading *upgrading, struct text user, struc
 /* Whose WebSocket it becomes. A token in Authorization is answered here when it is bad. One among
  * the subprotocols is a browser's, which learns nothing of an HTTP answer: it is told after the
  * 101. A meridian.v1 client without any may still show one in its hello. */
-static int authorize(h2o_req_t *req, struct upgrading *upgrading)
+static int authorize(h2o_req_t *req, struct upgrading *upgrading, struct text bearer)
 {
     const struct edge_http_settings *settings = &upgrading->http->settings;
     struct edge_upgrade *upgrade = &upgrading->upgrade;
     struct text shown = edge_auth_of_authorization(edge_http_header(req, "authorization"));
     bool in_header = shown.size > 0;
     if (!in_header)
-        shown = edge_auth_of_protocols(edge_http_header(req, "sec-websocket-protocol"));
+        shown = bearer;
     if (shown.size == 0 && upgrade->v1)
         return 0;
     int err = edge_auth_judge(settings->auth, shown, loop_now_ms(settings->loop), &upgrade->token);
@@ -161,23 +130,36 @@ static int authorize(h2o_req_t *req, struct upgrading *upgrading)
     return err;
 }
 
-/* NULL when it is the handshake of a WebSocket. */
-static const char *why_no_handshake(h2o_req_t *req, struct text *ret_key)
+static struct edge_handshake read_handshake(const struct edge_http *http, const h2o_req_t *req)
 {
-    *ret_key = edge_http_header(req, "sec-websocket-key");
-    if (!text_equal(edge_http_text(req->method), TEXT("GET")) || req->version < 0x101)
-        return "a WebSocket begins with a GET of HTTP/1.1";
-    if (!list_has(edge_http_text(req->upgrade), TEXT("websocket"), true))
-        return "the header Upgrade: websocket is missing";
-    if (ret_key->size != 24)
-        return "the header Sec-WebSocket-Key is missing or malformed";
-    return NULL;
+    /* Without a Host libh2o puts its own default there. */
+    const h2o_iovec_t *no_host = &http->config.hosts[0]->authority.hostport;
+    struct edge_handshake handshake = {
+        .get = text_equal(edge_http_text(req->method), TEXT("GET")) && req->version >= 0x101,
+        .host = req->input.authority.base != no_host->base,
+        .body = req->entity.len > 0,
+        .upgrade = edge_http_text(req->upgrade),
+    };
+    for (size_t i = 0; i < req->headers.size; i++)
+        edge_handshake_header(&handshake, edge_http_text(*req->headers.entries[i].name),
+                              edge_http_text(req->headers.entries[i].value));
+    return handshake;
+}
+
+static int refuse_handshake(h2o_req_t *req, const struct edge_handshake_refusal *refusal)
+{
+    if (refusal->status == 426) { /* RFC 6455, 4.4; RFC 7231, 6.5.15; RFC 7230, 6.7 */
+        edge_http_add_header(req, "sec-websocket-version", TEXT("13"));
+        edge_http_add_header(req, "upgrade", TEXT("websocket"));
+        edge_http_add_header(req, "connection", TEXT("upgrade"));
+    }
+    return edge_http_refuse_now(req, refusal->status, refusal->code, refusal->message);
 }
 
 /* Whoever may come may find no place. */
-static int admit(h2o_req_t *req, struct upgrading *upgrading)
+static int admit(h2o_req_t *req, struct upgrading *upgrading, struct text bearer)
 {
-    int err = authorize(req, upgrading);
+    int err = authorize(req, upgrading, bearer);
     if (err == 0)
         err = edge_neighbours_enter(upgrading->http->settings.neighbours,
                                     &upgrading->upgrade.client, &upgrading->upgrade.place);
@@ -197,37 +179,28 @@ static int refuse(struct edge_http *http, h2o_req_t *req, int err)
 int edge_http_on_websocket(struct edge_http *http, h2o_req_t *req, struct text user,
                            struct text query)
 {
-    struct text key;
-    struct text protocols = edge_http_header(req, "sec-websocket-protocol");
-    const char *why = why_no_handshake(req, &key);
-    if (why != NULL)
-        return edge_http_refuse_now(req, 400, "bad_request", why);
-    if (!text_equal(edge_http_header(req, "sec-websocket-version"), TEXT("13"))) {
-        edge_http_add_header(req, "sec-websocket-version", TEXT("13"));
-        return edge_http_refuse_now(req, 426, "bad_request", "WebSocket version 13 is spoken here");
-    }
-    bool v1 = list_has(protocols, text_of(subprotocol), false);
-    if (protocols.size > 0 && !v1)
-        return edge_http_refuse_now(req, 400, "unknown_subprotocol",
-                                    "the only subprotocol is meridian.v1");
-    why = http->settings.ops->why_not_open(http->settings.context);
+    struct edge_handshake handshake = read_handshake(http, req);
+    struct edge_handshake_refusal refusal = edge_handshake_judge(&handshake);
+    if (refusal.status != 0)
+        return refuse_handshake(req, &refusal);
+    const char *why = http->settings.ops->why_not_open(http->settings.context);
     if (why != NULL)
         return edge_http_refuse_now(req, 503, "not_ready", why);
     struct upgrading *upgrading = calloc(1, sizeof *upgrading);
     if (upgrading == NULL)
         return edge_http_refuse_now(req, 503, "not_ready", "memory is short");
     upgrading->http = http;
-    upgrading->upgrade.v1 = v1;
+    upgrading->upgrade.v1 = handshake.v1;
     upgrading->upgrade.client = edge_http_client(http, req);
     why = read_who(upgrading, user, query);
     if (why != NULL) {
         upgrading_free(upgrading);
         return edge_http_refuse_now(req, 400, "bad_request", why);
     }
-    int err = admit(req, upgrading);
+    int err = admit(req, upgrading, handshake.bearer);
     if (err != 0) {
         upgrading_free(upgrading);
         return refuse(http, req, err);
     }
-    return switch_protocols(req, upgrading, key);
+    return switch_protocols(req, upgrading, handshake.key);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 static int hex_digit(char c)
 {
@@ -35,6 +36,20 @@ int edge_url_decode(struct text from, bool plus, char *room, size_t room_size,
         room[size++] = c;
     }
     *ret_text = (struct text){.data = room, .size = size};
+    return 0;
+}
+
+size_t edge_url_path_at(struct text target)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < COUNT_OF(schemes); i++) {
+        size_t at = strlen(schemes[i]);
+        if (target.size < at || strncasecmp(target.data, schemes[i], at) != 0)
+            continue;
+        while (at < target.size && target.data[at] != '/')
+            at++;
+        return at;
+    }
     return 0;
 }
 

@@ -9,6 +9,9 @@
 /* Decodes %XX (and '+' as a space when `plus`) into `room`. -EINVAL for a bad escape, -ENOSPC. */
 MUST_USE int edge_url_decode(struct text from, bool plus, char *room, size_t room_size,
                              struct text *ret_text);
+/* Where the path begins in a request's target: 0, or behind the host of one that is a whole address
+ * (RFC 7230, 5.3.2). Its size when there is none. */
+size_t edge_url_path_at(struct text target);
 /* The raw value of `key` in a query, "a=1&b=2"; false when it is not there. The first one
  * counts. */
 bool edge_url_query(struct text query, struct text key, struct text *ret_value);

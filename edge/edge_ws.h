@@ -43,7 +43,6 @@ enum edge_ws_close_code {
 enum {
     EDGE_WS_HEADER_MAX = 14, /* of a client's frame, with its mask */
     EDGE_WS_CONTROL_MAX = 125,
-    EDGE_WS_ACCEPT_SIZE = 29, /* of Sec-WebSocket-Accept, with its terminator */
 };
 
 /* One per connection; zeroed is a good start, end it with edge_ws_done(). */

@@ -148,6 +148,21 @@ static void refuses_what_is_no_cursor(void **state)
     }
 }
 
+static void a_path_begins_behind_the_host(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *target;
+        size_t at;
+    } rows[] = {
+        {"", 0},         {"/ws", 0},          {"http://a/ws", 8}, {"HTTPS://a:80/", 12},
+        {"http://a", 8}, {"http:///ws", 7},   {"http:/a", 0},     {"ftp://a/", 0},
+        {"*", 0},        {"/http://a/ws", 0}, {"http://", 7},     {"http", 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_int_equal(edge_url_path_at(text_of(rows[i].target)), rows[i].at);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +172,7 @@ int main(void)
         cmocka_unit_test(finds_a_key_in_a_query),
         cmocka_unit_test(reads_cursors),
         cmocka_unit_test(refuses_what_is_no_cursor),
+        cmocka_unit_test(a_path_begins_behind_the_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
