@@ -1,9 +1,6 @@
 """Tokens at a real edge: shown in each of the three ways, by who is whom and who is not, and their end."""
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import json
 import signal
 import subprocess
@@ -17,23 +14,7 @@ import websockets
 from lab import Cluster
 from lab.cluster import BUILD
 from lab.process import wait_for
-
-SECRET = "a secret of the integration tests"
-ISSUER, AUDIENCE = "https://login.example", "meridian"
-
-
-def b64(data):
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def token(user="alice", left_s=600, secret=SECRET, alg="HS256", **more):
-    """A token as an issuer that shares no code with us makes it."""
-    now = int(time.time())
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": user, "iat": now, "exp": now + left_s, **more}
-    header = {"alg": alg, "kid": "shared"}
-    head = f"{b64(json.dumps(header).encode())}.{b64(json.dumps(claims).encode())}"
-    code = hmac.new(secret.encode(), head.encode(), hashlib.sha256).digest()
-    return f"{head}.{b64(code)}"
+from lab.tokens import AUDIENCE, ISSUER, SECRET, b64, token
 
 
 def bad_tokens():
