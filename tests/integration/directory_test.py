@@ -534,8 +534,11 @@ def test_who_is_new_is_served_by_the_primary_while_the_mirror_stands_still():
     with Cluster(regions=["sin", "dub"], shards=1) as cluster:
         cluster.start()
 
+        mirror = lambda: nats_info(cluster, "sin-n1", "KV_DIRECTORY_sin")["state"]
+        wait_for(lambda: mirror()["messages"] > 0, 30, "the mirror has a beat", 0.1)
+
         def beat_age_s():
-            last = nats_info(cluster, "sin-n1", "KV_DIRECTORY_sin")["state"]["last_ts"]
+            last = mirror()["last_ts"]
             stored = datetime.datetime.fromisoformat(last.split(".")[0] + "+00:00")
             return time.time() - stored.timestamp()
 
