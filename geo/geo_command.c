@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "geo/geo_check.h"
+#include "geo/geo_render.h"
 #include "geo/geo_report.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@ struct arguments {
     struct geo_known known[KNOWN_MAX];
     size_t known_count;
     struct address address; /* of the commands that take one */
+    const char *out, *zone, *listen, *nameserver, *run_dir, *state_dir; /* of render */
 };
 
 struct context {
@@ -36,6 +38,7 @@ static const char usage[] =
     "  meridian-geo locate IP     where an address is\n"
     "  meridian-geo rank IP       the regions for it, best first, as JSON\n"
     "  meridian-geo explain IP    the same for people, with the rule that decided\n"
+    "  meridian-geo render gdnsd  the configuration of a name server into the folder --out\n"
     "\n"
     "  --catalogue FILE     the catalogue of regions (config/regions.yaml)\n"
     "  --database FILE      a MaxMind DB file (as the catalogue says: geo_database)\n"
@@ -43,6 +46,11 @@ static const char usage[] =
     "  --tenant NAME        rank, explain: the user's tenant, for its pins\n"
     "  --down REGION,...    rank, explain: as if these were down\n"
     "  --drain REGION,...   rank, explain: as if these drained\n"
+    "  --zone NAME          render: the name that clients ask for\n"
+    "  --out FOLDER         render: gdnsd's configuration, /etc/gdnsd\n"
+    "  --listen IP:PORT     render: where gdnsd answers\n"
+    "  --nameserver NAME    render: its own name within the zone (ns1)\n"
+    "  --run-dir FOLDER, --state-dir FOLDER   render: gdnsd's (/run/gdnsd, /var/lib/gdnsd)\n"
     "  --help, --version\n";
 
 static int fail(const struct error_text *why)
@@ -129,15 +137,35 @@ static int run_explain(struct context *context)
     return EXIT_OK;
 }
 
+static int run_render(struct context *context)
+{
+    const struct arguments *arguments = context->arguments;
+    struct error_text why = {0};
+    if (arguments->zone == NULL || arguments->out == NULL || arguments->listen == NULL) {
+        fprintf(stderr, "meridian-geo: render needs --zone, --out and --listen\n");
+        return EXIT_USAGE;
+    }
+    int err =
+        geo_render_gdnsd(&(struct geo_gdnsd_settings){.catalogue = context->catalogue,
+                                                      .database = context->database,
+                                                      .zone = text_of(arguments->zone),
+                                                      .nameserver = text_of(arguments->nameserver),
+                                                      .listen = text_of(arguments->listen),
+                                                      .run_dir = text_of(arguments->run_dir),
+                                                      .state_dir = text_of(arguments->state_dir)},
+                         arguments->out, &why);
+    return err == 0 ? EXIT_OK : fail(&why);
+}
+
 static const struct command {
     const char *name;
+    const char *kind; /* of what it takes as an operand; NULL: an address, or nothing */
     bool takes_address;
     int (*run)(struct context *context);
 } commands[] = {
-    {"check", false, run_check},
-    {"locate", true, run_locate},
-    {"rank", true, run_rank},
-    {"explain", true, run_explain},
+    {"check", NULL, false, run_check},      {"locate", NULL, true, run_locate},
+    {"rank", NULL, true, run_rank},         {"explain", NULL, true, run_explain},
+    {"render", "gdnsd", false, run_render},
 };
 
 /* --- arguments --- */
@@ -149,6 +177,12 @@ enum {
     OPTION_TENANT,
     OPTION_DOWN,
     OPTION_DRAIN,
+    OPTION_ZONE,
+    OPTION_OUT,
+    OPTION_LISTEN,
+    OPTION_NAMESERVER,
+    OPTION_RUN_DIR,
+    OPTION_STATE_DIR,
     OPTION_HELP,
     OPTION_VERSION,
 };
@@ -160,6 +194,12 @@ static const struct option options[] = {
     {"tenant", required_argument, NULL, OPTION_TENANT},
     {"down", required_argument, NULL, OPTION_DOWN},
     {"drain", required_argument, NULL, OPTION_DRAIN},
+    {"zone", required_argument, NULL, OPTION_ZONE},
+    {"out", required_argument, NULL, OPTION_OUT},
+    {"listen", required_argument, NULL, OPTION_LISTEN},
+    {"nameserver", required_argument, NULL, OPTION_NAMESERVER},
+    {"run-dir", required_argument, NULL, OPTION_RUN_DIR},
+    {"state-dir", required_argument, NULL, OPTION_STATE_DIR},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -183,24 +223,26 @@ static int add_known(struct arguments *arguments, const char *value, struct erro
 static int take_option(struct arguments *arguments, int option, const char *value,
                        struct error_text *reterr_why)
 {
+    const char **const texts[] = {
+        [OPTION_CATALOGUE] = &arguments->catalogue,
+        [OPTION_DATABASE] = &arguments->database,
+        [OPTION_TENANT] = &arguments->tenant,
+        [OPTION_DOWN] = &arguments->down,
+        [OPTION_DRAIN] = &arguments->drain,
+        [OPTION_ZONE] = &arguments->zone,
+        [OPTION_OUT] = &arguments->out,
+        [OPTION_LISTEN] = &arguments->listen,
+        [OPTION_NAMESERVER] = &arguments->nameserver,
+        [OPTION_RUN_DIR] = &arguments->run_dir,
+        [OPTION_STATE_DIR] = &arguments->state_dir,
+    };
+    if (option > 0 && (size_t)option < COUNT_OF(texts) && texts[option] != NULL) {
+        *texts[option] = value;
+        return 0;
+    }
     switch (option) {
-    case OPTION_CATALOGUE:
-        arguments->catalogue = value;
-        return 0;
-    case OPTION_DATABASE:
-        arguments->database = value;
-        return 0;
     case OPTION_KNOWN:
         return add_known(arguments, value, reterr_why);
-    case OPTION_TENANT:
-        arguments->tenant = value;
-        return 0;
-    case OPTION_DOWN:
-        arguments->down = value;
-        return 0;
-    case OPTION_DRAIN:
-        arguments->drain = value;
-        return 0;
     case OPTION_HELP:
     case OPTION_VERSION:
         fputs(option == OPTION_HELP ? usage : "meridian-geo " MERIDIAN_VERSION "\n", stdout);
@@ -213,7 +255,10 @@ static int take_option(struct arguments *arguments, int option, const char *valu
 static int read_arguments(int argc, char **argv, struct arguments *ret_arguments,
                           const struct command **ret_command, struct error_text *reterr_why)
 {
-    struct arguments arguments = {.catalogue = "config/regions.yaml"};
+    struct arguments arguments = {.catalogue = "config/regions.yaml",
+                                  .nameserver = "ns1",
+                                  .run_dir = "/run/gdnsd",
+                                  .state_dir = "/var/lib/gdnsd"};
     int option;
     int err = 0;
     optind = 1;
@@ -228,7 +273,11 @@ static int read_arguments(int argc, char **argv, struct arguments *ret_arguments
             command = &commands[i];
     if (command == NULL)
         return error_text_set(reterr_why, -EINVAL, "no such command; try --help");
-    if (argc - optind != (command->takes_address ? 2 : 1))
+    if (command->kind != NULL) {
+        if (argc - optind != 2 || strcmp(argv[optind + 1], command->kind) != 0)
+            return error_text_set(reterr_why, -EINVAL, "%s takes '%s'", command->name,
+                                  command->kind);
+    } else if (argc - optind != (command->takes_address ? 2 : 1))
         return error_text_set(reterr_why, -EINVAL, "%s takes %s", command->name,
                               command->takes_address ? "one address" : "no operand");
     if (command->takes_address && address_parse(text_of(argv[optind + 1]), &arguments.address) != 0)

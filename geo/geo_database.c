@@ -225,3 +225,69 @@ int geo_database_find(const struct geo_database *database, const struct address 
     *ret_place = place;
     return is_empty(&place) ? -ENOENT : 0;
 }
+
+/* --- the tree --- */
+
+static int branch_of(uint8_t type, uint64_t record, const MMDB_entry_s *entry,
+                     struct geo_branch *ret_branch)
+{
+    switch (type) {
+    case MMDB_RECORD_TYPE_SEARCH_NODE:
+        *ret_branch = (struct geo_branch){.number = (uint32_t)record};
+        return 0;
+    case MMDB_RECORD_TYPE_EMPTY:
+        *ret_branch = (struct geo_branch){.leaf = true};
+        return 0;
+    case MMDB_RECORD_TYPE_DATA:
+        *ret_branch = (struct geo_branch){.leaf = true, .known = true, .number = entry->offset};
+        return 0;
+    default:
+        return -EILSEQ;
+    }
+}
+
+int geo_database_split(const struct geo_database *database, const struct geo_branch *branch,
+                       struct geo_branch children[2])
+{
+    MMDB_search_node_s node;
+    if (MMDB_read_node(&database->file, branch->number, &node) != MMDB_SUCCESS)
+        return -EILSEQ;
+    int err =
+        branch_of(node.left_record_type, node.left_record, &node.left_record_entry, &children[0]);
+    return err != 0 ? err
+                    : branch_of(node.right_record_type, node.right_record, &node.right_record_entry,
+                                &children[1]);
+}
+
+int geo_database_roots(const struct geo_database *database, struct geo_branch *ret_v4,
+                       struct geo_branch *ret_v6)
+{
+    struct geo_branch at = {.number = 0};
+    *ret_v6 = (struct geo_branch){.leaf = true};
+    if (database->file.metadata.ip_version == 4) {
+        *ret_v4 = at;
+        return 0;
+    }
+    *ret_v6 = at;
+    for (int depth = 0; depth < 96 && !at.leaf; depth++) {
+        struct geo_branch children[2];
+        int err = geo_database_split(database, &at, children);
+        if (err != 0)
+            return err;
+        at = children[0];
+    }
+    *ret_v4 = at;
+    return 0;
+}
+
+int geo_database_place(const struct geo_database *database, const struct geo_branch *branch,
+                       struct geo_place *ret_place)
+{
+    struct geo_place place = {.prefix = 0};
+    MMDB_entry_s entry = {.mmdb = &database->file, .offset = branch->number};
+    int err = branch->known ? read_entry(&entry, &place) : 0;
+    if (err != 0)
+        return err;
+    *ret_place = place;
+    return is_empty(&place) ? -ENOENT : 0;
+}

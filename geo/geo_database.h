@@ -10,6 +10,7 @@
 #include "base/address.h"
 #include "base/error_text.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct geo_database; /* opaque, see geo_database.c */
@@ -37,6 +38,22 @@ void geo_database_close(struct geo_database *database); /* NULL is fine */
  * address, and the file holds IPv4 only. */
 MUST_USE int geo_database_find(const struct geo_database *database, const struct address *address,
                                struct geo_place *ret_place);
+
+/* A part of the tree, for going through all of it: a node that splits, or a leaf. */
+struct geo_branch {
+    bool leaf;
+    bool known;      /* of a leaf: there is an entry */
+    uint32_t number; /* of a node, or where the entry stands */
+};
+/* Where the IPv4 and the IPv6 part begin; a leaf that is not known where there is no such part.
+ * -EILSEQ: the tree is damaged, as below. */
+MUST_USE int geo_database_roots(const struct geo_database *database, struct geo_branch *ret_v4,
+                                struct geo_branch *ret_v6);
+MUST_USE int geo_database_split(const struct geo_database *database,
+                                const struct geo_branch *branch, struct geo_branch children[2]);
+/* As geo_database_find(), but for the prefix. */
+MUST_USE int geo_database_place(const struct geo_database *database,
+                                const struct geo_branch *branch, struct geo_place *ret_place);
 
 struct geo_database_facts { /* borrowed until it is reloaded or closed */
     const char *type;       /* "GeoLite2-City" */

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import subprocess
+import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -47,6 +48,19 @@ class TheCommand(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertEqual(run("check", "--database", CITY).returncode, 1)
         self.assertEqual(run("check").returncode, 1)
+
+    def test_renders_what_it_can_and_says_what_it_cannot(self):
+        damaged = 0
+        for database in sorted(CITY.parent.glob("*.mmdb")):
+            with tempfile.TemporaryDirectory() as folder:
+                options = ("--zone", "a.test", "--listen", "127.0.0.1:53", "--out", folder)
+                done = run("render", "gdnsd", *options, "--database", database)
+                written = pathlib.Path(folder, "geoip", "meridian.nets").exists()
+            self.assertIn(done.returncode, (0, 1), f"{database}: {done.stderr}")
+            self.assertEqual(written, done.returncode == 0, database)
+            self.assertEqual(done.stderr == "", written, done.stderr)
+            damaged += done.returncode
+        self.assertGreaterEqual(damaged, 3)
 
     def test_refuses(self):
         for arguments in (
