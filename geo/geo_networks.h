@@ -17,7 +17,8 @@ enum {
 };
 
 struct geo_networks_ops {
-    /* They do not overlap, and IPv4 comes first. `regions`: indexes in the catalogue, best first. */
+    /* They do not overlap, and IPv4 comes first. `regions` are indexes in the catalogue, the best
+     * one first. */
     void (*on_network)(void *context, const struct network *network, const uint16_t *regions,
                        size_t count);
     void *context;
