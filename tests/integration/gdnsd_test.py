@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import pathlib
 import random
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from lab.process import Process, wait_for
 from lab.promise import hold
 
 ZONE = "edge.example.test"
-CITY = "tests/support/mmdb/GeoIP2-City-Test.mmdb"
+CITY = pathlib.Path(__file__).resolve().parents[1] / "support/mmdb/GeoIP2-City-Test.mmdb"
 # Of the test database: Great Britain, the United States, China, Japan.
 PLACES = ["2.2.3.1", "216.160.83.57", "175.16.199.1", "2001:218::1"]
 
