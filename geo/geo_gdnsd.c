@@ -106,7 +106,7 @@ static void append_options(const struct geo_gdnsd_settings *settings, uint16_t p
 
 static void append_plugin(const struct catalogue *catalogue, struct buffer *out)
 {
-    uint16_t all[CATALOGUE_REGIONS_MAX];
+    uint16_t all[CATALOGUE_REGIONS_MAX] = {0};
     size_t count = catalogue->region_count;
     for (size_t r = 0; r < count; r++)
         all[r] = (uint16_t)r;
