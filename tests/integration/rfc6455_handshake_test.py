@@ -130,11 +130,6 @@ def cluster():
         yield cluster
 
 
-def address(cluster):
-    host, port = cluster.url["sin-1"].removeprefix("http://").rsplit(":", 1)
-    return host, int(port)
-
-
 async def every(rows, check):
     """Runs check(row) for all of them at once, and returns what is wrong, a line for each."""
     limit = asyncio.Semaphore(32)
@@ -154,7 +149,7 @@ def test_every_rule_of_the_handshake(cluster):
     bodies = {"Content_Length": b"hello", "Transfer_Encoding": b"5\r\nhello\r\n0\r\n\r\n"}
 
     async def check(row):
-        socket = await RawSocket.connect(*address(cluster))
+        socket = await RawSocket.connect(cluster.url["sin-1"])
         request = {"path": f"/ws/handshake-{ROWS.index(row)}", **row.request}
         body = b"".join(body for name, body in bodies.items() if request.get(name, "0") != "0")
         try:
@@ -180,7 +175,7 @@ def test_what_comes_behind_the_request_counts(cluster):
     async def scenario():
         request = head(path="/ws/hasty")
         for cut in (0, 1, 2, len(request) // 2, len(request) - 1, len(request)):
-            socket = await RawSocket.connect(*address(cluster))
+            socket = await RawSocket.connect(cluster.url["sin-1"])
             early = frame(PING, b"early") + close_frame(1000)
             await socket.write_cut(request + early, [cut] if cut else [])
             assert (await socket.response()).status == 101
@@ -194,7 +189,7 @@ def test_what_comes_behind_the_request_counts(cluster):
 
 def test_a_request_in_single_bytes(cluster):
     async def scenario():
-        socket = await RawSocket.connect(*address(cluster))
+        socket = await RawSocket.connect(cluster.url["sin-1"])
         request = head(path="/ws/slow-request", Sec_WebSocket_Extensions="permessage-deflate")
         await socket.write_cut(request, [1] * len(request))
         assert (await socket.response()).status == 101
@@ -210,7 +205,7 @@ def test_a_refused_connection_can_be_asked_again(cluster):
     """4.2.2: another answer than 101 is HTTP, and HTTP goes on where it can."""
 
     async def scenario():
-        socket = await RawSocket.connect(*address(cluster))
+        socket = await RawSocket.connect(cluster.url["sin-1"])
         wrong = head(path="/ws/a", Connection="keep-alive, Upgrade", Sec_WebSocket_Version="8")
         answer = await socket.handshake(wrong)
         assert answer.status == 426

@@ -193,11 +193,6 @@ def cluster():
         yield cluster
 
 
-def address(cluster):
-    host, port = cluster.url["sin-1"].removeprefix("http://").rsplit(":", 1)
-    return host, int(port)
-
-
 async def answers(socket, row):
     """Reads until all that the row waits for is there, or the end."""
     pongs, texts = [], []
@@ -220,7 +215,7 @@ async def answers(socket, row):
 
 
 async def check(cluster, row, sizes):
-    socket = await RawSocket.connect(*address(cluster))
+    socket = await RawSocket.connect(cluster.url["sin-1"])
     try:
         answer = await socket.handshake(head(path=f"/ws/{user_of(ROWS.index(row))}"))
         assert answer.status == 101, answer.status
@@ -277,7 +272,7 @@ def test_a_client_that_goes_without_a_word_is_let_go(cluster):
 
     async def scenario():
         for leave in (RawSocket.abort, RawSocket.end_output):
-            socket = await RawSocket.connect(*address(cluster))
+            socket = await RawSocket.connect(cluster.url["sin-1"])
             await socket.handshake(head(path="/ws/leaver"))
             await socket.write(frame(TEXT, b"[", fin=False))
             leave(socket)

@@ -70,12 +70,13 @@ def output(*command):
 
 def method(load):
     sanitized = cached("MERIDIAN_SANITIZE") == "ON"
+    kernel = ".".join(platform.release().split(".")[:2])
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return [
         f"{time.strftime('%Y-%m-%d')}, commit {output('git', 'rev-parse', '--short', 'HEAD')}, "
         f"{cached('CMAKE_BUILD_TYPE')} build{' with sanitizers' if sanitized else ''}, "
         f"{output(os.environ['NATS_SERVER'], '--version')}.",
-        f"One machine of {os.cpu_count()} cores and {memory:.0f} GiB, Linux {platform.release()}: all "
+        f"One machine of {os.cpu_count()} cores and {memory:.0f} GiB, Linux {kernel}: all "
         "regions, their disks, clients and the checks run on it.",
         f"One test at a time. Other processes of the machine kept about {load.cores():.1f} of its cores "
         "busy meanwhile (a database that a test started counts as one of them).",

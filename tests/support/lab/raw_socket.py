@@ -85,8 +85,10 @@ class RawSocket:
         self.reader, self.writer = reader, writer
 
     @classmethod
-    async def connect(cls, host, port):
-        return cls(*await asyncio.open_connection(host, port))
+    async def connect(cls, url):
+        """To an edge of a cluster on loopback, by what cluster.url says."""
+        host, port = url.removeprefix("http://").rsplit(":", 1)
+        return cls(*await asyncio.open_connection(host, int(port)))
 
     async def write(self, data):
         self.writer.write(data)
