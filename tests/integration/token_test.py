@@ -14,7 +14,7 @@ import websockets
 from lab import Cluster
 from lab.cluster import BUILD
 from lab.process import wait_for
-from lab.tokens import AUDIENCE, ISSUER, SECRET, b64, token
+from lab.tokens import AUDIENCE, ISSUER, SECRET, b64, claims_of, signed, token
 
 
 def bad_tokens():
@@ -160,6 +160,84 @@ def test_bad_tokens_have_one_answer(cluster):
         assert code == 4401
         assert [json.loads(frame)["code"] for frame in heard] == ["unauthorized"]
         assert statuses == {401}
+
+    asyncio.run(run())
+
+
+def many_bad_tokens():
+    now, good = int(time.time()), token()
+    head, body, code = good.split(".")
+    header, claims = json.dumps({"alg": "HS256", "kid": "shared"}), json.dumps(claims_of())
+    made = [
+        ".",
+        "..",
+        "...",
+        "a.b",
+        "a.b.c",
+        f"{head}.{body}",
+        f"{head}.{body}.",
+        f".{body}.{code}",
+    ]
+    made += [f"{head}..{code}", f"{good}.{code}", f"{good}=", good[:-1], f"{head}.{body}.{body}"]
+    made += [good.replace(".", "", 1), f"x{good}", f"{head}.{b64(b'{}')}.{code}", good.swapcase()]
+    made += [
+        token(alg=alg) for alg in ("none", "None", "hs256", "HS384", "HS512", "RS256", "ES256", "")
+    ]
+    made += [token(kid=kid) for kid in ("", "Shared", "../shared", "made", None, 7)]
+    made += [token(secret="x" * 32), token(secret=SECRET + " "), token(left_s=-60), token(left_s=0)]
+    made += [token(left_s=100 * 86400), token(padding="x" * 4096)]
+    made += [
+        signed(text, claims) for text in ("", "[]", "{", '{"alg":"HS256"}x', '{"kid":"shared"}')
+    ]
+    made += [
+        signed(header, text) for text in ("", "null", "[]", "{", claims + "x", claims[:-1] + ",}")
+    ]
+    made += [signed(header, claims[:-1] + ', "sub": "bob"}')]
+    made += [token(iss=iss) for iss in (..., "", ISSUER + "/", [ISSUER], 5)]
+    made += [token(aud=aud) for aud in (..., "", [], AUDIENCE + "2", {"a": 1})]
+    made += [token(user=user) for user in (..., "", "$meridian", 5, "a\u0000", "x" * 129)]
+    made += [token(exp=exp) for exp in (..., None, "soon", -1, now + 60.5)]
+    made += [token(iat=...), token(iat="now"), token(iat=now + 300), token(nbf=now + 300)]
+    made += [
+        token(nbf=True),
+        token(jti=""),
+        token(jti="a b"),
+        token(device=""),
+        token(home="Dublin"),
+    ]
+    return made
+
+
+def good_tokens():
+    now = int(time.time())
+    yield token()
+    yield token(left_s=86400)
+    yield token(aud=["others", AUDIENCE])
+    yield token(iat=now - 3600, exp=now + 60)
+    yield token(nbf=now - 1)
+    yield token(device="phone", jti="t-1")
+    yield token(home="sin")
+    yield token(user="\u00e9\u20ac\U0001f600")
+    yield token(user="x" * 128)
+    yield token(more={"nested": [1, {"a": None}]})
+
+
+def test_many_bad_tokens_are_refused_alike_and_ten_good_ones_taken(cluster):
+    async def run():
+        bad, good = many_bad_tokens(), list(good_tokens())
+        assert len(set(bad)) == len(bad) >= 60 and len(good) == 10
+        answers = set()
+        for shown in bad:
+            status, body = await asyncio.to_thread(
+                call, cluster, "GET", "/api/messages/alice", bearer(shown)
+            )
+            answers.add((status, json.dumps(body)))
+            statuses = await handshake_refusal(cluster, headers=bearer(shown))
+            assert statuses == 401, shown
+        assert len(answers) == 1 and answers.pop()[0] == 401
+        for shown in good:
+            await (await connect(cluster, headers=bearer(shown))).close()
+        print(f"{len(bad)} bad tokens, one answer; {len(good)} good ones taken", flush=True)
 
     asyncio.run(run())
 
