@@ -39,7 +39,8 @@ MUST_USE int bus_get_last(struct bus *bus, struct bus_request *request, const ch
 
 /* Asks the stream's leader instead, wherever it is: what it has now, past a mirror that stands
  * still. An API request, so dearer (and an ocean long, perhaps), and without an answer while
- * JetStream's API is not available. The answer is for bus_leader_entry_read(). */
+ * JetStream's API is not available. `subject` may hold wildcards. The answer is for
+ * bus_leader_entry_read(). */
 MUST_USE int bus_get_last_of_leader(struct bus *bus, struct bus_request *request,
                                     const char *stream, const char *subject, int64_t timeout_ms);
 /* The message's bytes are put into `room`, which has to hold up to two more. 0; -ENOENT: nothing

@@ -3,13 +3,12 @@
 #include "base/clock.h"
 #include "bus/bus_stream.h"
 #include "log/log.h"
-#include "revoked/revoked_answer.h"
 #include "wire/names.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-enum { POLL_MS = 500, AGAIN_MS = 60000, ORIGIN_MS = 10000, ASK_MS = 2000 };
+enum { POLL_MS = 500, AGAIN_MS = 60000, ORIGIN_MS = 10000, ASK_MS = 2000, ENTRY_MAX = 1024 };
 
 struct revoked {
     struct revoked_settings settings;
@@ -91,23 +90,26 @@ static bool on_origin(struct bus_request *request, enum bus_outcome outcome,
                       const struct bus_message *message)
 {
     struct revoked *revoked = container_of(request, struct revoked, origin);
+    uint8_t room[ENTRY_MAX];
+    size_t size;
+    uint64_t last = 0; /* -ENOENT: nothing is revoked */
     if (outcome != BUS_ANSWER)
         return false;
-    struct text json = {(const char *)message->data, message->size};
-    if (revoked_answer_read(json, &revoked->origin_last) == 0)
-        revoked->origin_known = true;
+    int err = bus_leader_entry_read(message, room, sizeof room, &last, &size);
+    if (err != 0 && err != -ENOENT)
+        return false;
+    revoked->origin_last = last;
+    revoked->origin_known = true;
     return false;
 }
 
 /* Again and again until all is read: what was last may have expired meanwhile. */
 static void ask_origin(struct revoked *revoked, int64_t now_ms)
 {
-    static const char subject[] = "$JS.API.STREAM.MSG.GET." WIRE_REVOKED_STREAM;
-    static const char body[] = "{\"last_by_subj\":\"" WIRE_REVOKED_SUBJECTS "\"}";
     if (now_ms < revoked->ask_again_ms || revoked->origin.bus != NULL)
         return;
-    if (bus_request(revoked->settings.bus, &revoked->origin, subject, body, sizeof body - 1,
-                    ASK_MS) != 0)
+    if (bus_get_last_of_leader(revoked->settings.bus, &revoked->origin, WIRE_REVOKED_STREAM,
+                               WIRE_REVOKED_SUBJECTS, ASK_MS) != 0)
         return; /* not connected */
     revoked->ask_again_ms = now_ms + ASK_MS;
     if (revoked->asked_ms == 0)
