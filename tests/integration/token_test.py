@@ -183,7 +183,7 @@ def many_bad_tokens():
     made += [
         token(alg=alg) for alg in ("none", "None", "hs256", "HS384", "HS512", "RS256", "ES256", "")
     ]
-    made += [token(kid=kid) for kid in ("", "Shared", "../shared", "made", None, 7)]
+    made += [token(kid=kid) for kid in ("", "Shared", "../made", "made", None, 7)]
     made += [token(secret="x" * 32), token(secret=SECRET + " "), token(left_s=-60), token(left_s=0)]
     made += [token(left_s=100 * 86400), token(padding="x" * 4096)]
     made += [
