@@ -27,7 +27,8 @@ struct hub_apply_settings {
     uint32_t save_rows;
     int64_t save_ms;
     int64_t log_check_ms;
-    uint8_t level_max; /* a record above it stops the shard */
+    int64_t log_doubt_ms; /* until a log that is too short was put back */
+    uint8_t level_max;    /* a record above it stops the shard */
 
     void *context;
     /* The mailboxes are there as they were saved, or empty; what follows in the log comes next. */

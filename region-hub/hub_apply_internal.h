@@ -35,8 +35,9 @@ struct hub_apply {
     uint64_t check_least;
     bool has_incarnation;
     uint8_t incarnation[16];
-    unsigned too_short;
-    bool is_sure; /* see hub_apply_is_sure() */
+    bool is_too_short;    /* it ends before what was applied of it */
+    int64_t too_short_ms; /* since when */
+    bool is_sure;         /* see hub_apply_is_sure() */
 
     int64_t begun_ms; /* the time of position 1; 0: it is not there */
 

@@ -9,7 +9,6 @@
 
 enum {
     ASK_TIMEOUT_MS = 2000,
-    TOO_SHORT_MAX = 3, /* a replica that is behind shows a short log: not at once an alarm */
 };
 
 /* --- a jump in positions --- */
@@ -85,6 +84,22 @@ static void check_again(struct hub_apply *apply, int64_t delay_ms)
         loop_timer_set(apply->settings.loop, &apply->check_timer, delay_ms);
 }
 
+/* A replica that is behind, or leads anew and has no majority yet, shows a short log for a while.
+ * What would be built on one that was put back fails by its hash meanwhile. */
+static void judge_too_short(struct hub_apply *apply)
+{
+    const int64_t now_ms = loop_now_ms(apply->settings.loop);
+    if (!apply->is_too_short)
+        apply->too_short_ms = now_ms;
+    apply->is_too_short = true;
+    if (!apply->started)
+        apply->trouble = "log_too_short";
+    if (now_ms - apply->too_short_ms >= apply->settings.log_doubt_ms)
+        hub_apply_stop(apply, "log_regressed", "the log ends before the view's position");
+    else
+        check_again(apply, HUB_APPLY_CHECK_AGAIN_MS);
+}
+
 /* Both answers are there. */
 static void judge_log(struct hub_apply *apply, uint64_t last)
 {
@@ -97,13 +112,10 @@ static void judge_log(struct hub_apply *apply, uint64_t last)
         return;
     }
     if (last < apply->check_least) {
-        if (++apply->too_short >= TOO_SHORT_MAX)
-            hub_apply_stop(apply, "log_regressed", "the log ends before the view's position");
-        else
-            check_again(apply, HUB_APPLY_CHECK_AGAIN_MS);
+        judge_too_short(apply);
         return;
     }
-    apply->too_short = 0;
+    apply->is_too_short = false;
     apply->is_sure = true;
     if (last == 0) {
         apply->trouble = "log_empty";

@@ -18,6 +18,10 @@ struct hub_outbox {
     int64_t info_ms; /* when it was asked last */
     uint16_t permille;
     struct hub_outbox_watch watch;
+    struct bus_request compare;
+    uint64_t newest;   /* the highest sequence that was forwarded by this process; 0: none */
+    int64_t newest_ms; /* when that was stored */
+    uint64_t trimmed;  /* the highest sequence that it ordered to be trimmed */
 };
 
 struct hub_forwarder_lane {
@@ -80,4 +84,8 @@ void hub_outbox_open(struct hub_forwarder *forwarder, struct hub_outbox *outbox,
 void hub_outbox_close(struct hub_outbox *outbox);
 void hub_outbox_ask(struct hub_outbox *outbox); /* when that is due, as the next is */
 void hub_outbox_trim(struct hub_forwarder_lane *lane);
+/* An entry of it was forwarded. */
+void hub_outbox_forwarded(struct hub_outbox *outbox, const struct bus_entry *entry);
+/* It has another incarnation: what was known of it counts no more. */
+void hub_outbox_begun_anew(struct hub_outbox *outbox);
 bool hub_outbox_is_regressed(const struct hub_outbox *outbox);

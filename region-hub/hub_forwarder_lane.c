@@ -27,9 +27,11 @@ static void both_there(struct hub_forwarder_lane *lane)
         ask_failed(lane); /* until it has a new incarnation: meridian provision --renew-outbox */
         return;
     }
-    if (lane->regressed)
+    if (lane->regressed) {
         log_info("an outbox was begun anew: it is forwarded again",
                  LOG_STRING("from", lane->from.text));
+        hub_outbox_begun_anew(lane->outbox);
+    }
     lane->regressed = false;
     hub_lane_answered(&lane->lane, lane->outbox_incarnation, lane->home_incarnation,
                       lane->home_sequence, hub_forwarder_now_ms(lane->forwarder));
@@ -143,7 +145,8 @@ void hub_forwarder_follow(struct hub_forwarder_lane *lane)
     if (orders.seek)
         bus_reader_seek(lane->reader, lane->lane.next);
     /* One that is not taken is known to be there; reading more of them helps nobody. */
-    bus_reader_hold(lane->reader, !hub_lane_wants(&lane->lane) && lane->lane.missed);
+    bus_reader_hold(lane->reader, lane->outbox->watch.doubted ||
+                                      (!hub_lane_wants(&lane->lane) && lane->lane.missed));
     if (orders.ask)
         ask(lane);
 }
@@ -183,8 +186,10 @@ static void on_entry(void *context, const struct bus_entry *entry)
         return;
     }
     if (hub_lane_take(&lane->lane, entry->position, (uint32_t)entry->size, entry->time_ms,
-                      hub_forwarder_now_ms(lane->forwarder), &number, &previous))
+                      hub_forwarder_now_ms(lane->forwarder), &number, &previous)) {
+        hub_outbox_forwarded(lane->outbox, entry);
         publish(lane, entry, number, previous);
+    }
 }
 
 static void on_pause(void *context, bool caught_up)

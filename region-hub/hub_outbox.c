@@ -2,10 +2,12 @@
 #include "region-hub/hub_forwarder_internal.h"
 #include "region-hub/hub_stream.h"
 
+#include <errno.h>
+
 enum {
     API_TIMEOUT_MS = 2000,
     TRIM_EARLY_PERMILLE = 250,
-    DOUBT_MS = 200, /* until an outbox that looks too short is asked again */
+    DOUBT_MS = 500, /* until an outbox that looks too short is asked again */
 };
 
 static bool on_purged(struct bus_request *request, enum bus_outcome outcome,
@@ -29,8 +31,11 @@ void hub_outbox_trim(struct hub_forwarder_lane *lane)
     lane->trimmed_ms = hub_forwarder_now_ms(lane->forwarder);
     lane->purge.on_answer = on_purged;
     if (hub_stream_purge(settings->bus, &lane->purge, lane->outbox->stream.text, lane->from.text,
-                         lane->lane.applied + 1, API_TIMEOUT_MS) == 0)
-        lane->trimmed = lane->lane.applied;
+                         lane->lane.applied + 1, API_TIMEOUT_MS) != 0)
+        return;
+    lane->trimmed = lane->lane.applied;
+    if (lane->trimmed > lane->outbox->trimmed)
+        lane->outbox->trimmed = lane->trimmed;
 }
 
 /* What is known to have been stored in the outbox as it was. */
@@ -63,16 +68,82 @@ static void halt_regressed(struct hub_outbox *outbox, uint64_t last)
     }
 }
 
+/* What holds the lanes back is over. */
+static void end_doubt(struct hub_outbox *outbox)
+{
+    struct hub_forwarder *forwarder = outbox->forwarder;
+    hub_outbox_is_same(&outbox->watch);
+    for (size_t i = 0; i < forwarder->lane_count; i++)
+        if (forwarder->lanes[i].outbox == outbox)
+            hub_forwarder_follow(&forwarder->lanes[i]);
+}
+
+/* What stands where the newest entry that was forwarded stood. */
+static bool on_newest(struct bus_request *request, enum bus_outcome outcome,
+                      const struct bus_message *message)
+{
+    struct hub_outbox *outbox = container_of(request, struct hub_outbox, compare);
+    struct bus_entry entry;
+    if (!outbox->watch.doubted || outcome != BUS_ANSWER)
+        return false;
+    int err = bus_entry_read(message, &entry, NULL);
+    if (err == 0 && entry.time_ms != outbox->newest_ms)
+        halt_regressed(outbox, outbox->watch.lowest);
+    /* One that is not there was trimmed, or the server that answered is behind. */
+    bool is_trimmed =
+        outbox->newest <= outbox->trimmed ||
+        hub_outbox_is_doubted_long(&outbox->watch, hub_forwarder_now_ms(outbox->forwarder));
+    if (err == 0 || (err == -ENOENT && is_trimmed))
+        end_doubt(outbox);
+    return false;
+}
+
+static void compare(struct hub_outbox *outbox)
+{
+    const struct hub_forwarder_settings *settings = &outbox->forwarder->settings;
+    if (outbox->newest == 0) {
+        end_doubt(outbox); /* nothing is known of it */
+        return;
+    }
+    if (outbox->compare.bus == NULL &&
+        hub_stream_get(settings->bus, &outbox->compare, outbox->stream.text, outbox->newest,
+                       API_TIMEOUT_MS) != 0)
+        return; /* with the next figure */
+}
+
+void hub_outbox_forwarded(struct hub_outbox *outbox, const struct bus_entry *entry)
+{
+    if (entry->position <= outbox->newest)
+        return;
+    outbox->newest = entry->position;
+    outbox->newest_ms = entry->time_ms;
+}
+
+void hub_outbox_begun_anew(struct hub_outbox *outbox)
+{
+    outbox->newest = 0;
+    outbox->trimmed = 0;
+}
+
+static void ask_soon(struct hub_outbox *outbox)
+{
+    outbox->info_ms += DOUBT_MS - outbox->forwarder->settings.settings->stream_info_ms;
+}
+
 static void judge_info(struct hub_outbox *outbox, uint64_t last)
 {
-    switch (hub_outbox_told(&outbox->watch, last)) {
+    switch (hub_outbox_told(&outbox->watch, last, hub_forwarder_now_ms(outbox->forwarder))) {
     case HUB_OUTBOX_GOOD:
         break;
     case HUB_OUTBOX_DOUBTED:
-        outbox->info_ms += DOUBT_MS - outbox->forwarder->settings.settings->stream_info_ms;
+        ask_soon(outbox);
+        break;
+    case HUB_OUTBOX_COMPARE:
+        compare(outbox);
+        ask_soon(outbox);
         break;
     case HUB_OUTBOX_REGRESSED:
-        halt_regressed(outbox, last);
+        halt_regressed(outbox, outbox->watch.lowest);
         break;
     }
 }
@@ -119,6 +190,8 @@ void hub_outbox_open(struct hub_forwarder *forwarder, struct hub_outbox *outbox,
     outbox->to = to;
     outbox->stream = wire_outbox_stream(forwarder->settings.region->name, to->name);
     outbox->info.on_answer = on_info;
+    outbox->watch.doubt_ms = forwarder->settings.settings->log_doubt_ms;
+    outbox->compare.on_answer = on_newest;
     outbox->info_ms =
         hub_forwarder_now_ms(forwarder) - forwarder->settings.settings->stream_info_ms;
 }
@@ -126,4 +199,5 @@ void hub_outbox_open(struct hub_forwarder *forwarder, struct hub_outbox *outbox,
 void hub_outbox_close(struct hub_outbox *outbox)
 {
     bus_request_cancel(&outbox->info);
+    bus_request_cancel(&outbox->compare);
 }

@@ -110,6 +110,10 @@ const struct setting hub_settings_table[] = {
     SETTING_DURATION(HUB, log_check_ms, "view.log_check", 30000, 50, 3600000,
                      "That the log is still the same, and not shorter than the view, is checked "
                      "that often, at the start and after each reconnect."),
+    SETTING_DURATION(
+        HUB, log_doubt_ms, "view.log_doubt", 20000, 100, 600000,
+        "For that long must a log or an outbox be too short to be taken for one that "
+        "was put back to an older state: a leader that has no majority yet is behind."),
     SETTING_DURATION(HUB, trim_turn_ms, "view.trim_turn", 5, 1, 1000,
                      "Twenty times a second, rows older than the retention are removed for about "
                      "that long, while there are any."),

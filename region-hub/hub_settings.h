@@ -49,6 +49,7 @@ struct hub_settings {
     int64_t lane_backoff_max_ms;
     int64_t trim_ms;
     int64_t stream_info_ms;
+    int64_t log_doubt_ms;
 
     uint32_t moves_max;
     int64_t move_silent_ms;

@@ -61,6 +61,7 @@ static bool build_apply(struct hub_shard *shard)
         .save_rows = settings->save_rows,
         .save_ms = settings->save_ms,
         .log_check_ms = settings->log_check_ms,
+        .log_doubt_ms = settings->log_doubt_ms,
         .level_max = (uint8_t)settings->level_max,
     };
     hub_shard_listen_to_apply(shard, &apply);

@@ -84,7 +84,7 @@ def test_a_log_that_was_put_back_stops_its_shard_and_no_other():
             backup.put_back()
             for hub in cluster.hubs:
                 wait_for(
-                    lambda: alarms_of(cluster, hub, 0) == ["log_regressed"], 20, f"{hub} tells it"
+                    lambda: alarms_of(cluster, hub, 0) == ["log_regressed"], 60, f"{hub} tells it"
                 )
                 code, _, body = cluster.http(hub, "/readyz")
                 assert code == 503 and "reason=log_regressed" in body.decode()

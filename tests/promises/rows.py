@@ -40,6 +40,13 @@ ROWS = [
         "test_the_leader_of_a_log_killed_in_the_middle_leaves_no_send_unanswered",
     ),
     Row(
+        "pause",
+        "two of three NATS nodes, one after the other, stand still for 7 s each",
+        "the same, and nobody takes an outbox for one that was put back",
+        "the longest send, the worst of the pauses",
+        "replicas_test.py::" "test_a_leader_that_stood_still_and_goes_on_is_not_taken_for_a_backup",
+    ),
+    Row(
         "link",
         "the link between two regions, for 20 s",
         "sends accepted as before; caught up 5 s after the heal, none lost or repeated, order kept",

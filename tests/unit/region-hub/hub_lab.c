@@ -373,6 +373,7 @@ void lab_hub_start(struct lab *lab, struct lab_hub *hub, const char *name)
     settings->lane_backoff_min_ms = 50;
     settings->trim_ms = 100;
     settings->log_check_ms = 200;
+    settings->log_doubt_ms = 1500;
     settings->tick_ms = 300;
     settings->writer_retry_ms = 300;
     if (lab->adjust != NULL)
