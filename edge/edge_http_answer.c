@@ -158,6 +158,11 @@ void edge_request_refuse_as(struct edge_request *request, const struct edge_refu
     refuse_now(request->req, refusal);
 }
 
+struct text edge_request_header(const struct edge_request *request, const char *name)
+{
+    return edge_http_header(request->req, name);
+}
+
 const struct edge_token *edge_request_token(const struct edge_request *request)
 {
     return request->token;
