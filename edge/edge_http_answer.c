@@ -54,11 +54,11 @@ static void set_head(h2o_req_t *req, const struct edge_answer *answer)
     }
 }
 
-void edge_http_add_allow(h2o_req_t *req, unsigned methods)
+void edge_http_add_methods(h2o_req_t *req, const char *name, unsigned methods)
 {
     struct buffer list = {0};
     edge_methods_write(&list, methods);
-    edge_http_add_header(req, "allow", buffer_text(&list));
+    edge_http_add_header(req, name, buffer_text(&list));
     buffer_free(&list);
 }
 

@@ -1,5 +1,6 @@
-"""What services do over HTTP: send, in arrays and repeatedly."""
+"""What services and pages do over HTTP: send, in arrays and repeatedly, from other origins."""
 
+import http.client
 import itertools
 import json
 
@@ -8,12 +9,17 @@ import pytest
 from lab.cluster import Cluster
 
 BOUND = 5
+PAGE = "https://app.example"
 ends = itertools.count()
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    settings = {"limits.post_messages_max": BOUND, "limits.body_max": 200}
+    settings = {
+        "limits.post_messages_max": BOUND,
+        "limits.body_max": 200,
+        "origins": f"{PAGE}, https://other.example",
+    }
     with Cluster(edge_settings=settings) as cluster:
         cluster.start()
         cluster.wait_ready("sin-1")
@@ -91,3 +97,51 @@ def test_an_array_has_a_bound(cluster, count, expected):
         assert said["code"] == {413: "too_large", 400: "bad_request"}[status]
         return
     assert [m["message"] for m in mailbox(cluster, user)] == list(range(count))
+
+
+def as_page(cluster, method, path, origin, body=None, **headers):
+    """(status, headers) of what a browser sends for a page of this origin."""
+    address = cluster.url["sin-1"].removeprefix("http://")
+    connection = http.client.HTTPConnection(address, timeout=10)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body, {"Origin": origin, **named})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+
+
+def test_a_page_of_a_listed_origin_may_send_and_read(cluster):
+    body = json.dumps({"recipient_id": "page-bob", "message": 1})
+    status, said = as_page(
+        cluster,
+        "OPTIONS",
+        "/api/messages",
+        PAGE,
+        Access_Control_Request_Method="POST",
+        Access_Control_Request_Headers="content-type,idempotency-key",
+    )
+    assert status == 204
+    assert said["access-control-allow-origin"] == PAGE
+    assert "POST" in said["access-control-allow-methods"].split(", ")
+    allowed = said["access-control-allow-headers"].split(", ")
+    assert {"authorization", "content-type", "idempotency-key"} <= set(allowed)
+    assert said["vary"] == "origin"
+
+    status, said = as_page(cluster, "POST", "/api/messages", PAGE, body)
+    assert status == 202 and said["access-control-allow-origin"] == PAGE
+    status, said = as_page(cluster, "GET", "/api/messages/page-bob?after=1:0&wait=5", PAGE)
+    assert status == 200 and said["access-control-allow-origin"] == PAGE
+    assert "meridian-cursor" in said["access-control-expose-headers"].split(", ")
+    status, said = as_page(cluster, "POST", "/api/messages", PAGE, "nonsense")
+    assert status == 400 and said["access-control-allow-origin"] == PAGE
+
+
+def test_a_page_of_another_origin_is_told_nothing(cluster):
+    for origin in ("https://evil.example", "null", "https://app.example.evil", PAGE.upper()):
+        for method in ("OPTIONS", "GET", "POST"):
+            _, said = as_page(
+                cluster, method, "/healthz", origin, Access_Control_Request_Method="GET"
+            )
+            assert not [name for name in said if name.startswith("access-control")]
+            assert said["vary"] == "origin"
