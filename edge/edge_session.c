@@ -92,7 +92,7 @@ void edge_session_close(struct edge_session *session, uint16_t code, const char 
         edge_session_end(session);
         return;
     }
-    edge_ws_write_close(out, code, text_of(reason));
+    session->framing->write_close(out, code, text_of(reason));
     edge_stream_pause(&session->stream, false); /* its end must be seen */
     edge_stream_finish(&session->stream);
     edge_session_look_in(session, session->sessions->settings.edge->close_ms);
@@ -119,7 +119,7 @@ void edge_session_write(struct edge_session *session, struct text json)
     if (out == NULL)
         edge_session_close(session, EDGE_CLOSE_RECONNECT, "memory is short");
     else
-        edge_ws_write(out, EDGE_WS_TEXT, json.data, json.size);
+        session->framing->write(out, json);
 }
 
 static void on_outcome(struct edge_sender *sender, const struct edge_outcome *outcome)
@@ -149,7 +149,7 @@ void edge_session_send(struct edge_session *session, struct edge_letter *letter)
 
 /* What the client says. */
 
-static bool on_ws_event(void *context, const struct edge_ws_event *event)
+static bool on_event(void *context, const struct edge_ws_event *event)
 {
     struct edge_session *session = context;
     struct buffer *out;
@@ -161,7 +161,7 @@ static bool on_ws_event(void *context, const struct edge_ws_event *event)
     case EDGE_WS_PING:
         out = edge_stream_output(&session->stream);
         if (out != NULL && session->state < EDGE_SESSION_CLOSING)
-            edge_ws_write(out, EDGE_WS_PONG, event->data, event->size);
+            session->framing->write_pong(out, event->data, event->size);
         break;
     case EDGE_WS_PONG:
         break;
@@ -194,8 +194,8 @@ static void session_take(struct edge_session *session, uint8_t *bytes, size_t si
         return; /* thrown away; the end of the stream is what is waited for */
     session->heard_ms = edge_sessions_now(sessions);
     session->pinged = false;
-    int code = edge_ws_feed(&session->ws, bytes, size, sessions->settings.edge->message_max,
-                            on_ws_event, session);
+    int code = session->framing->feed(&session->ws, bytes, size,
+                                      sessions->settings.edge->message_max, on_event, session);
     if (code > 0)
         edge_session_close(session, (uint16_t)code, reason_of(code));
     else if (code < 0)
@@ -210,6 +210,11 @@ static struct edge_session *session_of_stream(struct edge_stream *stream)
 static void on_bytes(struct edge_stream *stream, uint8_t *bytes, size_t size)
 {
     session_take(session_of_stream(stream), bytes, size);
+}
+
+static size_t frame_size(struct edge_stream *stream, const uint8_t *bytes, size_t size)
+{
+    return session_of_stream(stream)->framing->frame_size(bytes, size);
 }
 
 static void on_flushed(struct edge_stream *stream)
@@ -243,7 +248,7 @@ static void on_end(struct edge_stream *stream, int error)
 
 static const struct edge_stream_ops stream_ops = {
     .on_bytes = on_bytes,
-    .frame_size = edge_ws_frame_size,
+    .frame_size = frame_size,
     .on_flushed = on_flushed,
     .on_end = on_end,
 };
@@ -293,6 +298,7 @@ void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrad
         return;
     }
     session->sessions = sessions;
+    session->framing = &edge_framing_ws;
     session->attach.ops = &edge_session_attach_ops;
     session->sender.on_outcome = on_outcome;
     edge_sender_init(&session->sender);

@@ -16,9 +16,9 @@
 #include "base/buffer.h"
 #include "edge/edge_auth.h"
 #include "edge/edge_dispatch.h"
+#include "edge/edge_framing.h"
 #include "edge/edge_http.h"
 #include "edge/edge_stream.h"
-#include "edge/edge_ws.h"
 
 struct edge_session;
 struct edge_sessions; /* opaque: all of an edge */
@@ -87,6 +87,7 @@ struct edge_session {
     struct edge_sender sender;
     struct edge_sessions *sessions;
     const struct edge_dialect *dialect;
+    const struct edge_framing *framing;
     struct finding *finding;    /* while the directory is asked */
     struct edge_recall *recall; /* while history is asked for */
     struct edge_token *token;   /* NULL: it showed none, and need not */

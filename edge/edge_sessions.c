@@ -88,7 +88,7 @@ static void session_ping(struct edge_session *session)
 {
     struct buffer *out = edge_stream_output(&session->stream);
     if (out != NULL)
-        edge_ws_write(out, EDGE_WS_PING, NULL, 0);
+        session->framing->write_ping(out);
     session->pinged = true;
 }
 
