@@ -1,5 +1,8 @@
 /* How JSON texts are laid out for a client: a row for each transport. A session writes and takes
- * bytes by its row alone, so what it does is the same on all of them. Pure: bytes in, bytes out. */
+ * bytes by its row alone, so what it does is the same on all of them. Pure: bytes in, bytes out.
+ *
+ * In an HTTP answer without an end each text is a chunk of its own (RFC 7230, 4.1). The client says
+ * nothing there, and the last text is {"t":"close","code":...,"reason":...}. */
 #pragma once
 
 #include "base/text.h"
@@ -8,8 +11,8 @@
 struct buffer;
 
 struct edge_framing {
-    /* Appends one text. */
-    void (*write)(struct buffer *out, struct text json);
+    /* Appends one text. `cursor` is the one that it brings the client to; empty: none. */
+    void (*write)(struct buffer *out, struct text json, struct text cursor);
     /* Appends the last words: nothing is written after them. */
     void (*write_close)(struct buffer *out, uint16_t code, struct text reason);
     void (*write_ping)(struct buffer *out);
@@ -20,6 +23,11 @@ struct edge_framing {
     /* Of what was written: the size of the part that begins at `bytes`, and is written whole or not
      * at all. `size` bytes are there. */
     size_t (*frame_size)(const uint8_t *bytes, size_t size);
+    const char *broken;       /* why input is closed with 1002 */
+    const char *content_type; /* of an HTTP answer; NULL: it is none */
+    bool one_way;             /* the client says nothing, so pings have no answer */
 };
 
-extern const struct edge_framing edge_framing_ws; /* RFC 6455 */
+extern const struct edge_framing edge_framing_ws;     /* RFC 6455 */
+extern const struct edge_framing edge_framing_sse;    /* server-sent events, of the HTML standard */
+extern const struct edge_framing edge_framing_ndjson; /* a line for each text */

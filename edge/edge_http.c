@@ -1,6 +1,7 @@
 /* HTTP as a whole: connections, routes, and the loops. */
 #include "edge/edge_http_internal.h"
 
+#include "edge/edge_framing.h"
 #include "edge/edge_url.h"
 #include "log/log.h"
 #include "wire/record.h"
@@ -151,6 +152,10 @@ static int route(struct edge_http *http, h2o_req_t *req, struct text path, struc
         return edge_http_on_websocket(http, req, TEXT(""), query);
     if (text_equal(path, TEXT("/api/messages")) && text_equal(method, TEXT("POST")))
         return on_api(http, req, TEXT(""), query);
+    if (text_equal(path, TEXT("/v1/sse")) && get)
+        return edge_http_on_stream(http, req, query, &edge_framing_sse);
+    if (text_equal(path, TEXT("/v1/stream")) && get)
+        return edge_http_on_stream(http, req, query, &edge_framing_ndjson);
     if (takes_prefix(&path, TEXT("/ws/")) && path.size > 0)
         return edge_http_on_websocket(http, req, path, query);
     if (takes_prefix(&path, TEXT("/api/messages/")) && get)

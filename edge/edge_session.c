@@ -5,12 +5,16 @@
 #include "edge/edge_admit.h"
 #include "edge/edge_plain.h"
 #include "edge/edge_recall.h"
+#include "edge/edge_url.h"
 #include "edge/edge_v1.h"
 #include "log/log.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { SCRATCH_KEPT_MAX = 128 * 1024 };
@@ -110,7 +114,7 @@ void edge_session_refuse(struct edge_session *session)
 
 /* Writing and sending. */
 
-void edge_session_write(struct edge_session *session, struct text json)
+static void session_write(struct edge_session *session, struct text json, struct text cursor)
 {
     struct buffer *out =
         session->state >= EDGE_SESSION_CLOSING ? NULL : edge_stream_output(&session->stream);
@@ -119,7 +123,20 @@ void edge_session_write(struct edge_session *session, struct text json)
     if (out == NULL)
         edge_session_close(session, EDGE_CLOSE_RECONNECT, "memory is short");
     else
-        session->framing->write(out, json);
+        session->framing->write(out, json, cursor);
+}
+
+void edge_session_write(struct edge_session *session, struct text json)
+{
+    session_write(session, json, TEXT(""));
+}
+
+void edge_session_write_at(struct edge_session *session, struct text json, uint32_t epoch,
+                           uint64_t seq)
+{
+    char cursor[EDGE_CURSOR_MAX];
+    edge_cursor_write(cursor, epoch, seq);
+    session_write(session, json, text_of(cursor));
 }
 
 static void on_outcome(struct edge_sender *sender, const struct edge_outcome *outcome)
@@ -175,7 +192,7 @@ static bool on_event(void *context, const struct edge_ws_event *event)
     return session->state < EDGE_SESSION_CLOSING;
 }
 
-static const char *reason_of(int code)
+static const char *reason_of(const struct edge_session *session, int code)
 {
     switch (code) {
     case EDGE_CLOSE_TOO_BIG:
@@ -183,7 +200,7 @@ static const char *reason_of(int code)
     case EDGE_CLOSE_NOT_UTF8:
         return "the text is no UTF-8";
     default:
-        return "the frame breaks RFC 6455";
+        return session->framing->broken;
     }
 }
 
@@ -197,7 +214,7 @@ static void session_take(struct edge_session *session, uint8_t *bytes, size_t si
     int code = session->framing->feed(&session->ws, bytes, size,
                                       sessions->settings.edge->message_max, on_event, session);
     if (code > 0)
-        edge_session_close(session, (uint16_t)code, reason_of(code));
+        edge_session_close(session, (uint16_t)code, reason_of(session, code));
     else if (code < 0)
         edge_session_close(session, EDGE_CLOSE_LATER, "memory is short");
 }
@@ -263,6 +280,20 @@ static struct text plain_device(const struct edge_session *session, struct text 
     return device.size > 0 ? device : TEXT("plain");
 }
 
+/* Its client says nothing, so the kernel is asked whether what was written arrives. */
+static void session_begin_stream(struct edge_session *session, const struct edge_upgrade *upgrade)
+{
+    unsigned silent_ms = (unsigned)(2 * session->sessions->settings.edge->heartbeat_ms);
+    (void)setsockopt(session->stream.io.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silent_ms,
+                     sizeof silent_ms);
+    session->framing = upgrade->framing;
+    edge_session_identify(session, &(struct edge_hello){.user = upgrade->user,
+                                                        .device = upgrade->device,
+                                                        .flags = upgrade->attach_flags,
+                                                        .epoch = upgrade->epoch,
+                                                        .seq = upgrade->seq});
+}
+
 static void session_begin(struct edge_session *session, const struct edge_upgrade *upgrade)
 {
     struct edge_sessions *sessions = session->sessions;
@@ -273,7 +304,9 @@ static void session_begin(struct edge_session *session, const struct edge_upgrad
     edge_session_look_in(session, sessions->settings.edge->hello_timeout_ms);
     if (upgrade->v1) {
         session->dialect = &edge_v1_dialect;
-        if (upgrade->unauthorized)
+        if (upgrade->framing != NULL)
+            session_begin_stream(session, upgrade);
+        else if (upgrade->unauthorized)
             edge_session_refuse(session);
         else if (upgrade->user.size > 0 &&
                  edge_session_name(session, upgrade->user, upgrade->device) != 0)
