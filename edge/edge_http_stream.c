@@ -99,9 +99,10 @@ static int open_stream(struct edge_http_upgrading *upgrading, h2o_req_t *req,
     return edge_http_take_over(upgrading, req);
 }
 
-int edge_http_on_stream(struct edge_http *http, h2o_req_t *req, struct text text,
-                        const struct edge_framing *framing)
+static int on_stream(const struct edge_call *call, const struct edge_framing *framing)
 {
+    struct edge_http *http = call->http;
+    h2o_req_t *req = call->req;
     struct edge_query query;
     const char *why = http->settings.ops->why_not_open(http->settings.context);
     if (why != NULL)
@@ -109,11 +110,21 @@ int edge_http_on_stream(struct edge_http *http, h2o_req_t *req, struct text text
     if (req->version < 0x101)
         return edge_http_refuse_now(req, 505, "bad_request", "this needs HTTP/1.1");
     const char *wrong =
-        req->entity.len > 0 ? "the request has a body" : read_request(req, text, &query);
+        req->entity.len > 0 ? "the request has a body" : read_request(req, call->query, &query);
     if (wrong != NULL)
         return edge_http_refuse_now(req, 400, "bad_request", wrong);
     struct edge_http_upgrading *upgrading = edge_http_upgrading_new(http, req);
     if (upgrading == NULL)
         return edge_http_refuse_now(req, 503, "not_ready", "memory is short");
     return open_stream(upgrading, req, &query, framing);
+}
+
+int edge_http_on_sse(const struct edge_call *call)
+{
+    return on_stream(call, &edge_framing_sse);
+}
+
+int edge_http_on_lines(const struct edge_call *call)
+{
+    return on_stream(call, &edge_framing_ndjson);
 }

@@ -188,9 +188,10 @@ static int admit(h2o_req_t *req, struct edge_http_upgrading *upgrading, struct t
     return err;
 }
 
-int edge_http_on_websocket(struct edge_http *http, h2o_req_t *req, struct text user,
-                           struct text query)
+int edge_http_on_websocket(const struct edge_call *call)
 {
+    struct edge_http *http = call->http;
+    h2o_req_t *req = call->req;
     struct edge_handshake handshake = read_handshake(http, req);
     struct edge_handshake_refusal refusal = edge_handshake_judge(&handshake);
     if (refusal.status != 0)
@@ -202,7 +203,7 @@ int edge_http_on_websocket(struct edge_http *http, h2o_req_t *req, struct text u
     if (upgrading == NULL)
         return edge_http_refuse_now(req, 503, "not_ready", "memory is short");
     upgrading->upgrade.v1 = handshake.v1;
-    why = read_who(upgrading, user, query);
+    why = read_who(upgrading, call->user, call->query);
     if (why != NULL) {
         edge_http_upgrading_free(upgrading);
         return edge_http_refuse_now(req, 400, "bad_request", why);

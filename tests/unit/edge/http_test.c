@@ -1,7 +1,9 @@
 /* HTTP on a real loopback socket, in one thread with its client. */
+#include "edge/edge_framing.h"
 #include "edge/edge_http.h"
 #include "edge/edge_listener.h"
 #include "http_lab.h"
+#include "wire/frame.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -176,6 +178,62 @@ static void a_handshake_hands_the_descriptor_over(void **state)
     close(fd);
 }
 
+static void a_stream_hands_the_descriptor_over(void **state)
+{
+    (void)state;
+    int fd = client_connect(&it.lab);
+    client_say(fd, "GET /v1/sse?user=b%2Fb&device=d&cursor=1:7&start=head HTTP/1.1\r\nHost: x\r\n"
+                   "Last-Event-ID: 2:9\r\n\r\nmore");
+    const char *heard = client_hear(&it.lab, fd);
+    assert_non_null(strstr(heard, "HTTP/1.1 200 OK\r\n"));
+    assert_non_null(strstr(heard, "content-type: text/event-stream\r\n"));
+    assert_non_null(strstr(heard, "transfer-encoding: chunked\r\n"));
+    assert_non_null(strstr(heard, "cache-control: no-store\r\n"));
+    assert_non_null(strstr(heard, "x-accel-buffering: no\r\n"));
+    assert_null(strstr(heard, "content-length"));
+    assert_true(it.upgraded >= 0 && it.upgrade.v1);
+    assert_ptr_equal(it.upgrade.framing, &edge_framing_sse);
+    assert_string_equal(it.user, "b/b");
+    assert_int_equal(it.upgrade.epoch, 2); /* the header is newer than the query */
+    assert_int_equal(it.upgrade.seq, 9);
+    assert_int_equal(it.upgrade.attach_flags, WIRE_ATTACH_HAS_CURSOR | WIRE_ATTACH_FROM_HEAD);
+    assert_true(text_equal(buffer_text(&it.first_bytes), TEXT("more")));
+    assert_int_equal(edge_http_connections(it.lab.http), 0);
+    close(fd);
+}
+
+static void a_bad_request_for_a_stream_is_answered(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request, *status, *part;
+    } rows[] = {
+        {"GET /v1/sse?user=a HTTP/1.1\r\nHost: x\r\n\r\n", " 400 ", "names a device"},
+        {"GET /v1/sse?device=d HTTP/1.1\r\nHost: x\r\n\r\n", " 400 ", "who the user is"},
+        {"GET /v1/stream?user=a&device=d&x=1 HTTP/1.1\r\nHost: x\r\n\r\n", " 400 ", "not known"},
+        {"GET /v1/stream?user=a&device=d&wait=1 HTTP/1.1\r\nHost: x\r\n\r\n", " 400 ", "not known"},
+        {"GET /v1/sse?user=a&device=d HTTP/1.1\r\nHost: x\r\nLast-Event-ID: 7\r\n\r\n", " 400 ",
+         "Last-Event-ID"},
+        {"GET /v1/sse?user=a&device=d HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", " 400 ",
+         "has a body"},
+        {"GET /v1/sse?user=a&device=d HTTP/1.0\r\nHost: x\r\n\r\n", " 505 ", "HTTP/1.1"},
+        {"POST /v1/sse?user=a&device=d HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", " 405 ",
+         "method_not_allowed"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        int fd = client_connect(&it.lab);
+        client_say(fd, rows[i].request);
+        client_expect(&it.lab, fd, rows[i].status, rows[i].part);
+        close(fd);
+    }
+    it.not_ready = "not yet";
+    int fd = client_connect(&it.lab);
+    client_say(fd, "GET /v1/stream?user=a&device=d HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_expect(&it.lab, fd, " 503 ", "not yet");
+    close(fd);
+    assert_int_equal(it.upgraded, -1);
+}
+
 static void a_plain_handshake_has_its_user_in_the_path(void **state)
 {
     (void)state;
@@ -207,7 +265,10 @@ static void a_bad_handshake_is_answered(void **state)
          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n\r\n",
          " 400 ", "Sec-WebSocket-Key"},
         {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", " 404 ", "not_found"},
-        {"DELETE /api/messages HTTP/1.1\r\nHost: x\r\n\r\n", " 404 ", "not_found"},
+        {"DELETE /api/messages HTTP/1.1\r\nHost: x\r\n\r\n", " 405 ", "method_not_allowed"},
+        {"DELETE /api/messages HTTP/1.1\r\nHost: x\r\n\r\n", " 405 ", "allow: POST, OPTIONS"},
+        {"HEAD /api/messages/b HTTP/1.1\r\nHost: x\r\n\r\n", " 405 ", "allow: GET, OPTIONS"},
+        {"POST /ws/a" HANDSHAKE "\r\n", " 405 ", "allow: GET, OPTIONS"},
         {"GET /api/messages/%01 HTTP/1.1\r\nHost: x\r\n\r\n", " 400 ", "user id"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -221,6 +282,81 @@ static void a_bad_handshake_is_answered(void **state)
     client_say(fd, "GET /ws/a" HANDSHAKE "\r\n");
     client_expect(&it.lab, fd, " 503 ", "not yet");
     close(fd);
+}
+
+static void what_libh2o_refuses_is_json_too(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request, *status, *body;
+    } rows[] = {
+        {"POST /api/messages HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", " 400 ",
+         "{\"code\":\"bad_request\",\"message\":\"broken content-length "
+         "header\",\"retryable\":false}"},
+        {"POST /api/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", " 413 ",
+         "{\"code\":\"too_large\",\"message\":\"request entity is too "
+         "large\",\"retryable\":false}"},
+        {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n", " 400 ",
+         "{\"code\":\"bad_request\",\"message\":\"broken chunked-encoding\",\"retryable\":false}"},
+        {"POST / HTTP/1.1\r\nHost: x\r\nExpect: x\r\nContent-Length: 1\r\n\r\n", " 417 ",
+         "{\"code\":\"expectation_failed\",\"message\":\"unknown expectation\","
+         "\"retryable\":false}"},
+        {"HEAD / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", " 400 ", ""},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char length[64];
+        int fd = client_connect(&it.lab);
+        client_say(fd, rows[i].request);
+        const char *heard = client_hear(&it.lab, fd);
+        const char *body = strstr(heard, "\r\n\r\n");
+        assert_non_null(body);
+        assert_non_null(strstr(heard, rows[i].status));
+        assert_non_null(strstr(heard, "content-type: application/json\r\n"));
+        assert_string_equal(body + 4, rows[i].body);
+        snprintf(length, sizeof length, "Content-Length: %zu\r\n", strlen(rows[i].body));
+        assert_true(rows[i].body[0] == '\0' || strstr(heard, length) != NULL);
+        close(fd);
+    }
+}
+
+static void a_path_says_which_methods_it_takes(void **state)
+{
+    (void)state;
+    int fd = client_connect(&it.lab);
+    for (int i = 0; i < 2; i++) { /* the connection goes on */
+        client_say(fd, "OPTIONS /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+        const char *heard = client_hear(&it.lab, fd);
+        assert_non_null(strstr(heard, " 204 "));
+        assert_non_null(strstr(heard, "allow: GET, HEAD, OPTIONS"));
+        assert_null(strcasestr(heard, "content-length"));
+        assert_null(strcasestr(heard, "transfer-encoding"));
+        assert_string_equal(strstr(heard, "\r\n\r\n"), "\r\n\r\n");
+    }
+    close(fd);
+}
+
+static void a_head_is_a_get_without_its_body(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/healthz", "/readyz"};
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        char request[64];
+        char length[64];
+        int fd = client_connect(&it.lab);
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", paths[i]);
+        client_say(fd, request);
+        const char *heard = client_hear(&it.lab, fd);
+        const char *body = strstr(heard, "\r\n\r\n") + 4;
+        snprintf(length, sizeof length, "Content-Length: %zu\r\n", strlen(body));
+        assert_non_null(strstr(heard, length));
+        snprintf(request, sizeof request, "HEAD %s HTTP/1.1\r\nHost: x\r\n\r\n", paths[i]);
+        client_say(fd, request);
+        heard = client_hear(&it.lab, fd);
+        assert_non_null(strstr(heard, " 200 "));
+        assert_non_null(strstr(heard, length));
+        assert_string_equal(strstr(heard, "\r\n\r\n"), "\r\n\r\n");
+        close(fd);
+    }
 }
 
 static void an_answer_comes_when_it_is_given(void **state)
@@ -362,8 +498,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(health_and_readiness_are_told),
         ROW(a_handshake_hands_the_descriptor_over),
+        ROW(a_stream_hands_the_descriptor_over),
+        ROW(a_bad_request_for_a_stream_is_answered),
         ROW(a_plain_handshake_has_its_user_in_the_path),
         ROW(a_bad_handshake_is_answered),
+        ROW(what_libh2o_refuses_is_json_too),
+        ROW(a_path_says_which_methods_it_takes),
+        ROW(a_head_is_a_get_without_its_body),
         ROW(an_answer_comes_when_it_is_given),
         ROW(an_answer_to_nobody_is_not_written),
         ROW(requests_that_wait_have_a_bound),
