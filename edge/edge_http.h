@@ -18,7 +18,9 @@
 struct edge_http;    /* opaque */
 struct edge_request; /* a request that waits for its answer */
 
-struct edge_upgrade {         /* what a WebSocket's request said */
+struct edge_framing;
+
+struct edge_upgrade {         /* what the request of a WebSocket or a stream said */
     bool v1;                  /* meridian.v1; else plain */
     struct text user;         /* of the path; empty: the hello says it */
     struct text device;       /* of the query; empty: not given */
@@ -27,10 +29,16 @@ struct edge_upgrade {         /* what a WebSocket's request said */
     struct address client;    /* behind the balancers, if any */
     struct edge_place *place; /* on_upgraded() takes it; NULL: nobody is counted */
     SSL *ssl;                 /* on_upgraded() takes it; NULL: plain */
+    /* NULL: a WebSocket. Else user and device are known, and the rest is what a hello says. */
+    const struct edge_framing *framing;
+    uint8_t attach_flags; /* WIRE_ATTACH_... */
+    uint32_t epoch;
+    uint64_t seq;
 };
 
 struct edge_http_ops {
-    /* 101 was written. Takes `fd`; `bytes` came behind the request, and may be changed in place. */
+    /* The answer's head was written. Takes `fd`; `bytes` came behind the request, and may be
+     * changed in place. */
     void (*on_upgraded)(void *context, const struct edge_upgrade *upgrade, int fd, uint8_t *bytes,
                         size_t size);
     /* POST /api/messages */

@@ -5,12 +5,16 @@
 #include "edge/edge_admit.h"
 #include "edge/edge_plain.h"
 #include "edge/edge_recall.h"
+#include "edge/edge_url.h"
 #include "edge/edge_v1.h"
 #include "log/log.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { SCRATCH_KEPT_MAX = 128 * 1024 };
@@ -92,7 +96,7 @@ void edge_session_close(struct edge_session *session, uint16_t code, const char 
         edge_session_end(session);
         return;
     }
-    edge_ws_write_close(out, code, text_of(reason));
+    session->framing->write_close(out, code, text_of(reason));
     edge_stream_pause(&session->stream, false); /* its end must be seen */
     edge_stream_finish(&session->stream);
     edge_session_look_in(session, session->sessions->settings.edge->close_ms);
@@ -110,7 +114,7 @@ void edge_session_refuse(struct edge_session *session)
 
 /* Writing and sending. */
 
-void edge_session_write(struct edge_session *session, struct text json)
+static void session_write(struct edge_session *session, struct text json, struct text cursor)
 {
     struct buffer *out =
         session->state >= EDGE_SESSION_CLOSING ? NULL : edge_stream_output(&session->stream);
@@ -119,7 +123,20 @@ void edge_session_write(struct edge_session *session, struct text json)
     if (out == NULL)
         edge_session_close(session, EDGE_CLOSE_RECONNECT, "memory is short");
     else
-        edge_ws_write(out, EDGE_WS_TEXT, json.data, json.size);
+        session->framing->write(out, json, cursor);
+}
+
+void edge_session_write(struct edge_session *session, struct text json)
+{
+    session_write(session, json, TEXT(""));
+}
+
+void edge_session_write_at(struct edge_session *session, struct text json, uint32_t epoch,
+                           uint64_t seq)
+{
+    char cursor[EDGE_CURSOR_MAX];
+    edge_cursor_write(cursor, epoch, seq);
+    session_write(session, json, text_of(cursor));
 }
 
 static void on_outcome(struct edge_sender *sender, const struct edge_outcome *outcome)
@@ -149,7 +166,7 @@ void edge_session_send(struct edge_session *session, struct edge_letter *letter)
 
 /* What the client says. */
 
-static bool on_ws_event(void *context, const struct edge_ws_event *event)
+static bool on_event(void *context, const struct edge_ws_event *event)
 {
     struct edge_session *session = context;
     struct buffer *out;
@@ -161,7 +178,7 @@ static bool on_ws_event(void *context, const struct edge_ws_event *event)
     case EDGE_WS_PING:
         out = edge_stream_output(&session->stream);
         if (out != NULL && session->state < EDGE_SESSION_CLOSING)
-            edge_ws_write(out, EDGE_WS_PONG, event->data, event->size);
+            session->framing->write_pong(out, event->data, event->size);
         break;
     case EDGE_WS_PONG:
         break;
@@ -175,7 +192,7 @@ static bool on_ws_event(void *context, const struct edge_ws_event *event)
     return session->state < EDGE_SESSION_CLOSING;
 }
 
-static const char *reason_of(int code)
+static const char *reason_of(const struct edge_session *session, int code)
 {
     switch (code) {
     case EDGE_CLOSE_TOO_BIG:
@@ -183,7 +200,7 @@ static const char *reason_of(int code)
     case EDGE_CLOSE_NOT_UTF8:
         return "the text is no UTF-8";
     default:
-        return "the frame breaks RFC 6455";
+        return session->framing->broken;
     }
 }
 
@@ -194,10 +211,10 @@ static void session_take(struct edge_session *session, uint8_t *bytes, size_t si
         return; /* thrown away; the end of the stream is what is waited for */
     session->heard_ms = edge_sessions_now(sessions);
     session->pinged = false;
-    int code = edge_ws_feed(&session->ws, bytes, size, sessions->settings.edge->message_max,
-                            on_ws_event, session);
+    int code = session->framing->feed(&session->ws, bytes, size,
+                                      sessions->settings.edge->message_max, on_event, session);
     if (code > 0)
-        edge_session_close(session, (uint16_t)code, reason_of(code));
+        edge_session_close(session, (uint16_t)code, reason_of(session, code));
     else if (code < 0)
         edge_session_close(session, EDGE_CLOSE_LATER, "memory is short");
 }
@@ -210,6 +227,11 @@ static struct edge_session *session_of_stream(struct edge_stream *stream)
 static void on_bytes(struct edge_stream *stream, uint8_t *bytes, size_t size)
 {
     session_take(session_of_stream(stream), bytes, size);
+}
+
+static size_t frame_size(struct edge_stream *stream, const uint8_t *bytes, size_t size)
+{
+    return session_of_stream(stream)->framing->frame_size(bytes, size);
 }
 
 static void on_flushed(struct edge_stream *stream)
@@ -243,7 +265,7 @@ static void on_end(struct edge_stream *stream, int error)
 
 static const struct edge_stream_ops stream_ops = {
     .on_bytes = on_bytes,
-    .frame_size = edge_ws_frame_size,
+    .frame_size = frame_size,
     .on_flushed = on_flushed,
     .on_end = on_end,
 };
@@ -258,6 +280,20 @@ static struct text plain_device(const struct edge_session *session, struct text 
     return device.size > 0 ? device : TEXT("plain");
 }
 
+/* Its client says nothing, so the kernel is asked whether what was written arrives. */
+static void session_begin_stream(struct edge_session *session, const struct edge_upgrade *upgrade)
+{
+    unsigned silent_ms = (unsigned)(2 * session->sessions->settings.edge->heartbeat_ms);
+    (void)setsockopt(session->stream.io.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silent_ms,
+                     sizeof silent_ms);
+    session->framing = upgrade->framing;
+    edge_session_identify(session, &(struct edge_hello){.user = upgrade->user,
+                                                        .device = upgrade->device,
+                                                        .flags = upgrade->attach_flags,
+                                                        .epoch = upgrade->epoch,
+                                                        .seq = upgrade->seq});
+}
+
 static void session_begin(struct edge_session *session, const struct edge_upgrade *upgrade)
 {
     struct edge_sessions *sessions = session->sessions;
@@ -268,7 +304,9 @@ static void session_begin(struct edge_session *session, const struct edge_upgrad
     edge_session_look_in(session, sessions->settings.edge->hello_timeout_ms);
     if (upgrade->v1) {
         session->dialect = &edge_v1_dialect;
-        if (upgrade->unauthorized)
+        if (upgrade->framing != NULL)
+            session_begin_stream(session, upgrade);
+        else if (upgrade->unauthorized)
             edge_session_refuse(session);
         else if (upgrade->user.size > 0 &&
                  edge_session_name(session, upgrade->user, upgrade->device) != 0)
@@ -293,6 +331,7 @@ void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrad
         return;
     }
     session->sessions = sessions;
+    session->framing = &edge_framing_ws;
     session->attach.ops = &edge_session_attach_ops;
     session->sender.on_outcome = on_outcome;
     edge_sender_init(&session->sender);

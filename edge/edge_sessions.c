@@ -88,8 +88,11 @@ static void session_ping(struct edge_session *session)
 {
     struct buffer *out = edge_stream_output(&session->stream);
     if (out != NULL)
-        edge_ws_write(out, EDGE_WS_PING, NULL, 0);
-    session->pinged = true;
+        session->framing->write_ping(out);
+    if (session->framing->one_way)
+        session->heard_ms = edge_sessions_now(session->sessions); /* nobody will answer it */
+    else
+        session->pinged = true;
 }
 
 static void session_look_open(struct edge_session *session)
@@ -109,6 +112,7 @@ static void session_look_open(struct edge_session *session)
     }
     if (silent_ms >= edge->heartbeat_ms - EDGE_WHEEL_TICK_MS)
         session_ping(session);
+    silent_ms = now - session->heard_ms;
     int64_t next_ms =
         session->pinged ? 2 * edge->heartbeat_ms - silent_ms : edge->heartbeat_ms - silent_ms;
     if (next_ms > edge->heartbeat_ms)
