@@ -38,6 +38,8 @@ const struct setting edge_settings_table[] = {
         "Least severe events that are logged: error, warning, info or debug."),
     AUTH_SETTINGS_ROWS(struct edge_settings, auth),
     EDGE_TLS_SETTINGS_ROWS(struct edge_settings, tls),
+    SETTING_TEXT_VALID(struct edge_settings, origins, "origins", "", 0, edge_origins_are_valid,
+        EDGE_ORIGINS_RULE, "Origins whose web pages may use this edge; empty or \"*\": all. Who names none is no browser."),
 
     TEXT_ROW(nats_urls, "nats.urls", 0, "Comma-separated nats:// addresses; empty: the region's nodes of the catalogue."),
     TEXT_ROW(nats_user, "nats.user", 0, "User at NATS; empty: none."),

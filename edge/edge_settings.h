@@ -5,6 +5,7 @@
 #include "base/error_text.h"
 #include "base/networks.h"
 #include "base/text.h"
+#include "edge/edge_origin.h"
 #include "edge/edge_tls_settings.h"
 #include "settings/address.h"
 #include "settings/settings.h"
@@ -18,6 +19,7 @@ struct edge_settings {
     unsigned log_level;                 /* enum log_level */
     struct auth_settings auth;
     struct edge_tls_settings tls;
+    char origins[EDGE_ORIGINS_SIZE];
     char nats_urls[1024]; /* empty: as the catalogue says */
     char nats_user[64];
     char nats_password[128];

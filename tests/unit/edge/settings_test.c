@@ -49,6 +49,29 @@ static void the_file_names_every_key(void **state)
     }
 }
 
+static void what_is_no_origin_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *assignment;
+        int result;
+    } rows[] = {
+        {"origins=", 0},
+        {"origins=*", 0},
+        {"origins=https://app.example, http://localhost:8080", 0},
+        {"origins=https://app.example/", -EINVAL},
+        {"origins=app.example", -EINVAL},
+    };
+    struct edge_settings settings;
+    settings_defaults(edge_settings_table, &settings);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct error_text why = {0};
+        int err = settings_set(edge_settings_table, &settings, rows[i].assignment, &why);
+        if (err != rows[i].result)
+            fail_msg("%s: %d %s", rows[i].assignment, err, why.text);
+    }
+}
+
 static void networks_of_balancers_are_checked(void **state)
 {
     (void)state;
@@ -256,6 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_file_says_what_the_table_says),
         cmocka_unit_test(the_file_names_every_key),
+        cmocka_unit_test(what_is_no_origin_is_refused),
         cmocka_unit_test(networks_of_balancers_are_checked),
         cmocka_unit_test(fits_an_edge_of_the_catalogue),
         cmocka_unit_test(refuses_what_the_catalogue_does_not_know),
