@@ -2,7 +2,7 @@
 #include "edge/edge_http_internal.h"
 
 #include "edge/edge_handshake.h"
-#include "edge/edge_origin.h"
+#include "edge/edge_origins.h"
 #include "edge/edge_url.h"
 #include "wire/record.h"
 
@@ -161,9 +161,9 @@ static int refuse_handshake(h2o_req_t *req, const struct edge_handshake_refusal 
 static bool comes_from_good_page(const struct edge_http *http,
                                  const struct edge_handshake *handshake)
 {
+    struct text list = text_trim(text_of(http->settings.edge->origins));
     struct text origin = handshake->origins == 1 ? handshake->origin : TEXT(""); /* two are none */
-    return handshake->origins == 0 ||
-           edge_origins_allow(text_of(http->settings.edge->origins), origin);
+    return handshake->origins == 0 || list.size == 0 || edge_origins_allow(list, origin);
 }
 
 /* Whoever may come may find no place. */
@@ -186,9 +186,10 @@ static int refuse(struct edge_http *http, h2o_req_t *req, int err)
     return edge_http_refuse_now(req, 503, "not_ready", "memory is short");
 }
 
-int edge_http_on_websocket(struct edge_http *http, h2o_req_t *req, struct text user,
-                           struct text query)
+int edge_http_on_websocket(const struct edge_call *call)
 {
+    struct edge_http *http = call->http;
+    h2o_req_t *req = call->req;
     struct edge_handshake handshake = read_handshake(http, req);
     struct edge_handshake_refusal refusal = edge_handshake_judge(&handshake);
     if (refusal.status != 0)
@@ -204,7 +205,7 @@ int edge_http_on_websocket(struct edge_http *http, h2o_req_t *req, struct text u
     upgrading->http = http;
     upgrading->upgrade.v1 = handshake.v1;
     upgrading->upgrade.client = edge_http_client(http, req);
-    why = read_who(upgrading, user, query);
+    why = read_who(upgrading, call->user, call->query);
     if (why != NULL) {
         upgrading_free(upgrading);
         return edge_http_refuse_now(req, 400, "bad_request", why);

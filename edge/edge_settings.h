@@ -5,7 +5,6 @@
 #include "base/error_text.h"
 #include "base/networks.h"
 #include "base/text.h"
-#include "edge/edge_origin.h"
 #include "edge/edge_tls_settings.h"
 #include "settings/address.h"
 #include "settings/settings.h"
@@ -16,10 +15,10 @@ struct edge_settings {
     char region[TEXT_REGION_MAX + 1];
     char name[TEXT_PROCESS_MAX + 1];
     char listen[SETTINGS_ADDRESS_SIZE]; /* empty: as the catalogue says */
+    char origins[2048];                 /* empty: of no web page's scripts */
     unsigned log_level;                 /* enum log_level */
     struct auth_settings auth;
     struct edge_tls_settings tls;
-    char origins[EDGE_ORIGINS_SIZE];
     char nats_urls[1024]; /* empty: as the catalogue says */
     char nats_user[64];
     char nats_password[128];

@@ -99,7 +99,7 @@ static void lines_of_origin_are_counted(void **state)
     assert_true(text_equal(handshake.origin, TEXT("https://a.example")));
     edge_handshake_header(&handshake, TEXT("origin"), TEXT(""));
     assert_int_equal(handshake.origins, 2);
-    expect(&handshake, 0); /* what is good is a setting, see edge_origin.h */
+    expect(&handshake, 0); /* what is good is a setting, see edge_origins.h */
 }
 
 static void other_versions_are_told_ours(void **state)
