@@ -143,7 +143,8 @@ bool edge_make_client_parts(struct edge *edge)
                                                          .directory = edge->directory,
                                                          .dispatch = edge->dispatch,
                                                          .home = edge->home,
-                                                         .auth = edge->auth});
+                                                         .auth = edge->auth,
+                                                         .catalogue = edge->catalogue});
     edge->recalls = edge_recalls_new(&(struct edge_recalls_settings){.loop = edge->loop,
                                                                      .edge = settings,
                                                                      .directory = edge->directory,

@@ -10,19 +10,10 @@ import subprocess
 import pytest
 
 from lab import Client, Cluster
+from lab.certificates import make_certificate
 
 EDGE = "sin-1"
 HANDSHAKES_MAX = 20
-
-
-def make_certificate(folder, name):
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        + ["-nodes", "-days", "1", "-subj", f"/CN={name}"]
-        + ["-keyout", folder / "edge.key", "-out", folder / "edge.pem"],
-        check=True,
-        capture_output=True,
-    )
 
 
 def trusting():
@@ -122,6 +113,52 @@ def test_a_reload_drops_nobody(cluster, folder):
         await stays.close()
 
     asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+def certificate_of(socket):
+    return socket.socket.transport.get_extra_info("ssl_object").getpeercert(True)
+
+
+def test_reloads_under_load_drop_none_of_500_sessions(cluster, folder):
+    """Everybody talks to a neighbour while the certificate changes twice."""
+    sessions, rounds = 500, 6
+
+    async def scenario():
+        clients, shown = [], []
+        for first in range(0, sessions, HANDSHAKES_MAX // 2):  # at most so many handshakes at once
+            some = range(first, min(first + HANDSHAKES_MAX // 2, sessions))
+            clients += await asyncio.gather(
+                *(Client(cluster, f"many-{i}", EDGE, tls=trusting()).open() for i in some)
+            )
+        old = certificate_of(clients[0])
+        assert {certificate_of(client) for client in clients} == {old}
+
+        async def talk(number, turn):
+            to = f"many-{(number + 1) % sessions}"
+            await clients[number].send(to, {"n": turn}, f"m{turn}", timeout_s=30)
+
+        async def reload(name):
+            await asyncio.to_thread(make_certificate, folder, name)
+            cluster.edges[EDGE].signal(signal.SIGHUP)
+            while (client := await Client(cluster, name, EDGE, tls=trusting()).open()) and (
+                new := certificate_of(client)
+            ) in [old, *shown]:
+                await client.close()
+            await client.close()
+            shown.append(new)
+
+        for turn in range(rounds):
+            work = [talk(number, turn) for number in range(sessions)]
+            await asyncio.gather(*work, *([reload(f"new-{turn}")] if turn in (1, 3) else []))
+        await asyncio.gather(*(client.until_messages(rounds, 30) for client in clients))
+        for client in clients:
+            assert [message["body"]["n"] for message in client.messages] == list(range(rounds))
+            assert client.closed_code is None and certificate_of(client) == old
+        assert len(set(shown)) == 2
+        print(f"{sessions} sessions, {sessions * rounds} messages, 2 reloads", flush=True)
+        await asyncio.gather(*(client.close() for client in clients))
+
+    asyncio.run(asyncio.wait_for(scenario(), 150))
 
 
 def shaken(cluster, context, **more):
