@@ -55,6 +55,22 @@ static void set_head(h2o_req_t *req, const struct edge_answer *answer)
     }
 }
 
+void edge_http_add_allow(h2o_req_t *req, unsigned methods)
+{
+    struct buffer list = {0};
+    edge_methods_write(&list, methods);
+    edge_http_add_header(req, "allow", buffer_text(&list));
+    buffer_free(&list);
+}
+
+int edge_http_answer_nothing(h2o_req_t *req)
+{
+    req->res.status = 204;
+    req->res.reason = "No Content";
+    h2o_send_inline(req, "", 0);
+    return 0;
+}
+
 /* The whole of a small answer that nobody waits for. */
 int edge_http_answer_now(h2o_req_t *req, const struct edge_answer *answer)
 {

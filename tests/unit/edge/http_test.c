@@ -207,7 +207,10 @@ static void a_bad_handshake_is_answered(void **state)
          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n\r\n",
          " 400 ", "Sec-WebSocket-Key"},
         {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", " 404 ", "not_found"},
-        {"DELETE /api/messages HTTP/1.1\r\nHost: x\r\n\r\n", " 404 ", "not_found"},
+        {"DELETE /api/messages HTTP/1.1\r\nHost: x\r\n\r\n", " 405 ", "method_not_allowed"},
+        {"DELETE /api/messages HTTP/1.1\r\nHost: x\r\n\r\n", " 405 ", "allow: POST, OPTIONS"},
+        {"HEAD /api/messages/b HTTP/1.1\r\nHost: x\r\n\r\n", " 405 ", "allow: GET, OPTIONS"},
+        {"POST /ws/a" HANDSHAKE "\r\n", " 405 ", "allow: GET, OPTIONS"},
         {"GET /api/messages/%01 HTTP/1.1\r\nHost: x\r\n\r\n", " 400 ", "user id"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -221,6 +224,46 @@ static void a_bad_handshake_is_answered(void **state)
     client_say(fd, "GET /ws/a" HANDSHAKE "\r\n");
     client_expect(&it.lab, fd, " 503 ", "not yet");
     close(fd);
+}
+
+static void a_path_says_which_methods_it_takes(void **state)
+{
+    (void)state;
+    int fd = client_connect(&it.lab);
+    for (int i = 0; i < 2; i++) { /* the connection goes on */
+        client_say(fd, "OPTIONS /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+        const char *heard = client_hear(&it.lab, fd);
+        assert_non_null(strstr(heard, " 204 "));
+        assert_non_null(strstr(heard, "allow: GET, HEAD, OPTIONS"));
+        assert_null(strcasestr(heard, "content-length"));
+        assert_null(strcasestr(heard, "transfer-encoding"));
+        assert_string_equal(strstr(heard, "\r\n\r\n"), "\r\n\r\n");
+    }
+    close(fd);
+}
+
+static void a_head_is_a_get_without_its_body(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/healthz", "/readyz"};
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        char request[64];
+        char length[64];
+        int fd = client_connect(&it.lab);
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", paths[i]);
+        client_say(fd, request);
+        const char *heard = client_hear(&it.lab, fd);
+        const char *body = strstr(heard, "\r\n\r\n") + 4;
+        snprintf(length, sizeof length, "Content-Length: %zu\r\n", strlen(body));
+        assert_non_null(strstr(heard, length));
+        snprintf(request, sizeof request, "HEAD %s HTTP/1.1\r\nHost: x\r\n\r\n", paths[i]);
+        client_say(fd, request);
+        heard = client_hear(&it.lab, fd);
+        assert_non_null(strstr(heard, " 200 "));
+        assert_non_null(strstr(heard, length));
+        assert_string_equal(strstr(heard, "\r\n\r\n"), "\r\n\r\n");
+        close(fd);
+    }
 }
 
 static void an_answer_comes_when_it_is_given(void **state)
@@ -364,6 +407,8 @@ int main(void)
         ROW(a_handshake_hands_the_descriptor_over),
         ROW(a_plain_handshake_has_its_user_in_the_path),
         ROW(a_bad_handshake_is_answered),
+        ROW(a_path_says_which_methods_it_takes),
+        ROW(a_head_is_a_get_without_its_body),
         ROW(an_answer_comes_when_it_is_given),
         ROW(an_answer_to_nobody_is_not_written),
         ROW(requests_that_wait_have_a_bound),
