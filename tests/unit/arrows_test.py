@@ -21,7 +21,7 @@ BASE = {"lib/base"}
 EVERY_LIB = {
     "lib/base", "lib/loop", "lib/log", "lib/settings", "lib/json", "lib/wire", "lib/catalogue",
     "lib/directory", "lib/mailbox", "lib/store", "lib/bus", "lib/homes", "lib/auth",
-    "lib/revoked", "lib/geo",
+    "lib/revoked", "lib/geo", "lib/regions",
 }  # fmt: skip
 
 # A folder may always include itself.
@@ -42,6 +42,8 @@ MAY_INCLUDE = {
     | {"lib/bus", "lib/catalogue", "lib/directory", "lib/log", "lib/loop", "lib/wire"},
     "lib/revoked": BASE | {"lib/auth", "lib/bus", "lib/json", "lib/log", "lib/wire"},
     "lib/geo": BASE | {"lib/catalogue"},
+    "lib/regions": BASE
+    | {"lib/bus", "lib/catalogue", "lib/geo", "lib/log", "lib/loop", "lib/wire"},
     "geo": BASE | {"lib/log", "lib/settings", "lib/json", "lib/catalogue", "lib/geo"},
     "client/c": BASE | {"lib/loop", "lib/json"},
     "edge": EVERY_LIB - {"lib/mailbox", "lib/store"},
