@@ -11,6 +11,7 @@
 
 #include "edge/edge_dispatch.h"
 #include "edge/edge_http.h"
+#include "edge/edge_near.h"
 
 struct edge_api; /* opaque */
 
@@ -21,6 +22,7 @@ struct edge_api_settings {
     struct edge_dispatch *dispatch;
     struct edge_home *home;
     const struct edge_auth *auth; /* NULL: a client is who it says */
+    const struct edge_near *near; /* NULL: nobody asks who is near */
 };
 MUST_USE struct edge_api *edge_api_new(const struct edge_api_settings *settings);
 void edge_api_free(struct edge_api *api); /* what waits is answered 503 */

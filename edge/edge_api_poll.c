@@ -264,6 +264,7 @@ static const char *poll_read_query(struct poll *poll, struct text query)
 
 static struct poll *poll_new(struct edge_api *api, struct edge_request *request, struct text user)
 {
+    const struct address client = edge_request_client(request);
     struct poll *poll = calloc(1, sizeof *poll);
     if (poll == NULL)
         return NULL;
@@ -272,6 +273,7 @@ static struct poll *poll_new(struct edge_api *api, struct edge_request *request,
     poll->owner.on_gone = on_poll_gone;
     poll->lookup.on_found = on_poll_found;
     poll->lookup.claim = true;
+    poll->lookup.home = edge_near_home(api->settings.near, &client);
     memcpy(poll->user, user.data, user.size);
     poll->attach.ops = &poll_attach_ops;
     poll->attach.user = poll->user;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "base/buffer.h"
 #include "base/error_text.h"
 #include "base/text.h"
 #include "edge/edge_auth.h"
@@ -42,6 +43,8 @@ struct edge_http_ops {
     /* NULL: new WebSockets and calls are welcome; else why not. */
     const char *(*why_not_open)(void *context);
     size_t (*sessions)(void *context);
+    /* GET /v1/edges: the answer for a client there. False: this edge does not know. */
+    bool (*near)(void *context, const struct address *client, struct buffer *json);
     /* The number of connections has gone down. */
     void (*on_connection_closed)(void *context);
 };
@@ -82,6 +85,8 @@ struct edge_answer {
 };
 /* Once. on_gone() follows, also at once. */
 void edge_request_answer(struct edge_request *request, const struct edge_answer *answer);
+/* Where it comes from, behind the balancers, if any. */
+struct address edge_request_client(const struct edge_request *request);
 /* Whose request it is; borrowed as long as the request is not answered. NULL: whose it says. */
 const struct edge_token *edge_request_token(const struct edge_request *request);
 /* {"code": code, "message": message} */

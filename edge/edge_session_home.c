@@ -66,6 +66,7 @@ void edge_session_find(struct edge_session *session)
     finding->session = session;
     finding->lookup.on_found = on_home_found;
     finding->lookup.claim = true;
+    finding->lookup.home = edge_near_home(session->sessions->settings.near, &session->client);
     edge_session_look_in(session, EDGE_SESSION_FIND_MAX_MS);
     int err = homes_find(session->sessions->settings.directory, edge_session_user(session),
                          &finding->lookup, &found, &region);

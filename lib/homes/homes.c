@@ -30,8 +30,9 @@ struct question {
     struct bus_request get; /* the mirror is asked, or the primary */
     bool of_primary;        /* the primary is */
     struct list waiting;
-    struct list open; /* in the order of asking */
-    uint64_t claim;   /* the request's number while a claim is open; 0: none */
+    struct list open;                    /* in the order of asking */
+    uint64_t claim;                      /* the request's number while a claim is open; 0: none */
+    const struct catalogue_region *home; /* what is claimed for it */
     int64_t since_ms;
     int64_t again_ms; /* when to ask again by itself; INT64_MAX: an answer will come */
     uint8_t user_size;
@@ -185,26 +186,40 @@ static void question_found(struct question *question, struct text home, uint32_t
     question_tell(question, HOMES_FOUND, region, true);
 }
 
+/* The first one who would claim says where. */
+static const struct catalogue_region *home_wanted(const struct question *question)
+{
+    list_each(node, &question->waiting)
+    {
+        const struct homes_lookup *lookup = container_of(node, struct homes_lookup, link);
+        if (lookup->claim && lookup->home != NULL)
+            return lookup->home;
+    }
+    return question->homes->settings.region;
+}
+
 static void question_claim(struct question *question)
 {
     struct homes *homes = question->homes;
-    const struct catalogue_region *here = homes->settings.region;
     struct text user = question_user(question);
-    uint32_t shard = hash_shard(user, here->shards);
     struct buffer bytes = {0};
     struct wire_frame_writer writer;
-    if (question->claim == 0)
+    if (question->claim == 0) {
         question->claim = ++homes->claims;
+        question->home = home_wanted(question);
+    }
+    const struct catalogue_region *home = question->home;
+    uint32_t shard = hash_shard(user, home->shards);
     wire_frame_begin(&writer, &bytes,
                      &(struct wire_frame){.shard = (uint16_t)shard,
-                                          .region = text_of(here->name),
+                                          .region = text_of(home->name),
                                           .from = text_of(homes->settings.process)});
     wire_entry_write(&writer, &(struct wire_entry){.kind = WIRE_CLAIM,
                                                    .claim = {.request = question->claim,
                                                              .user = user,
-                                                             .home = text_of(here->name)}});
+                                                             .home = text_of(home->name)}});
     if (wire_frame_end(&writer) == 0) {
-        struct wire_name subject = wire_hub_subject(here->name, shard, "claim");
+        struct wire_name subject = wire_hub_subject(home->name, shard, "claim");
         /* A claim that is lost is repeated by the tick. */
         (void)!bus_publish(homes->settings.bus, subject.text, NULL, bytes.data, bytes.size);
     }

@@ -4,7 +4,8 @@
  * The region's mirror is asked. Where it has no such user, but may be behind (after a cut NATS may
  * take minutes to fill a mirror again), the primary region is asked, and counts.
  *
- * A user nobody has is claimed for this region where the caller allows it. */
+ * A user nobody has is claimed where the caller allows it: for this region, or for another one that
+ * suits the user better, whose hub is asked then. */
 #pragma once
 
 #include "base/list.h"
@@ -37,7 +38,8 @@ enum homes_found {
 struct homes_lookup {
     /* `region` is an index in the catalogue. It no longer waits, and may be freed or used again. */
     void (*on_found)(struct homes_lookup *lookup, enum homes_found found, size_t region);
-    bool claim; /* give the user a home here if nobody has */
+    bool claim;                          /* give the user a home if nobody has */
+    const struct catalogue_region *home; /* where; NULL: here */
     struct list link;
     struct homes *homes; /* while it waits */
 };

@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const struct geo_capacity_limits limits = {.full_permille = REGIONS_FULL_PERMILLE,
+                                                  .room_permille = REGIONS_ROOM_PERMILLE};
+
 struct regions {
     const struct catalogue *catalogue;
-    struct geo_capacity_limits limits;
     int64_t begun_ms;
     struct wire_drains drains;
     struct geo_region_state states[CATALOGUE_REGIONS_MAX];
@@ -22,15 +24,13 @@ static size_t count_edges(const struct catalogue *catalogue)
     return count;
 }
 
-struct regions *regions_new(const struct catalogue *catalogue,
-                            const struct geo_capacity_limits *limits)
+struct regions *regions_new(const struct catalogue *catalogue)
 {
     size_t count = count_edges(catalogue);
     struct regions *regions = calloc(1, sizeof *regions + count * sizeof regions->edges[0]);
     if (regions == NULL)
         return NULL;
     regions->catalogue = catalogue;
-    regions->limits = *limits;
     for (size_t i = 0; i < catalogue->region_count; i++)
         regions->first[i + 1] = regions->first[i] + catalogue->regions[i].edge_count;
     return regions;
@@ -97,8 +97,7 @@ static void sum_up(struct regions *regions, size_t at, int64_t now_ms, int64_t w
     uint64_t capacity = region->edge_count == 0 ? 0 : region->capacity * heard / region->edge_count;
     if (drain != NULL && drain->state == WIRE_DRAIN_BACK)
         capacity = capacity_back(capacity, drain, wall_ms);
-    state->full =
-        heard > 0 && geo_capacity_update(state->full, connections, capacity, &regions->limits);
+    state->full = heard > 0 && geo_capacity_update(state->full, connections, capacity, &limits);
     uint64_t load = capacity == 0 ? 1000 : connections * 1000 / capacity;
     regions->load_permille[at] = load < UINT32_MAX ? (uint32_t)load : UINT32_MAX;
 }

@@ -14,7 +14,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { REGIONS_SILENT_MS = 5000 };
+enum {
+    REGIONS_SILENT_MS = 5000,
+    REGIONS_FULL_PERMILLE = 900, /* of what it may hold: it is full */
+    REGIONS_ROOM_PERMILLE = 800, /* below, it is so no more */
+};
 
 struct regions; /* opaque */
 
@@ -25,8 +29,7 @@ struct regions_edge {
 };
 
 /* Borrows the catalogue. NULL when memory is short. */
-MUST_USE struct regions *regions_new(const struct catalogue *catalogue,
-                                     const struct geo_capacity_limits *limits);
+MUST_USE struct regions *regions_new(const struct catalogue *catalogue);
 void regions_free(struct regions *regions); /* NULL is fine */
 /* From here on nothing is known, until an edge is heard or was not for long enough. */
 void regions_begin(struct regions *regions, int64_t now_ms);

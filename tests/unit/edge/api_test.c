@@ -115,8 +115,11 @@ static int begin_with(uint32_t waiting_max)
         it.lab.loop, it.bus, &it.settings, it.catalogue, region, on_outcome, NULL});
     it.dispatch = edge_dispatch_new(&(struct edge_dispatch_settings){
         it.lab.loop, &it.settings, it.catalogue, it.directory, it.outbound, it.home});
-    it.api = edge_api_new(&(struct edge_api_settings){it.lab.loop, &it.settings, it.directory,
-                                                      it.dispatch, it.home, NULL});
+    it.api = edge_api_new(&(struct edge_api_settings){.loop = it.lab.loop,
+                                                      .edge = &it.settings,
+                                                      .directory = it.directory,
+                                                      .dispatch = it.dispatch,
+                                                      .home = it.home});
     it.lab.http = edge_http_new(
         &(struct edge_http_settings){.loop = it.lab.loop, .edge = &it.settings, .ops = &ops}, NULL);
     lab_choose_address(&it.lab);

@@ -31,12 +31,11 @@ static struct regions *regions;
 static int begin(void **state)
 {
     struct error_text why = {0};
-    const struct geo_capacity_limits limits = {.full_permille = 900, .room_permille = 800};
     (void)state;
     catalogue = catalogue_load_text(TEXT(yaml), "test", &why);
     if (catalogue == NULL)
         fail_msg("%s", why.text);
-    regions = regions_new(catalogue, &limits);
+    regions = regions_new(catalogue);
     assert_non_null(regions);
     regions_begin(regions, BEGIN_MS);
     return 0;
