@@ -32,6 +32,16 @@
         "edge", "URL", "The edge to connect to (any of the catalogue)."                            \
     }
 
+#define OPTION_TOKEN                                                                               \
+    {                                                                                              \
+        "token", "TOKEN", "Logs in with this token (MERIDIAN_TOKEN, else none)."                   \
+    }
+
+#define OPTION_CA                                                                                  \
+    {                                                                                              \
+        "ca", "FILE", "Whom an edge of https:// must be vouched for by, PEM (the system's)."       \
+    }
+
 #define OPTION_ARCHIVE                                                                             \
     {                                                                                              \
         "url", "URL", "postgresql://... or sqlite:PATH (MERIDIAN_ARCHIVE_URL)."                    \
@@ -75,10 +85,14 @@ const struct cli_command cli_commands[] = {
      .operands_min = 1,
      .operands_max = 1,
      .options = {{"to", "USER", "Whom it is for."},
-                 {"from", "USER", "Who sends it (" CLI_USER_DEFAULT ")."},
+                 {"from", "USER", "Who sends it (the token's, else " CLI_USER_DEFAULT ")."},
+                 {"device", "DEVICE", "The sender's device, as its token may ask (cli-send)."},
                  {"id", "ID", "Its id: the same one is delivered once (a new one)."},
                  {"timeout", "SECONDS", "How long to go on trying (30)."},
                  {"want", "KINDS", "Be told, by listen: stored,delivered,read (nothing)."},
+                 OPTION_TOKEN,
+                 {"token-file", "FILE", "The same, from a file."},
+                 OPTION_CA,
                  OPTION_EDGE,
                  OPTION_CATALOGUE},
      .run = cli_send},
@@ -87,11 +101,14 @@ const struct cli_command cli_commands[] = {
      .summary = "Prints the messages that come for a user.",
      .help = "One JSON object a line. What was printed is acknowledged: the same device goes on\n"
              "after it next time. When the connection ends it takes another edge and resumes.",
-     .options = {{"user", "USER", "Whose messages (" CLI_USER_DEFAULT ")."},
+     .options = {{"user", "USER", "Whose messages (the token's, else " CLI_USER_DEFAULT ")."},
                  {"device", "DEVICE", "Each device of a user has a cursor of its own (cli)."},
                  {"cursor", "CURSOR", "Goes on after this message, whatever the device has seen."},
                  {"count", "NUMBER", "Ends after so many messages."},
                  {"read", NULL, "Tells the senders that want to know that theirs are read."},
+                 OPTION_TOKEN,
+                 {"token-file", "FILE", "The same, from a file: a new one in it takes its place."},
+                 OPTION_CA,
                  OPTION_EDGE,
                  OPTION_CATALOGUE},
      .run = cli_listen},

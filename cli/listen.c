@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "cli/edges.h"
+#include "cli/login.h"
 #include "json/json.h"
 
 #include <errno.h>
@@ -14,8 +15,10 @@ enum { TURN_MS = 500, CONFIRM_MS = 2000, CURSOR_ROOM = 64 };
 
 struct listening {
     struct meridian_client *client;
-    uint64_t left; /* messages to wait for; 0: without end */
-    bool reads;    /* --read */
+    struct cli_login *login;
+    bool wants_token; /* another one, as soon as the file has it */
+    uint64_t left;    /* messages to wait for; 0: without end */
+    bool reads;       /* --read */
     bool done;
     int code;
     char last[CURSOR_ROOM];      /* cursor of the last message */
@@ -135,6 +138,31 @@ static void on_refused(void *context, const char *why)
     listening->code = CLI_FAILED;
 }
 
+static void on_token(void *context, int64_t left_ms)
+{
+    struct listening *listening = context;
+    if (left_ms > 0)
+        fprintf(stderr, "the token ends in %" PRId64 " s; %s is read for another one\n",
+                left_ms / 1000, listening->login->file);
+    else
+        fprintf(stderr, "the token is refused; waiting for another one in %s\n",
+                listening->login->file);
+    listening->wants_token = true;
+}
+
+static void on_refreshed(void *context, int64_t expires_at_ms)
+{
+    (void)context;
+    fprintf(stderr, "logged in with another token until %" PRId64 "\n", expires_at_ms / 1000);
+}
+
+static void renew(struct listening *listening)
+{
+    if (listening->wants_token && cli_login_renew(listening->login))
+        listening->wants_token =
+            meridian_client_set_token(listening->client, listening->login->token) < 0;
+}
+
 static void on_gap(void *context, const char *from, const char *to, const char *reason)
 {
     (void)context;
@@ -159,8 +187,10 @@ static void run(struct listening *listening)
 
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    while (!listening->done && !interrupted)
+    while (!listening->done && !interrupted) {
         meridian_client_turn(listening->client, TURN_MS);
+        renew(listening);
+    }
 
     /* What was printed should not be printed again by the next one: wait until that is certain. */
     int64_t until_ms = clock_monotonic_ms() + CONFIRM_MS;
@@ -170,15 +200,17 @@ static void run(struct listening *listening)
         meridian_client_turn(listening->client, until_ms - clock_monotonic_ms());
 }
 
-static int listen_by(const struct cli_edges *edges, const struct cli_arguments *arguments,
-                     uint64_t count)
+static int listen_by(const struct cli_edges *edges, struct cli_login *login,
+                     const struct cli_arguments *arguments, uint64_t count)
 {
     struct listening listening = {
-        .left = count, .reads = cli_flag(arguments, "read"), .code = CLI_OK};
+        .login = login, .left = count, .reads = cli_flag(arguments, "read"), .code = CLI_OK};
     const struct meridian_options options = {
         .edges = edges->urls,
         .edge_count = edges->count,
-        .user = cli_value_or(arguments, "user", CLI_USER_DEFAULT),
+        .ca_file = cli_value(arguments, "ca"),
+        .token = cli_login_token(login),
+        .user = cli_login_name(login, arguments, "user", CLI_USER_DEFAULT),
         .device = cli_value_or(arguments, "device", "cli"),
         .cursor = cli_value(arguments, "cursor"),
         .acknowledges_itself = true,
@@ -189,6 +221,8 @@ static int listen_by(const struct cli_edges *edges, const struct cli_arguments *
         .on_gap = on_gap,
         .on_resync = on_resync,
         .on_home = on_home,
+        .on_token = login->file == NULL ? NULL : on_token,
+        .on_refreshed = on_refreshed,
         .on_lost = on_lost,
         .on_refused = on_refused,
         .context = &listening,
@@ -210,6 +244,7 @@ int cli_listen(const struct cli_arguments *arguments)
 {
     struct error_text why = {0};
     struct cli_edges edges = {0};
+    struct cli_login login;
     const char *count_word = cli_value(arguments, "count");
     uint64_t count = 0;
     int code = CLI_FAILED;
@@ -219,10 +254,11 @@ int cli_listen(const struct cli_arguments *arguments)
         fprintf(stderr, "meridian listen: '--count' is %s, must be a number from 1\n", count_word);
         return CLI_USAGE;
     }
-    if (cli_edges_choose(&edges, arguments, &why) < 0)
+    if (cli_login_choose(&login, arguments, &why) < 0 ||
+        cli_edges_choose(&edges, arguments, &why) < 0)
         fprintf(stderr, "meridian listen: %s\n", why.text);
     else
-        code = listen_by(&edges, arguments, count);
+        code = listen_by(&edges, &login, arguments, count);
     cli_edges_done(&edges);
     return code;
 }

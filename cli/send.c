@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "cli/edges.h"
+#include "cli/login.h"
 #include "meridian/client.h"
 #include "json/json.h"
 
@@ -118,7 +119,7 @@ static int explain(int err)
         break;
     case -EINVAL:
         fprintf(stderr, "meridian send: a user id is 1 to 128 bytes without control characters, "
-                        "an id 1 to 64 printable ASCII characters\n");
+                        "an id or device 1 to 64 printable ASCII characters\n");
         return CLI_USAGE;
     default:
         fprintf(stderr, "meridian send: %s\n", strerror(-err));
@@ -152,8 +153,8 @@ static int read_wants(const char *words, unsigned *ret_wants)
     return 0;
 }
 
-static int send_by(const struct cli_edges *edges, const struct cli_arguments *arguments,
-                   unsigned wants, int64_t timeout_ms)
+static int send_by(const struct cli_edges *edges, const struct cli_login *login,
+                   const struct cli_arguments *arguments, unsigned wants, int64_t timeout_ms)
 {
     struct sending sending = {.to = cli_value(arguments, "to"),
                               .id = cli_value(arguments, "id"),
@@ -163,8 +164,10 @@ static int send_by(const struct cli_edges *edges, const struct cli_arguments *ar
     const struct meridian_options options = {
         .edges = edges->urls,
         .edge_count = edges->count,
-        .user = cli_value_or(arguments, "from", CLI_USER_DEFAULT),
-        .device = "cli-send",
+        .ca_file = cli_value(arguments, "ca"),
+        .token = cli_login_token(login),
+        .user = cli_login_name(login, arguments, "from", CLI_USER_DEFAULT),
+        .device = cli_value_or(arguments, "device", "cli-send"),
         /* What comes for the sender meanwhile is left to the sender's own devices. */
         .from_head = true,
         .acknowledges_itself = true,
@@ -189,6 +192,7 @@ int cli_send(const struct cli_arguments *arguments)
 {
     struct error_text why = {0};
     struct cli_edges edges = {0};
+    struct cli_login login;
     uint64_t timeout_s = DEFAULT_S;
     unsigned wants = 0;
     const char *timeout = cli_value(arguments, "timeout");
@@ -210,10 +214,11 @@ int cli_send(const struct cli_arguments *arguments)
                 cli_value(arguments, "want"));
         return CLI_USAGE;
     }
-    if (cli_edges_choose(&edges, arguments, &why) < 0)
+    if (cli_login_choose(&login, arguments, &why) < 0 ||
+        cli_edges_choose(&edges, arguments, &why) < 0)
         fprintf(stderr, "meridian send: %s\n", why.text);
     else
-        code = send_by(&edges, arguments, wants, (int64_t)timeout_s * 1000);
+        code = send_by(&edges, &login, arguments, wants, (int64_t)timeout_s * 1000);
     cli_edges_done(&edges);
     return code;
 }

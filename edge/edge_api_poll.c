@@ -1,6 +1,7 @@
 /* GET /api/messages/{user}: a device that is attached as long as one call takes. */
 #include "edge/edge_api_internal.h"
 
+#include "edge/edge_new_home.h"
 #include "edge/edge_plain.h"
 #include "edge/edge_url.h"
 
@@ -208,6 +209,13 @@ static const struct edge_attach_ops poll_attach_ops = {
 
 static void poll_found(struct poll *poll, enum homes_found found, size_t region)
 {
+    const struct edge_token *token = edge_request_token(poll->request);
+    const struct catalogue_region *home;
+    if (found == HOMES_NOT_FOUND &&
+        edge_new_home_of_token(poll->api->settings.catalogue, token, &home) != 0) {
+        poll_refuse(poll, 403, EDGE_NEW_HOME_CODE, EDGE_NEW_HOME_MESSAGE);
+        return;
+    }
     if (found != HOMES_FOUND) {
         poll_refuse(poll, 503, "directory_unsure", edge_code_row(EDGE_DIRECTORY_UNSURE)->message);
         return;
@@ -272,8 +280,9 @@ static struct poll *poll_new(struct edge_api *api, struct edge_request *request,
     poll->request = request;
     poll->owner.on_gone = on_poll_gone;
     poll->lookup.on_found = on_poll_found;
-    poll->lookup.claim = true;
-    poll->lookup.home = edge_near_home(api->settings.near, &client);
+    poll->lookup.claim =
+        edge_new_home(api->settings.catalogue, api->settings.near, edge_request_token(request),
+                      &client, &poll->lookup.home) == 0;
     memcpy(poll->user, user.data, user.size);
     poll->attach.ops = &poll_attach_ops;
     poll->attach.user = poll->user;

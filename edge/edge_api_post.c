@@ -27,43 +27,39 @@ static void post_end(struct post *post)
     loop_later(post->api->settings.loop, &post->api->later);
 }
 
-static void post_answer(struct post *post, int status, const char *word)
+static void post_sent(struct post *post)
 {
     struct buffer json = {0};
-    buffer_printf(&json, "{\"status\":\"%s\",\"id\":", word);
+    buffer_append_text(&json, TEXT("{\"status\":\"sent\",\"id\":"));
     json_write_string(&json, text_of(post->id));
     buffer_append_text(&json, TEXT("}"));
     struct edge_request *request = post->request;
     post_end(post);
-    edge_request_answer(request,
-                        &(struct edge_answer){.status = status, .json = buffer_text(&json)});
+    edge_request_answer(request, &(struct edge_answer){.status = 202, .json = buffer_text(&json)});
     buffer_free(&json);
 }
 
-static void post_reject(struct post *post, const struct edge_code_row *row)
+static void post_refuse(struct post *post, const struct edge_refusal *refusal)
 {
-    struct buffer json = {0};
-    buffer_printf(&json, "{\"code\":\"%s\",\"retryable\":%s,\"id\":", row->name,
-                  row->retryable ? "true" : "false");
-    json_write_string(&json, text_of(post->id));
-    buffer_append_text(&json, TEXT(",\"message\":"));
-    json_write_string(&json, text_of(row->message));
-    buffer_append_text(&json, TEXT("}"));
     struct edge_request *request = post->request;
     post_end(post);
-    edge_request_answer(request, &(struct edge_answer){.status = row->http_status,
-                                                       .json = buffer_text(&json),
-                                                       .retry_after_ms = row->retry_after_ms});
-    buffer_free(&json);
+    edge_request_refuse_as(request, refusal);
+}
+
+static void post_unknown(struct post *post)
+{
+    const struct edge_refusal refusal = edge_refusal_unknown(text_of(post->id));
+    post_refuse(post, &refusal);
 }
 
 static void on_post_outcome(struct edge_sender *sender, const struct edge_outcome *outcome)
 {
     struct post *post = container_of(sender, struct post, sender);
+    const struct edge_refusal refusal = edge_refusal_of_message(outcome->code, text_of(post->id));
     if (outcome->code == EDGE_ACCEPTED)
-        post_answer(post, 202, "sent");
+        post_sent(post);
     else
-        post_reject(post, edge_code_row(outcome->code));
+        post_refuse(post, &refusal);
 }
 
 static void on_post_gone(struct edge_request_owner *owner, bool written)
@@ -137,7 +133,7 @@ void edge_api_post(struct edge_api *api, struct edge_request *request, struct te
 
 void edge_api_end_posts(struct edge_api *api)
 {
-    list_each(node, &api->posts) post_answer(container_of(node, struct post, link), 504, "unknown");
+    list_each(node, &api->posts) post_unknown(container_of(node, struct post, link));
 }
 
 void edge_api_tick_posts(struct edge_api *api, int64_t now_ms)
@@ -147,6 +143,6 @@ void edge_api_tick_posts(struct edge_api *api, int64_t now_ms)
         struct post *post = container_of(node, struct post, link);
         if (now_ms < post->due_ms)
             break; /* the oldest come first */
-        post_answer(post, 504, "unknown");
+        post_unknown(post);
     }
 }

@@ -156,7 +156,8 @@ bool edge_make_client_parts(struct edge *edge)
                                                          .dispatch = edge->dispatch,
                                                          .home = edge->home,
                                                          .auth = edge->auth,
-                                                         .near = edge->near});
+                                                         .near = edge->near,
+                                                         .catalogue = edge->catalogue});
     edge->recalls = edge_recalls_new(&(struct edge_recalls_settings){.loop = edge->loop,
                                                                      .edge = settings,
                                                                      .directory = edge->directory,

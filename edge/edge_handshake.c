@@ -175,6 +175,12 @@ static void on_protocol(struct edge_handshake *handshake, struct text value)
         handshake->bearer = edge_auth_of_protocols(value);
 }
 
+static void on_origin(struct edge_handshake *handshake, struct text value)
+{
+    handshake->origin = value;
+    handshake->origins++;
+}
+
 static void on_extensions(struct edge_handshake *handshake, struct text value)
 {
     if (!edge_handshake_extensions_are_good(value))
@@ -189,6 +195,7 @@ static const struct header {
     {"sec-websocket-version", on_version},
     {"sec-websocket-protocol", on_protocol},
     {"sec-websocket-extensions", on_extensions},
+    {"origin", on_origin},
 };
 
 void edge_handshake_header(struct edge_handshake *handshake, struct text name, struct text value)

@@ -26,6 +26,8 @@ struct edge_handshake {
     struct text bearer; /* a token among the subprotocols, see edge_auth_of_protocols() */
     unsigned keys;      /* lines of it */
     unsigned versions;
+    struct text origin; /* of the last line, see edge_origins.h */
+    unsigned origins;
     bool asks; /* for a subprotocol, whichever */
     bool v1;   /* for meridian.v1 among them */
     bool bad_extensions;

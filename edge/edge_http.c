@@ -78,6 +78,8 @@ static void configure(struct edge_http *http)
     h2o_hostconf_t *host =
         h2o_config_register_host(config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
+    edge_http_answer_errors(path);
+    edge_http_answer_errors(&host->fallback_path);
     struct handler *handler = (struct handler *)h2o_create_handler(path, sizeof *handler);
     handler->super.on_req = on_request;
     handler->http = http;

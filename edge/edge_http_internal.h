@@ -57,6 +57,10 @@ int edge_http_refuse_unauthorized(struct edge_http *http, h2o_req_t *req);
 struct edge_request *edge_http_request_new(struct edge_http *http, h2o_req_t *req,
                                            struct edge_token *token);
 
+/* edge_http_errors.c */
+/* Makes JSON of what libh2o refuses by itself on this path. */
+void edge_http_answer_errors(h2o_pathconf_t *path);
+
 /* edge_http_routes.c */
 struct edge_call { /* a request that has found its route; borrows of the request */
     struct edge_http *http;

@@ -2,6 +2,7 @@
 #include "edge/edge_http_internal.h"
 
 #include "edge/edge_handshake.h"
+#include "edge/edge_origins.h"
 #include "edge/edge_url.h"
 #include "wire/record.h"
 
@@ -156,6 +157,15 @@ static int refuse_handshake(h2o_req_t *req, const struct edge_handshake_refusal 
     return edge_http_refuse_now(req, refusal->status, refusal->code, refusal->message);
 }
 
+/* Who names no origin is no browser, and is whom its token says (RFC 6455, 10.2). */
+static bool comes_from_good_page(const struct edge_http *http,
+                                 const struct edge_handshake *handshake)
+{
+    struct text list = text_trim(text_of(http->settings.edge->origins));
+    struct text origin = handshake->origins == 1 ? handshake->origin : TEXT(""); /* two are none */
+    return handshake->origins == 0 || list.size == 0 || edge_origins_allow(list, origin);
+}
+
 /* Whoever may come may find no place. */
 static int admit(h2o_req_t *req, struct upgrading *upgrading, struct text bearer)
 {
@@ -184,6 +194,8 @@ int edge_http_on_websocket(const struct edge_call *call)
     struct edge_handshake_refusal refusal = edge_handshake_judge(&handshake);
     if (refusal.status != 0)
         return refuse_handshake(req, &refusal);
+    if (!comes_from_good_page(http, &handshake))
+        return edge_http_refuse_now(req, 403, "forbidden", "pages of this origin may not");
     const char *why = http->settings.ops->why_not_open(http->settings.context);
     if (why != NULL)
         return edge_http_refuse_now(req, 503, "not_ready", why);

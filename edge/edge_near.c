@@ -135,7 +135,15 @@ const struct catalogue_region *edge_near_home(const struct edge_near *near,
     edge_near_rank(near, client, &ranking);
     if (ranking.pin == NULL && (ranking.rule == GEO_RULE_CATALOGUE_ORDER || ranking.blind))
         return NULL;
-    return &near->settings.catalogue->regions[ranking.candidates[0].region];
+    for (size_t i = 0; i < ranking.count; i++) {
+        const struct geo_candidate *candidate = &ranking.candidates[i];
+        const struct catalogue_region *region =
+            &near->settings.catalogue->regions[candidate->region];
+        if (region->new_homes && (ranking.pin != NULL || candidate->class_of != GEO_CLASS_DOWN))
+            return region;
+    }
+    return ranking.pin == NULL ? NULL
+                               : &near->settings.catalogue->regions[ranking.candidates[0].region];
 }
 
 const struct regions *edge_near_regions(const struct edge_near *near)

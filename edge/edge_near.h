@@ -34,8 +34,9 @@ MUST_USE int edge_near_check(const struct edge_settings *settings, struct error_
 
 void edge_near_rank(const struct edge_near *near, const struct address *client,
                     struct geo_ranking *ret_ranking);
-/* The home of a new user who connects from there. NULL, also for a NULL edge_near: here, because
- * nothing is known of the place, or nobody is up. A pin is kept to also when nobody is up there. */
+/* The home of a new user who connects from there, of the regions that new users may be at home in.
+ * NULL, also for a NULL edge_near: here, because nothing is known of the place, or nobody is up. A
+ * pin is kept to also when nobody is up there, or it leaves only regions without new homes. */
 const struct catalogue_region *edge_near_home(const struct edge_near *near,
                                               const struct address *client);
 const struct regions *edge_near_regions(const struct edge_near *near);

@@ -77,6 +77,7 @@ struct edge_dialect {
     void (*on_no_hello)(struct edge_session *session);
     void (*on_dropped)(struct edge_session *session);      /* it is closed next */
     void (*on_unauthorized)(struct edge_session *session); /* it is closed next */
+    void (*on_homeless)(struct edge_session *session);     /* it is closed next */
     void (*on_expiring)(struct edge_session *session, int64_t left_ms);
 };
 

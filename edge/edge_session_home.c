@@ -1,7 +1,9 @@
 /* A session and its home: who it is, where its home is, and what the owner there says. */
+#include "edge/edge_new_home.h"
 #include "edge/edge_session_internal.h"
 
 #include "base/hash.h"
+#include "log/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -34,10 +36,26 @@ static void session_attach(struct edge_session *session, size_t region)
         edge_session_close(session, EDGE_CLOSE_LATER, "memory is short");
 }
 
+/* Nobody has seen the user, and the region that the token says does not exist. */
+static void session_is_homeless(struct edge_session *session)
+{
+    static struct log_limit limit;
+    log_limited(&limit, LOG_LEVEL_WARNING, "a new user's token names a home that is no region",
+                LOG_TEXT("home", edge_token_home(session->token)));
+    if (session->dialect->on_homeless != NULL)
+        session->dialect->on_homeless(session);
+    edge_session_close(session, EDGE_CLOSE_TOKEN, EDGE_NEW_HOME_MESSAGE);
+}
+
 static void session_found(struct edge_session *session, enum homes_found found, size_t region)
 {
+    const struct catalogue_region *home;
     if (found == HOMES_FOUND)
         session_attach(session, region);
+    else if (found == HOMES_NOT_FOUND &&
+             edge_new_home_of_token(session->sessions->settings.catalogue, session->token, &home) !=
+                 0)
+        session_is_homeless(session);
     else
         edge_session_look_in(session, EDGE_SESSION_FIND_AGAIN_MS);
 }
@@ -65,8 +83,9 @@ void edge_session_find(struct edge_session *session)
     session->finding = finding;
     finding->session = session;
     finding->lookup.on_found = on_home_found;
-    finding->lookup.claim = true;
-    finding->lookup.home = edge_near_home(session->sessions->settings.near, &session->client);
+    finding->lookup.claim =
+        edge_new_home(session->sessions->settings.catalogue, session->sessions->settings.near,
+                      session->token, &session->client, &finding->lookup.home) == 0;
     edge_session_look_in(session, EDGE_SESSION_FIND_MAX_MS);
     int err = homes_find(session->sessions->settings.directory, edge_session_user(session),
                          &finding->lookup, &found, &region);

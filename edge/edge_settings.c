@@ -1,6 +1,7 @@
 #include "edge/edge_settings.h"
 
 #include "catalogue/catalogue.h"
+#include "edge/edge_origins.h"
 #include "wire/batch.h"
 #include "wire/frame.h"
 #include "wire/record.h"
@@ -34,6 +35,8 @@ const struct setting edge_settings_table[] = {
         "a process's name: 1 to 32 of a-z, 0-9 and -", "Name of this edge, unique over all regions; usually given by --name."),
     SETTING_TEXT_VALID(struct edge_settings, listen, "listen", "", 0, settings_is_address,
         SETTINGS_RULE_ADDRESS, "Where clients connect; empty: what the catalogue says of this edge."),
+    SETTING_TEXT_VALID(struct edge_settings, origins, "origins", "", 0, edge_origins_are_valid,
+        EDGE_ORIGINS_RULE, "Comma-separated origins of web pages that may use this edge, or *; empty: none is told that it may."),
     SETTING_ENUM(struct edge_settings, log_level, "log.level", 2, edge_log_levels,
         "Least severe events that are logged: error, warning, info or debug."),
     AUTH_SETTINGS_ROWS(struct edge_settings, auth),

@@ -9,7 +9,9 @@ struct edge_token *edge_token_new(const struct auth_identity *identity, int64_t 
     size_t user_size = strlen(identity->user);
     size_t device_size = strlen(identity->device);
     size_t id_size = strlen(identity->token_id);
-    struct edge_token *token = calloc(1, sizeof *token + user_size + device_size + id_size);
+    size_t home_size = strlen(identity->home);
+    struct edge_token *token =
+        calloc(1, sizeof *token + user_size + device_size + id_size + home_size);
     if (token == NULL)
         return NULL;
     token->expires_at_ms = identity->expires_at_s * 1000;
@@ -19,9 +21,11 @@ struct edge_token *edge_token_new(const struct auth_identity *identity, int64_t 
     token->id_size = (uint8_t)id_size;
     token->user_size = (uint8_t)user_size;
     token->device_size = (uint8_t)device_size;
+    token->home_size = (uint8_t)home_size;
     memcpy(token->names, identity->user, user_size);
     memcpy(token->names + user_size, identity->device, device_size);
     memcpy(token->names + user_size + device_size, identity->token_id, id_size);
+    memcpy(token->names + user_size + device_size + id_size, identity->home, home_size);
     return token;
 }
 
@@ -33,6 +37,13 @@ struct text edge_token_user(const struct edge_token *token)
 struct text edge_token_device(const struct edge_token *token)
 {
     return (struct text){.data = token->names + token->user_size, .size = token->device_size};
+}
+
+struct text edge_token_home(const struct edge_token *token)
+{
+    return (struct text){.data =
+                             token->names + token->user_size + token->device_size + token->id_size,
+                         .size = token->home_size};
 }
 
 struct auth_holder edge_token_holder(const struct edge_token *token, struct text device)

@@ -1,6 +1,7 @@
 /* What the server says in meridian.v1. */
 #include "edge/edge_v1_internal.h"
 
+#include "edge/edge_new_home.h"
 #include "edge/edge_receipt.h"
 
 #include <inttypes.h>
@@ -218,6 +219,11 @@ static void v1_on_unauthorized(struct edge_session *session)
     edge_v1_write_error(session, EDGE_AUTH_CODE, EDGE_AUTH_MESSAGE);
 }
 
+static void v1_on_homeless(struct edge_session *session)
+{
+    edge_v1_write_error(session, EDGE_NEW_HOME_CODE, EDGE_NEW_HOME_MESSAGE);
+}
+
 static void v1_on_expiring(struct edge_session *session, int64_t left_ms)
 {
     struct buffer *out = begin(session, "expiring");
@@ -247,5 +253,6 @@ const struct edge_dialect edge_v1_dialect = {
     .on_no_hello = v1_on_no_hello,
     .on_dropped = v1_on_dropped,
     .on_unauthorized = v1_on_unauthorized,
+    .on_homeless = v1_on_homeless,
     .on_expiring = v1_on_expiring,
 };

@@ -6,6 +6,7 @@
 #include "c/reads.h"
 #include "c/recall.h"
 #include "c/sends.h"
+#include "c/shown.h"
 #include "c/socket.h"
 #include "json/json.h"
 
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { CURSOR_MAX = 32, PENDING_MAX = 1024, TURN_MAX_MS = 60000, IDS_MAX = 256 };
 enum { RETRY_FIRST_MS = 50, RETRY_LAST_MS = 5000, RETRY_LATER_MS = 2000 };
@@ -30,7 +32,8 @@ enum client_state {
     CLIENT_WAITING,    /* for the next attempt */
     CLIENT_CONNECTING, /* until the edge's welcome */
     CLIENT_READY,
-    CLIENT_REFUSED, /* for good */
+    CLIENT_TOKENLESS, /* its token was refused: until there is another one */
+    CLIENT_REFUSED,   /* for good */
 };
 
 struct meridian_client {
@@ -49,6 +52,7 @@ struct meridian_client {
     struct meridian_sends sends;
     struct meridian_reads reads;
     struct meridian_recall recall;
+    struct meridian_shown shown;
     struct buffer strings; /* of the frame that is being handled */
     struct buffer body;
     struct buffer output;
@@ -63,15 +67,21 @@ static int64_t jitter(int64_t most_ms)
     return most_ms <= 0 ? 0 : (int64_t)(dice % (uint64_t)most_ms);
 }
 
-static void lose(struct meridian_client *client, int64_t retry_ms, const char *why)
+static void disconnected(struct meridian_client *client, enum client_state state)
 {
-    client->state = CLIENT_WAITING;
-    client->due_ms = clock_monotonic_ms() + retry_ms;
+    client->state = state;
     client->edge = (client->edge + 1) % client->options.edge_count;
     client->goaway_ms = 0;
     meridian_sends_disconnected(&client->sends);
     meridian_reads_disconnected(&client->reads);
+    meridian_shown_forget(&client->shown);
     client->recall.said = false;
+}
+
+static void lose(struct meridian_client *client, int64_t retry_ms, const char *why)
+{
+    disconnected(client, CLIENT_WAITING);
+    client->due_ms = clock_monotonic_ms() + retry_ms;
     if (client->options.on_lost != NULL)
         client->options.on_lost(client->options.context, why, retry_ms);
 }
@@ -107,10 +117,14 @@ static void on_closed(void *context, int code, const char *why)
         snprintf(text, sizeof text, "closed by the edge with code %d: %s", code, why);
     else
         snprintf(text, sizeof text, "%s", why);
-    if (code == CLOSE_POLICY || code == CLOSE_TOKEN || code == CLOSE_NEVER)
+    if (code == CLOSE_TOKEN && client->options.on_token != NULL && client->shown.token != NULL) {
+        disconnected(client, CLIENT_TOKENLESS);
+        client->options.on_token(client->options.context, 0);
+    } else if (code == CLOSE_POLICY || code == CLOSE_TOKEN || code == CLOSE_NEVER) {
         refuse(client, text);
-    else
+    } else {
         lose(client, next_retry_ms(client, code), text);
+    }
 }
 
 static void on_open(void *context)
@@ -129,6 +143,20 @@ static void write_frame(struct meridian_client *client)
     meridian_socket_want_write(client->socket);
 }
 
+static void write_hello(struct meridian_client *client)
+{
+    const struct meridian_hello hello = {.token = client->shown.token,
+                                         .user = client->options.user,
+                                         .device = client->options.device,
+                                         .cursor =
+                                             client->cursor[0] == '\0' ? NULL : client->cursor,
+                                         .from_head = client->options.from_head};
+
+    meridian_shown_forget(&client->shown);
+    meridian_frame_hello(&client->output, &hello);
+    write_frame(client);
+}
+
 /* One frame a call: the hello, then acknowledgements before sends, since they are few. */
 static void on_writable(void *context)
 {
@@ -140,12 +168,13 @@ static void on_writable(void *context)
     buffer_clear(&client->output);
     if (client->says_hello) {
         client->says_hello = false;
-        meridian_frame_hello(&client->output, client->options.user, client->options.device,
-                             client->cursor[0] == '\0' ? NULL : client->cursor,
-                             client->options.from_head);
-        write_frame(client);
+        write_hello(client);
     } else if (client->state != CLIENT_READY) {
         return;
+    } else if (meridian_shown_is_due(&client->shown, now_ms)) {
+        meridian_shown_said(&client->shown, now_ms);
+        meridian_frame_refresh(&client->output, client->shown.token);
+        write_frame(client);
     } else if (client->acknowledges) {
         client->acknowledges = false;
         meridian_frame_ack(&client->output, client->acked);
@@ -388,6 +417,15 @@ static void handle(struct meridian_client *client, const struct meridian_frame *
     case MERIDIAN_FRAME_ERROR:
         on_error(client, frame);
         break;
+    case MERIDIAN_FRAME_EXPIRING:
+        if (options->on_token != NULL)
+            options->on_token(options->context, frame->left_ms > 0 ? frame->left_ms : 1);
+        break;
+    case MERIDIAN_FRAME_REFRESHED:
+        meridian_shown_answered(&client->shown);
+        if (options->on_refreshed != NULL)
+            options->on_refreshed(options->context, frame->expires_at_ms);
+        break;
     case MERIDIAN_FRAME_OTHER:
         break;
     }
@@ -427,7 +465,8 @@ static void do_due(struct meridian_client *client)
         meridian_socket_close(client->socket);
         lose(client, next_retry_ms(client, 0), "no welcome in time");
     } else if (client->state == CLIENT_READY &&
-               meridian_sends_next(&client->sends, now_ms) != NULL) {
+               (meridian_sends_next(&client->sends, now_ms) != NULL ||
+                meridian_shown_is_due(&client->shown, now_ms))) {
         meridian_socket_want_write(client->socket);
     }
 }
@@ -437,6 +476,7 @@ static int64_t rest_ms(const struct meridian_client *client, int64_t wait_ms)
 {
     int64_t now_ms = clock_monotonic_ms();
     int64_t sends_ms = meridian_sends_due_ms(&client->sends);
+    int64_t shown_ms = meridian_shown_due_ms(&client->shown);
 
     if (wait_ms < 0 || wait_ms > TURN_MAX_MS)
         wait_ms = TURN_MAX_MS;
@@ -445,7 +485,29 @@ static int64_t rest_ms(const struct meridian_client *client, int64_t wait_ms)
         wait_ms = client->due_ms - now_ms;
     if (sends_ms >= 0 && sends_ms - now_ms < wait_ms)
         wait_ms = sends_ms - now_ms;
+    if (shown_ms >= 0 && shown_ms - now_ms < wait_ms)
+        wait_ms = shown_ms - now_ms;
     return wait_ms < 0 ? 0 : wait_ms;
+}
+
+int meridian_client_set_token(struct meridian_client *client, const char *token)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    bool knows = client->state == CLIENT_READY ||
+                 (client->state == CLIENT_CONNECTING && !client->says_hello);
+
+    if (client->shown.token == NULL)
+        return -EINVAL;
+    int err = meridian_shown_set(&client->shown, token, knows, now_ms);
+    if (err < 0)
+        return err;
+    if (client->state == CLIENT_TOKENLESS) { /* not at once: this one may be bad, too */
+        client->state = CLIENT_WAITING;
+        client->due_ms = now_ms + next_retry_ms(client, 0);
+    }
+    if (client->state == CLIENT_READY)
+        meridian_socket_want_write(client->socket);
+    return 0;
 }
 
 void meridian_client_turn(struct meridian_client *client, int64_t wait_ms)
@@ -526,11 +588,16 @@ int meridian_client_has_read(struct meridian_client *client, const char *from, c
     return err;
 }
 
+/* What is not said must be in the token. */
+static bool is_said(const char *name, bool (*is_good)(struct text), const char *token)
+{
+    return name == NULL ? token != NULL : is_good(text_of(name));
+}
+
 static bool options_are_good(const struct meridian_options *options)
 {
-    return options->edge_count > 0 && options->user != NULL &&
-           text_is_user_id(text_of(options->user)) && options->device != NULL &&
-           text_is_device_id(text_of(options->device)) &&
+    return options->edge_count > 0 && is_said(options->user, text_is_user_id, options->token) &&
+           is_said(options->device, text_is_device_id, options->token) &&
            (options->cursor == NULL ||
             (meridian_is_cursor(options->cursor) && strlen(options->cursor) < CURSOR_MAX));
 }
@@ -541,11 +608,18 @@ static int copy_options(struct meridian_client *client, const struct meridian_op
     client->options = *options;
     client->options.edges = NULL;
     client->options.cursor = NULL;
-    client->options.user = strdup(options->user);
-    client->options.device = strdup(options->device);
+    client->options.token = NULL;
+    client->options.ca_file = NULL;
+    client->options.user = options->user == NULL ? NULL : strdup(options->user);
+    client->options.device = options->device == NULL ? NULL : strdup(options->device);
     client->edges = calloc(options->edge_count, sizeof *client->edges);
-    if (client->edges == NULL || client->options.user == NULL || client->options.device == NULL)
+    if (client->edges == NULL || (options->user != NULL && client->options.user == NULL) ||
+        (options->device != NULL && client->options.device == NULL))
         return -ENOMEM;
+    int err =
+        options->token == NULL ? 0 : meridian_shown_set(&client->shown, options->token, false, 0);
+    if (err < 0)
+        return err;
     for (size_t i = 0; i < options->edge_count; i++) {
         if (meridian_url_parse(text_of(options->edges[i]), &client->edges[i]) < 0)
             return -EINVAL;
@@ -577,7 +651,9 @@ static int init(struct meridian_client *client, const struct meridian_options *o
     meridian_sends_init(&client->sends,
                         options->pending_max > 0 ? options->pending_max : PENDING_MAX,
                         client->options.answer_ms, options->give_up_ms);
-    client->socket = meridian_socket_new(&events, tls);
+    if (options->ca_file != NULL && access(options->ca_file, R_OK) != 0)
+        return -errno;
+    client->socket = meridian_socket_new(&events, tls, options->ca_file);
     return client->socket == NULL ? -ENOMEM : 0;
 }
 
@@ -608,6 +684,7 @@ void meridian_client_free(struct meridian_client *client)
     meridian_socket_free(client->socket);
     meridian_sends_done(&client->sends);
     meridian_reads_done(&client->reads);
+    meridian_shown_done(&client->shown);
     buffer_free(&client->strings);
     buffer_free(&client->body);
     buffer_free(&client->output);

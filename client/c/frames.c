@@ -31,6 +31,8 @@ enum {
     MEMBER_MORE,
     MEMBER_RETRY_AFTER_MS,
     MEMBER_RECONNECT_MS,
+    MEMBER_EXPIRES_AT,
+    MEMBER_LEFT_MS,
     MEMBERS,
 };
 
@@ -59,6 +61,8 @@ static const char *const member_names[MEMBERS] = {
     [MEMBER_MORE] = "more",
     [MEMBER_RETRY_AFTER_MS] = "retry_after_ms",
     [MEMBER_RECONNECT_MS] = "reconnect_ms",
+    [MEMBER_EXPIRES_AT] = "expires_at",
+    [MEMBER_LEFT_MS] = "left_ms",
 };
 
 static const struct {
@@ -71,6 +75,7 @@ static const struct {
     {"resync", MERIDIAN_FRAME_RESYNC},     {"state", MERIDIAN_FRAME_STATE},
     {"goaway", MERIDIAN_FRAME_GOAWAY},     {"error", MERIDIAN_FRAME_ERROR},
     {"receipt", MERIDIAN_FRAME_RECEIPT},   {"history", MERIDIAN_FRAME_HISTORY},
+    {"expiring", MERIDIAN_FRAME_EXPIRING}, {"refreshed", MERIDIAN_FRAME_REFRESHED},
 };
 
 /* Appends each string with its terminator, and notes where it begins: the buffer may still move.
@@ -99,6 +104,12 @@ static uint64_t number_of(struct json_value value)
 {
     uint64_t number = 0;
     return json_to_u64(value, UINT64_MAX, &number) == 0 ? number : 0;
+}
+
+static int64_t time_of(struct json_value value)
+{
+    int64_t time_ms = 0;
+    return json_to_i64(value, &time_ms) == 0 ? time_ms : 0;
 }
 
 static bool flag_of(struct json_value value)
@@ -149,6 +160,8 @@ int meridian_frame_read(struct text bytes, struct buffer *strings, struct meridi
         .at_ms = at_ms,
         .retry_after_ms = number_of(members[MEMBER_RETRY_AFTER_MS]),
         .reconnect_ms = number_of(members[MEMBER_RECONNECT_MS]),
+        .expires_at_ms = time_of(members[MEMBER_EXPIRES_AT]),
+        .left_ms = time_of(members[MEMBER_LEFT_MS]),
         .resumed = flag_of(members[MEMBER_RESUMED]),
         .retryable = flag_of(members[MEMBER_RETRYABLE]),
         .more = flag_of(members[MEMBER_MORE]),
@@ -156,22 +169,30 @@ int meridian_frame_read(struct text bytes, struct buffer *strings, struct meridi
     return 0;
 }
 
+/* NULL is left out. */
 static void write_member(struct buffer *out, const char *key, const char *value)
 {
+    if (value == NULL)
+        return;
     buffer_printf(out, ",\"%s\":", key);
     json_write_string(out, text_of(value));
 }
 
-void meridian_frame_hello(struct buffer *out, const char *user, const char *device,
-                          const char *cursor, bool from_head)
+void meridian_frame_hello(struct buffer *out, const struct meridian_hello *hello)
 {
     buffer_append_text(out, TEXT("{\"t\":\"hello\""));
-    write_member(out, "user", user);
-    write_member(out, "device", device);
-    if (cursor != NULL)
-        write_member(out, "cursor", cursor);
-    if (from_head)
-        write_member(out, "start", "head");
+    write_member(out, "token", hello->token);
+    write_member(out, "user", hello->user);
+    write_member(out, "device", hello->device);
+    write_member(out, "cursor", hello->cursor);
+    write_member(out, "start", hello->from_head ? "head" : NULL);
+    buffer_append_text(out, TEXT("}"));
+}
+
+void meridian_frame_refresh(struct buffer *out, const char *token)
+{
+    buffer_append_text(out, TEXT("{\"t\":\"refresh\""));
+    write_member(out, "token", token);
     buffer_append_text(out, TEXT("}"));
 }
 

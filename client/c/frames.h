@@ -21,6 +21,8 @@ enum meridian_frame_kind {
     MERIDIAN_FRAME_GOAWAY,
     MERIDIAN_FRAME_ERROR,
     MERIDIAN_FRAME_HISTORY,
+    MERIDIAN_FRAME_EXPIRING,
+    MERIDIAN_FRAME_REFRESHED,
 };
 
 /* Strings are terminated; those that are not there are empty. `strings` holds them. */
@@ -34,6 +36,8 @@ struct meridian_frame {
     int64_t at_ms;
     uint64_t retry_after_ms;
     uint64_t reconnect_ms;
+    int64_t expires_at_ms;
+    int64_t left_ms;
     bool resumed;
     bool retryable;
     bool more;
@@ -43,9 +47,14 @@ struct meridian_frame {
 int meridian_frame_read(struct text bytes, struct buffer *strings,
                         struct meridian_frame *ret_frame);
 
-/* All append one frame. `cursor` may be NULL. */
-void meridian_frame_hello(struct buffer *out, const char *user, const char *device,
-                          const char *cursor, bool from_head);
+/* All append one frame. */
+/* Each may be NULL. */
+struct meridian_hello {
+    const char *token, *user, *device, *cursor;
+    bool from_head;
+};
+void meridian_frame_hello(struct buffer *out, const struct meridian_hello *hello);
+void meridian_frame_refresh(struct buffer *out, const char *token);
 void meridian_frame_send(struct buffer *out, const char *id, const char *to, unsigned wants,
                          struct text body);
 void meridian_frame_ack(struct buffer *out, const char *cursor);

@@ -87,7 +87,8 @@ static const struct lws_protocols protocols[] = {
     {.name = NULL},
 };
 
-struct meridian_socket *meridian_socket_new(const struct meridian_socket_events *events, bool tls)
+struct meridian_socket *meridian_socket_new(const struct meridian_socket_events *events, bool tls,
+                                            const char *ca_file)
 {
     struct meridian_socket *socket = calloc(1, sizeof *socket);
 
@@ -97,6 +98,7 @@ struct meridian_socket *meridian_socket_new(const struct meridian_socket_events 
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = protocols,
         .options = tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0,
+        .client_ssl_ca_filepath = ca_file,
         .gid = -1,
         .uid = -1,
         .user = socket,

@@ -19,8 +19,10 @@ struct meridian_socket_events {
 
 enum { MERIDIAN_SOCKET_FRAME_MAX = 2 << 20 };
 
-/* `tls`: some edge will need it. NULL when memory is short. */
-struct meridian_socket *meridian_socket_new(const struct meridian_socket_events *events, bool tls);
+/* `tls`: some edge will need it; `ca_file`: whom it then trusts, NULL: whom the system does. NULL
+ * when memory is short. */
+struct meridian_socket *meridian_socket_new(const struct meridian_socket_events *events, bool tls,
+                                            const char *ca_file);
 void meridian_socket_free(struct meridian_socket *socket);
 /* Must not be connected. What becomes of it is told by on_open or on_closed. */
 void meridian_socket_connect(struct meridian_socket *socket, const struct meridian_url *url);

@@ -99,6 +99,17 @@ const struct catalogue_region *catalogue_primary(const struct catalogue *catalog
     return catalogue_region(catalogue, text_of(catalogue->primary));
 }
 
+const struct catalogue_region *catalogue_new_home(const struct catalogue *catalogue,
+                                                  const struct catalogue_region *wanted)
+{
+    if (wanted->new_homes)
+        return wanted;
+    const struct catalogue_region *region = catalogue->regions; /* catalogue_check(): one has it */
+    while (!region->new_homes)
+        region++;
+    return region;
+}
+
 bool catalogue_pin_next(struct text *regions, struct text *ret_name)
 {
     if (regions->size == 0)

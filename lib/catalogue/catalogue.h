@@ -60,6 +60,7 @@ struct catalogue_region {
     uint32_t weight;           /* share of users among regions equally near */
     uint32_t capacity;         /* connections the region is built for */
     bool drain;                /* no new users, open ones are sent elsewhere */
+    bool new_homes;            /* users that nobody has seen may get their home here */
     uint32_t shards;           /* fixed by the region's genesis records */
     uint32_t replicas;         /* of its streams: 1, 3 or 5 */
     uint64_t log_max_bytes;    /* of each shard's log */
@@ -124,6 +125,10 @@ const struct catalogue_region *catalogue_primary(const struct catalogue *catalog
 /* The place of a region in catalogue->regions, or -ENOENT. */
 MUST_USE int catalogue_region_index(const struct catalogue *catalogue, struct text name,
                                     size_t *ret_index);
+/* Where a new user gets a home who might have it in `wanted`: there, or in the first region that
+ * new users may be at home in, which there is. */
+const struct catalogue_region *catalogue_new_home(const struct catalogue *catalogue,
+                                                  const struct catalogue_region *wanted);
 /* Takes the next name off a pin's regions; false at the end. */
 bool catalogue_pin_next(struct text *regions, struct text *ret_name);
 const struct catalogue_edge *catalogue_edge(const struct catalogue *catalogue, struct text name,

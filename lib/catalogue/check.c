@@ -157,6 +157,16 @@ static int check_primary(const struct catalogue *catalogue, const char *path,
     return 0;
 }
 
+static int check_new_homes(const struct catalogue *catalogue, const char *path,
+                           struct error_text *reterr_why)
+{
+    for (size_t i = 0; i < catalogue->region_count; i++)
+        if (catalogue->regions[i].new_homes)
+            return 0;
+    return error_text_set(reterr_why, -EINVAL,
+                          "%s: 'new_homes' is false in every region, must be true in one", path);
+}
+
 static int check_retention(const struct catalogue *catalogue, const char *path,
                            struct error_text *reterr_why)
 {
@@ -182,5 +192,7 @@ int catalogue_check(const struct catalogue *catalogue, const char *path,
         err = check_pin(catalogue, &catalogue->pins[i], path, reterr_why);
     if (err == 0)
         err = check_retention(catalogue, path, reterr_why);
+    if (err == 0)
+        err = check_new_homes(catalogue, path, reterr_why);
     return err == 0 ? check_primary(catalogue, path, reterr_why) : err;
 }

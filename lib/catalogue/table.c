@@ -55,6 +55,8 @@ static const struct setting region_table[] = {
                 "Connections the region is built for."),
     SETTING_BOOL(struct catalogue_region, drain, "drain", false,
                  "Whether clients are sent to other regions."),
+    SETTING_BOOL(struct catalogue_region, new_homes, "new_homes", true,
+                 "Whether users that nobody has seen may get their home here."),
     SETTING_U32(struct catalogue_region, shards, "shards", 4, 1, CATALOGUE_SHARDS_MAX,
                 "Logs of the region; fixed when it is provisioned."),
     SETTING_U32(struct catalogue_region, replicas, "replicas", 1, 1, 5,

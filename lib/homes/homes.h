@@ -22,7 +22,7 @@ struct homes_settings { /* all borrowed */
     struct loop *loop;
     struct bus *bus;
     const struct catalogue *catalogue;
-    const struct catalogue_region *region; /* of this process: where claims are made */
+    const struct catalogue_region *region; /* where claims are made, mostly that of the process */
     const char *process;                   /* who claims; hubs answer edges only */
     size_t users_max;                      /* homes that are remembered */
     size_t waiting_max;                    /* lookups that wait */

@@ -10,19 +10,10 @@ import subprocess
 import pytest
 
 from lab import Client, Cluster
+from lab.certificates import make_certificate
 
 EDGE = "sin-1"
 HANDSHAKES_MAX = 20
-
-
-def make_certificate(folder, name):
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        + ["-nodes", "-days", "1", "-subj", f"/CN={name}"]
-        + ["-keyout", folder / "edge.key", "-out", folder / "edge.pem"],
-        check=True,
-        capture_output=True,
-    )
 
 
 def trusting():

@@ -10,6 +10,17 @@ SECRET = "a secret of the integration tests"
 ISSUER, AUDIENCE = "https://login.example", "meridian"
 
 
+def auth_file(folder, **more):
+    """A file of settings for daemons that ask for tokens of here; `more` are others of auth."""
+    (folder / "secret").write_text(SECRET)
+    auth = {"required": "true", "issuer": ISSUER, "audience": AUDIENCE, "leeway": "0s", **more}
+    key = f"{{file: {folder / 'secret'}, format: secret, kid: shared}}"
+    lines = [f"  {name}: {value}" for name, value in auth.items()]
+    path = folder / "auth.yaml"
+    path.write_text("\n".join(["auth:", *lines, f"  keys: [{key}]", ""]))
+    return path
+
+
 def b64(data):
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 

@@ -89,6 +89,19 @@ static void lines_are_counted_or_joined(void **state)
     assert_true(text_equal(two.bearer, TEXT("x")));
 }
 
+static void lines_of_origin_are_counted(void **state)
+{
+    (void)state;
+    struct edge_handshake handshake = good();
+    assert_int_equal(handshake.origins, 0);
+    edge_handshake_header(&handshake, TEXT("origin"), TEXT(" https://a.example "));
+    assert_int_equal(handshake.origins, 1);
+    assert_true(text_equal(handshake.origin, TEXT("https://a.example")));
+    edge_handshake_header(&handshake, TEXT("origin"), TEXT(""));
+    assert_int_equal(handshake.origins, 2);
+    expect(&handshake, 0); /* what is good is a setting, see edge_origins.h */
+}
+
 static void other_versions_are_told_ours(void **state)
 {
     (void)state;
@@ -200,6 +213,7 @@ int main(void)
         cmocka_unit_test(what_has_all_is_a_handshake),
         cmocka_unit_test(each_part_is_needed),
         cmocka_unit_test(lines_are_counted_or_joined),
+        cmocka_unit_test(lines_of_origin_are_counted),
         cmocka_unit_test(other_versions_are_told_ours),
         cmocka_unit_test(a_key_is_16_bytes_in_base64),
         cmocka_unit_test(the_accept_is_that_of_the_rfc),

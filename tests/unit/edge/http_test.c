@@ -236,6 +236,41 @@ static void a_bad_handshake_is_answered(void **state)
     close(fd);
 }
 
+static void what_libh2o_refuses_is_json_too(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request, *status, *body;
+    } rows[] = {
+        {"POST /api/messages HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", " 400 ",
+         "{\"code\":\"bad_request\",\"message\":\"broken content-length "
+         "header\",\"retryable\":false}"},
+        {"POST /api/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", " 413 ",
+         "{\"code\":\"too_large\",\"message\":\"request entity is too "
+         "large\",\"retryable\":false}"},
+        {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n", " 400 ",
+         "{\"code\":\"bad_request\",\"message\":\"broken chunked-encoding\",\"retryable\":false}"},
+        {"POST / HTTP/1.1\r\nHost: x\r\nExpect: x\r\nContent-Length: 1\r\n\r\n", " 417 ",
+         "{\"code\":\"expectation_failed\",\"message\":\"unknown expectation\","
+         "\"retryable\":false}"},
+        {"HEAD / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", " 400 ", ""},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char length[64];
+        int fd = client_connect(&it.lab);
+        client_say(fd, rows[i].request);
+        const char *heard = client_hear(&it.lab, fd);
+        const char *body = strstr(heard, "\r\n\r\n");
+        assert_non_null(body);
+        assert_non_null(strstr(heard, rows[i].status));
+        assert_non_null(strstr(heard, "content-type: application/json\r\n"));
+        assert_string_equal(body + 4, rows[i].body);
+        snprintf(length, sizeof length, "Content-Length: %zu\r\n", strlen(rows[i].body));
+        assert_true(rows[i].body[0] == '\0' || strstr(heard, length) != NULL);
+        close(fd);
+    }
+}
+
 static void a_path_says_which_methods_it_takes(void **state)
 {
     (void)state;
@@ -436,6 +471,7 @@ int main(void)
         ROW(a_handshake_hands_the_descriptor_over),
         ROW(a_plain_handshake_has_its_user_in_the_path),
         ROW(a_bad_handshake_is_answered),
+        ROW(what_libh2o_refuses_is_json_too),
         ROW(a_path_says_which_methods_it_takes),
         ROW(a_head_is_a_get_without_its_body),
         ROW(an_answer_comes_when_it_is_given),

@@ -1,4 +1,5 @@
 #include "edge/edge_near_internal.h"
+#include "edge/edge_new_home.h"
 
 #include "auth/keys.h"
 #include "auth/token.h"
@@ -28,12 +29,15 @@ static struct {
     struct edge_near *near;
     struct buffer out;
     char key[64];
+    const char *closed; /* the region that new users may not be at home in */
 } it;
 
 static void write_region(struct buffer *out, const char *name, double latitude, double longitude,
                          unsigned number, unsigned edges)
 {
-    buffer_printf(out, "  - {name: %s, latitude: %f, longitude: %f, nodes: [", name, latitude,
+    bool closed = it.closed != NULL && strcmp(it.closed, name) == 0;
+    buffer_printf(out, "  - {new_homes: %s, ", closed ? "false" : "true");
+    buffer_printf(out, "name: %s, latitude: %f, longitude: %f, nodes: [", name, latitude,
                   longitude);
     buffer_printf(out, "{name: %s-n, client: '127.0.%u.1:1', cluster: '127.0.%u.1:2', ", name,
                   number, number);
@@ -154,6 +158,37 @@ static void new_users_are_at_home_near_by(void **state)
     assert_string_equal(home("10.1.2.3"), "here");
     struct address client = address(CHINA);
     assert_null(edge_near_home(NULL, &client));
+}
+
+static void the_token_counts_before_the_place(void **state)
+{
+    (void)state;
+    const struct catalogue_region *region = NULL;
+    struct address client = address(LONDON);
+    struct auth_identity identity = {.user = "alice", .home = "iad"};
+    build("", 0, 1);
+    struct edge_token *token = edge_token_new(&identity, 0, 0, 0);
+    assert_int_equal(edge_new_home(it.catalogue, it.near, token, &client, &region), 0);
+    assert_string_equal(region->name, "iad");
+    assert_int_equal(edge_new_home(it.catalogue, it.near, NULL, &client, &region), 0);
+    assert_string_equal(region->name, "dub");
+    assert_int_equal(edge_new_home(it.catalogue, NULL, NULL, &client, &region), 0);
+    assert_null(region);
+    free(token);
+    strcpy(identity.home, "mars");
+    token = edge_token_new(&identity, 0, 0, 0);
+    assert_int_equal(edge_new_home(it.catalogue, it.near, token, &client, &region), -ENOENT);
+    free(token);
+}
+
+static void homes_are_given_where_new_users_may_be(void **state)
+{
+    (void)state;
+    it.closed = "sin";
+    build("{country: JP, regions: 'sin, iad'}, {country: GB, regions: sin}", 0, 1);
+    assert_string_equal(home(CHINA), "dub");
+    assert_string_equal(home("2001:218::1"), "iad");
+    assert_string_equal(home(LONDON), "sin"); /* the pin counts for more */
 }
 
 static void homes_are_not_given_where_nobody_is(void **state)
@@ -282,6 +317,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(new_users_are_at_home_near_by, begin, end),
+        cmocka_unit_test_setup_teardown(the_token_counts_before_the_place, begin, end),
+        cmocka_unit_test_setup_teardown(homes_are_given_where_new_users_may_be, begin, end),
         cmocka_unit_test_setup_teardown(homes_are_not_given_where_nobody_is, begin, end),
         cmocka_unit_test_setup_teardown(tells_edges_in_the_order_of_nearness, begin, end),
         cmocka_unit_test_setup_teardown(bounds_what_it_tells, begin, end),

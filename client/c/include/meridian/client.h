@@ -80,8 +80,10 @@ struct meridian_history {
 struct meridian_options {
     const char *const *edges; /* "http://host:port", https, ws or wss; taken in turn */
     size_t edge_count;
-    const char *user;
-    const char *device;
+    const char *ca_file;      /* PEM: whom https and wss trust; NULL: whom the system does */
+    const char *token;        /* a JWT, or NULL; see on_token */
+    const char *user;         /* with a token it may be NULL: the token's */
+    const char *device;       /* with a token that names one it may be NULL: that one */
     const char *cursor;       /* NULL: where this device was last; else "epoch:seq" */
     bool from_head;           /* a device never seen before gets only what comes from now on */
     bool acknowledges_itself; /* else all is acknowledged after on_message and on_receipt */
@@ -101,6 +103,12 @@ struct meridian_options {
     /* The cursor could not be honoured; it goes on at this one. */
     void (*on_resync)(void *context, const char *cursor);
     void (*on_home)(void *context, bool reachable);
+    /* A new token is needed: the one in use ends in `left_ms`. 0: it was refused and the connection
+     * has ended; the next attempt is made when meridian_client_set_token() has brought another one,
+     * now or later. When this is NULL, a token that is refused is for good. */
+    void (*on_token)(void *context, int64_t left_ms);
+    /* The edge has taken the new one; what holds ends then, in ms since 1970. */
+    void (*on_refreshed)(void *context, int64_t expires_at_ms);
     /* The connection has ended or did not come about; the next attempt is in `retry_ms`. */
     void (*on_lost)(void *context, const char *why, int64_t retry_ms);
     /* It was refused for good: no more attempts are made. */
@@ -108,11 +116,15 @@ struct meridian_options {
     void *context;
 };
 
-/* Copies the options. NULL with errno: EINVAL for a bad edge, user, device or cursor; ENOMEM. The
- * first connection is made in the first turn. */
+/* Copies the options. NULL with errno: EINVAL for a bad edge, user, device, token or cursor; why
+ * `ca_file` cannot be read, as ENOENT; ENOMEM. The first connection is made in the first turn. */
 struct meridian_client *meridian_client_new(const struct meridian_options *options);
 /* Closes without a farewell: what has no outcome yet stays without one. NULL is fine. */
 void meridian_client_free(struct meridian_client *client);
+
+/* Copies a token, of the same user and device, which is shown in place of the one of before; no
+ * connection is made anew for it. -EINVAL: it is none, or there was none before; -ENOMEM. */
+int meridian_client_set_token(struct meridian_client *client, const char *token);
 
 /* Waits at most `wait_ms` for something to do, and does it. */
 void meridian_client_turn(struct meridian_client *client, int64_t wait_ms);

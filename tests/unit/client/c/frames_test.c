@@ -54,6 +54,19 @@ static void a_body_stays_as_it_was_written(void **state)
     assert_true(frame.at_ms == 1700000000000);
 }
 
+static void reads_when_a_token_ends(void **state)
+{
+    (void)state;
+    assert_int_equal(read_frame("{\"t\":\"expiring\",\"expires_at\":1790003600000,"
+                                "\"left_ms\":60000}"),
+                     0);
+    assert_int_equal(frame.kind, MERIDIAN_FRAME_EXPIRING);
+    assert_true(frame.expires_at_ms == 1790003600000 && frame.left_ms == 60000);
+    assert_int_equal(read_frame("{\"t\":\"refreshed\",\"expires_at\":\"soon\"}"), 0);
+    assert_int_equal(frame.kind, MERIDIAN_FRAME_REFRESHED);
+    assert_true(frame.expires_at_ms == 0);
+}
+
 static void reads_a_rejection(void **state)
 {
     (void)state;
@@ -125,11 +138,17 @@ static void writes_what_a_client_says(void **state)
 {
     (void)state;
     struct buffer out = {0};
-    meridian_frame_hello(&out, "b\"ob", "phone", NULL, false);
+    meridian_frame_hello(&out, &(struct meridian_hello){.user = "b\"ob", .device = "phone"});
     assert_written(&out, "{\"t\":\"hello\",\"user\":\"b\\\"ob\",\"device\":\"phone\"}");
-    meridian_frame_hello(&out, "bob", "phone", "1:5", true);
+    meridian_frame_hello(&out,
+                         &(struct meridian_hello){
+                             .user = "bob", .device = "phone", .cursor = "1:5", .from_head = true});
     assert_written(&out, "{\"t\":\"hello\",\"user\":\"bob\",\"device\":\"phone\","
                          "\"cursor\":\"1:5\",\"start\":\"head\"}");
+    meridian_frame_hello(&out, &(struct meridian_hello){.token = "a.b.c"});
+    assert_written(&out, "{\"t\":\"hello\",\"token\":\"a.b.c\"}");
+    meridian_frame_refresh(&out, "a.b.c");
+    assert_written(&out, "{\"t\":\"refresh\",\"token\":\"a.b.c\"}");
     meridian_frame_send(&out, "m1", "bob", 5, TEXT("1"));
     assert_written(&out, "{\"t\":\"send\",\"id\":\"m1\",\"to\":\"bob\","
                          "\"want\":[\"stored\",\"read\"],\"body\":1}");
@@ -160,6 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_a_welcome),
         cmocka_unit_test(a_body_stays_as_it_was_written),
+        cmocka_unit_test(reads_when_a_token_ends),
         cmocka_unit_test(reads_a_rejection),
         cmocka_unit_test(reads_a_receipt),
         cmocka_unit_test(reads_a_page_of_history),

@@ -1,4 +1,5 @@
 #include "catalogue/catalogue.h"
+#include "catalogue/check.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -197,6 +198,35 @@ static void errors_name_the_line(void **state)
         assert_string_equal(refusal(rows[i].from, rows[i].to), rows[i].why);
 }
 
+static void new_users_are_at_home_where_they_may(void **state)
+{
+    (void)state;
+    struct catalogue_region regions[3] = {
+        {.new_homes = false}, {.new_homes = true}, {.new_homes = false}};
+    const struct catalogue catalogue = {.regions = regions, .region_count = 3};
+    assert_ptr_equal(catalogue_new_home(&catalogue, &regions[1]), &regions[1]);
+    assert_ptr_equal(catalogue_new_home(&catalogue, &regions[0]), &regions[1]);
+    assert_ptr_equal(catalogue_new_home(&catalogue, &regions[2]), &regions[1]);
+    regions[2].new_homes = true;
+    assert_ptr_equal(catalogue_new_home(&catalogue, &regions[2]), &regions[2]);
+}
+
+static void new_users_must_be_at_home_somewhere(void **state)
+{
+    (void)state;
+    struct buffer yaml = {0};
+    struct catalogue *catalogue = load_two(&yaml);
+    assert_true(catalogue->regions[0].new_homes && catalogue->regions[1].new_homes);
+    catalogue->regions[0].new_homes = false;
+    assert_int_equal(catalogue_check(catalogue, "r.yaml", &why), 0);
+    catalogue->regions[1].new_homes = false;
+    assert_int_equal(catalogue_check(catalogue, "r.yaml", &why), -EINVAL);
+    assert_string_equal(why.text,
+                        "r.yaml: 'new_homes' is false in every region, must be true in one");
+    catalogue_free(catalogue);
+    buffer_free(&yaml);
+}
+
 static void a_catalogue_without_regions_is_refused(void **state)
 {
     (void)state;
@@ -305,6 +335,8 @@ int main(void)
         cmocka_unit_test(finds_what_it_holds),
         cmocka_unit_test(nats_urls_are_a_terminated_list),
         cmocka_unit_test(errors_name_the_line),
+        cmocka_unit_test(new_users_are_at_home_where_they_may),
+        cmocka_unit_test(new_users_must_be_at_home_somewhere),
         cmocka_unit_test(a_catalogue_without_regions_is_refused),
         cmocka_unit_test(sixty_four_regions_are_the_most),
         cmocka_unit_test(a_region_has_a_most_of_each),
