@@ -20,6 +20,7 @@ static void on_tick(struct loop_timer *timer)
     int64_t now_ms = loop_now_ms(edge->loop);
     loop_timer_set(edge->loop, timer, TICK_MS);
     homes_tick(edge->directory, now_ms);
+    edge_near_tick(edge->near, now_ms);
     edge_home_tick(edge->home, now_ms);
     if (edge->revoked != NULL && revoked_tick(edge->revoked)) {
         edge_sessions_revoked(edge->sessions);
@@ -57,6 +58,15 @@ static int edge_build(struct edge *edge, struct error_text *reterr_why)
     edge->bus = edge_open_bus(edge, reterr_why);
     if (edge->bus == NULL)
         return -EINVAL;
+    if (edge->settings->geo_database[0] != '\0') {
+        edge->near = edge_near_new(&(struct edge_near_settings){.edge = edge->settings,
+                                                                .catalogue = edge->catalogue,
+                                                                .region = edge->region,
+                                                                .bus = edge->bus},
+                                   reterr_why);
+        if (edge->near == NULL)
+            return -EINVAL;
+    }
     if (!edge_make_bus_parts(edge) || !edge_make_client_parts(edge))
         return error_text_set(reterr_why, -ENOMEM, "memory is short");
     return edge_open_to_clients(edge, reterr_why);
@@ -98,6 +108,7 @@ void edge_free(struct edge *edge)
         edge_home_flush(edge->home, loop_now_ms(edge->loop)); /* the last reports and detaches */
     edge_http_free(edge->http);
     edge_neighbours_free(edge->neighbours);
+    edge_near_free(edge->near);
     edge_tls_free(edge->tls);
     edge_dispatch_free(edge->dispatch);
     homes_free(edge->directory);

@@ -13,6 +13,7 @@
 
 #include "edge/edge_dispatch.h"
 #include "edge/edge_http.h"
+#include "edge/edge_near.h"
 
 struct edge_api; /* opaque */
 
@@ -23,6 +24,7 @@ struct edge_api_settings {
     struct edge_dispatch *dispatch;
     struct edge_home *home;
     const struct edge_auth *auth; /* NULL: a client is who it says */
+    const struct edge_near *near; /* NULL: nobody asks who is near */
     const struct catalogue *catalogue;
 };
 MUST_USE struct edge_api *edge_api_new(const struct edge_api_settings *settings);

@@ -272,6 +272,7 @@ static const char *poll_read_query(struct poll *poll, struct text query)
 
 static struct poll *poll_new(struct edge_api *api, struct edge_request *request, struct text user)
 {
+    const struct address client = edge_request_client(request);
     struct poll *poll = calloc(1, sizeof *poll);
     if (poll == NULL)
         return NULL;
@@ -280,8 +281,8 @@ static struct poll *poll_new(struct edge_api *api, struct edge_request *request,
     poll->owner.on_gone = on_poll_gone;
     poll->lookup.on_found = on_poll_found;
     poll->lookup.claim =
-        edge_new_home_of_token(api->settings.catalogue, edge_request_token(request),
-                               &poll->lookup.home) == 0;
+        edge_new_home(api->settings.catalogue, api->settings.near, edge_request_token(request),
+                      &client, &poll->lookup.home) == 0;
     memcpy(poll->user, user.data, user.size);
     poll->attach.ops = &poll_attach_ops;
     poll->attach.user = poll->user;

@@ -1,6 +1,7 @@
 /* The edge and its clients: how many may come, what HTTP asks, and the parts that serve them. */
 #include "edge/edge_internal.h"
 
+#include "base/clock.h"
 #include "log/log.h"
 
 #include <errno.h>
@@ -99,6 +100,15 @@ static size_t on_count_sessions(void *context)
     return edge_sessions_count(edge->sessions);
 }
 
+static bool on_near(void *context, const struct address *client, struct buffer *json)
+{
+    const struct edge *edge = context;
+    if (edge->near == NULL)
+        return false;
+    edge_near_write_edges(edge->near, client, clock_wall_ms(), json);
+    return true;
+}
+
 static const struct edge_http_ops http_ops = {
     .on_upgraded = on_upgraded,
     .on_post = on_post,
@@ -106,6 +116,7 @@ static const struct edge_http_ops http_ops = {
     .why_not_ready = edge_why_not_ready,
     .why_not_open = edge_why_not_open,
     .sessions = on_count_sessions,
+    .near = on_near,
     .on_connection_closed = on_connection_closed,
 };
 
@@ -137,13 +148,15 @@ bool edge_make_client_parts(struct edge *edge)
                                                            .history = edge->history,
                                                            .on_closed = on_connection_closed,
                                                            .context = edge,
-                                                           .auth = edge->auth});
+                                                           .auth = edge->auth,
+                                                           .near = edge->near});
     edge->api = edge_api_new(&(struct edge_api_settings){.loop = edge->loop,
                                                          .edge = settings,
                                                          .directory = edge->directory,
                                                          .dispatch = edge->dispatch,
                                                          .home = edge->home,
                                                          .auth = edge->auth,
+                                                         .near = edge->near,
                                                          .catalogue = edge->catalogue});
     edge->recalls = edge_recalls_new(&(struct edge_recalls_settings){.loop = edge->loop,
                                                                      .edge = settings,

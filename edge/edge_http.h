@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "base/buffer.h"
 #include "base/error_text.h"
 #include "base/text.h"
 #include "edge/edge_auth.h"
@@ -51,6 +52,8 @@ struct edge_http_ops {
     /* NULL: new WebSockets and calls are welcome; else why not. */
     const char *(*why_not_open)(void *context);
     size_t (*sessions)(void *context);
+    /* GET /v1/edges: the answer for a client there. False: this edge does not know. */
+    bool (*near)(void *context, const struct address *client, struct buffer *json);
     /* The number of connections has gone down. */
     void (*on_connection_closed)(void *context);
 };
@@ -93,6 +96,8 @@ struct edge_answer {
 void edge_request_answer(struct edge_request *request, const struct edge_answer *answer);
 /* Empty when the request has none of that name (in small letters); borrowed as the token is. */
 struct text edge_request_header(const struct edge_request *request, const char *name);
+/* Where it comes from, behind the balancers, if any. */
+struct address edge_request_client(const struct edge_request *request);
 /* Whose request it is; borrowed as long as the request is not answered. NULL: whose it says. */
 const struct edge_token *edge_request_token(const struct edge_request *request);
 void edge_request_refuse_as(struct edge_request *request, const struct edge_refusal *refusal);

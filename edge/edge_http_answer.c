@@ -168,6 +168,11 @@ const struct edge_token *edge_request_token(const struct edge_request *request)
     return request->token;
 }
 
+struct address edge_request_client(const struct edge_request *request)
+{
+    return edge_http_client(request->http, request->req);
+}
+
 void edge_request_unauthorized(struct edge_request *request)
 {
     request->answered = true;

@@ -39,6 +39,28 @@ static int on_readyz(const struct edge_call *call)
     return 0;
 }
 
+/* As little as there is, for clients that measure how far it is. */
+static int on_ping(const struct edge_call *call)
+{
+    return edge_http_answer_nothing(call->req);
+}
+
+static int on_edges(const struct edge_call *call)
+{
+    const struct edge_http_settings *settings = &call->http->settings;
+    struct address client = edge_http_client(call->http, call->req);
+    struct buffer json = {0};
+    if (!settings->ops->near(settings->context, &client, &json))
+        return edge_http_refuse_now(call->req, 404, "not_found", "this edge knows of no places");
+    if (json.failed)
+        edge_http_refuse_now(call->req, 503, "busy", "memory is short");
+    else
+        edge_http_answer_now(call->req,
+                             &(struct edge_answer){.status = 200, .json = buffer_text(&json)});
+    buffer_free(&json);
+    return 0;
+}
+
 enum {
     GET = EDGE_METHOD_GET,
     SAFE_GET = EDGE_METHOD_GET | EDGE_METHOD_HEAD,
@@ -51,6 +73,8 @@ enum {
 const struct edge_route edge_http_routes[] = {
     {"/healthz", SAFE_GET, 0, on_healthz},
     {"/readyz", SAFE_GET, 0, on_readyz},
+    {"/v1/ping", SAFE_GET, 0, on_ping},
+    {"/v1/edges", SAFE_GET, 0, on_edges},
     {"/ws", GET, SOCKET, edge_http_on_websocket},
     {"/ws/{user_id}", GET, SOCKET, edge_http_on_websocket},
     {"/v1/sse", GET, SOCKET, edge_http_on_sse},

@@ -7,6 +7,7 @@
 #include "edge/edge_history.h"
 #include "edge/edge_http.h"
 #include "edge/edge_listener.h"
+#include "edge/edge_near.h"
 #include "edge/edge_neighbours.h"
 #include "edge/edge_recalls.h"
 #include "edge/edge_session.h"
@@ -38,6 +39,7 @@ struct edge {
     struct edge_tls *tls; /* NULL: none */
     struct edge_listener *listener;
     struct edge_neighbours *neighbours;
+    struct edge_near *near; /* NULL: nobody asks who is near */
     struct edge_listener *listener_tls;
 
     struct bus_subscription *frames;

@@ -16,3 +16,13 @@ int edge_new_home_of_token(const struct catalogue *catalogue, const struct edge_
         *ret_region = region;
     return 0;
 }
+
+int edge_new_home(const struct catalogue *catalogue, const struct edge_near *near,
+                  const struct edge_token *token, const struct address *client,
+                  const struct catalogue_region **ret_region)
+{
+    int err = edge_new_home_of_token(catalogue, token, ret_region);
+    if (err == 0 && *ret_region == NULL)
+        *ret_region = edge_near_home(near, client);
+    return err;
+}

@@ -19,6 +19,7 @@
 #include "edge/edge_dispatch.h"
 #include "edge/edge_framing.h"
 #include "edge/edge_http.h"
+#include "edge/edge_near.h"
 #include "edge/edge_stream.h"
 
 struct edge_session;
@@ -35,6 +36,7 @@ struct edge_sessions_settings {
     void (*on_closed)(void *context); /* the count has gone down */
     void *context;
     const struct edge_auth *auth; /* NULL: a client is who it says */
+    const struct edge_near *near; /* NULL: nobody asks who is near */
 };
 MUST_USE struct edge_sessions *edge_sessions_new(const struct edge_sessions_settings *settings);
 void edge_sessions_free(struct edge_sessions *sessions); /* closes what is left */

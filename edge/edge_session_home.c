@@ -83,8 +83,9 @@ void edge_session_find(struct edge_session *session)
     session->finding = finding;
     finding->session = session;
     finding->lookup.on_found = on_home_found;
-    finding->lookup.claim = edge_new_home_of_token(session->sessions->settings.catalogue,
-                                                   session->token, &finding->lookup.home) == 0;
+    finding->lookup.claim =
+        edge_new_home(session->sessions->settings.catalogue, session->sessions->settings.near,
+                      session->token, &session->client, &finding->lookup.home) == 0;
     edge_session_look_in(session, EDGE_SESSION_FIND_MAX_MS);
     int err = homes_find(session->sessions->settings.directory, edge_session_user(session),
                          &finding->lookup, &found, &region);

@@ -128,6 +128,13 @@ const struct setting edge_settings_table[] = {
         "Sends and connections waiting for the directory; one more is rejected as busy."),
     BYTES(directory_waiting_bytes, "directory.waiting_bytes", MIB(16), KIB(64), MIB(1024),
         "Bytes of those sends."),
+
+    TEXT_ROW(geo_database, "geo.database", 0,
+        "A MaxMind DB file: clients are told which edges are near, new users get a near home. Empty: no such thing."),
+    TEXT_ROW(geo_sign_key, "geo.sign_key", 0,
+        "A file with a secret of 32 bytes or more that GET /v1/edges signs with (HS256); empty: it does not."),
+    DURATION(geo_ttl_ms, "geo.ttl", SECONDS(60), SECONDS(1), HOURS(24),
+        "How long what clients are told of edges is good."),
     SETTINGS_END,
 };
 /* clang-format on */

@@ -66,6 +66,10 @@ struct edge_settings {
     uint32_t directory_users_max;
     uint32_t directory_waiting_max;
     uint64_t directory_waiting_bytes;
+
+    char geo_database[512];
+    char geo_sign_key[512];
+    int64_t geo_ttl_ms;
 };
 
 extern const struct setting edge_settings_table[];

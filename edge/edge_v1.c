@@ -97,6 +97,13 @@ static void member_expiry(const struct edge_session *session, struct buffer *out
         buffer_printf(out, ",\"expires_at\":%" PRIi64, session->token->expires_at_ms);
 }
 
+static void member_endpoints(const struct edge_session *session, bool leaving, struct buffer *out)
+{
+    const struct edge_near *near = edge_session_shared(session)->near;
+    if (near != NULL)
+        edge_near_write_endpoints(near, &session->client, leaving, out);
+}
+
 static void v1_on_welcome(struct edge_session *session, const struct wire_attached *attached)
 {
     const struct edge_sessions_settings *shared = edge_session_shared(session);
@@ -119,6 +126,7 @@ static void v1_on_welcome(struct edge_session *session, const struct wire_attach
                   ",\"recipients_max\":%" PRIu32 ",\"sends_max\":%" PRIu32 "}",
                   edge->body_max, edge->message_max, edge->recipients_max, edge->sends_max);
     member_expiry(session, out);
+    member_endpoints(session, false, out);
     end_at(session, out, session->attach.epoch, session->attach.next - 1);
 }
 
@@ -208,7 +216,8 @@ static void v1_on_goaway(struct edge_session *session, const char *reason, int64
 {
     struct buffer *out = begin(session, "goaway");
     member_text(out, "reason", text_of(reason));
-    buffer_printf(out, ",\"reconnect_ms\":%" PRIi64 ",\"endpoints\":[]", reconnect_ms);
+    buffer_printf(out, ",\"reconnect_ms\":%" PRIi64, reconnect_ms);
+    member_endpoints(session, true, out);
     end(session, out);
 }
 

@@ -1,6 +1,7 @@
 /* meridian-edge: the process users connect to. */
 #include "edge/edge.h"
 #include "edge/edge_auth.h"
+#include "edge/edge_near.h"
 #include "edge/edge_tls.h"
 #include "log/log.h"
 
@@ -125,7 +126,8 @@ static int check_files(const struct edge_settings *settings, struct error_text *
     struct edge_auth *auth = edge_auth_new(&settings->auth, reterr_why);
     if (auth != NULL && settings->tls.certificate[0] != '\0')
         tls = edge_tls_new(&settings->tls, 0, reterr_why);
-    bool good = auth != NULL && (tls != NULL || settings->tls.certificate[0] == '\0');
+    bool good = auth != NULL && (tls != NULL || settings->tls.certificate[0] == '\0') &&
+                edge_near_check(settings, reterr_why) == 0;
     edge_auth_free(auth);
     edge_tls_free(tls);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/buffer.h"
-#include "geo/geo_database.h"
+#include "geo/database.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -11,7 +11,7 @@
 #include "base/buffer.h"
 #include "base/error_text.h"
 #include "catalogue/catalogue.h"
-#include "geo/geo_database.h"
+#include "geo/database.h"
 
 struct geo_gdnsd_settings {
     const struct catalogue *catalogue;

@@ -8,8 +8,8 @@
 
 #include "base/address.h"
 #include "catalogue/catalogue.h"
-#include "geo/geo_database.h"
-#include "geo/geo_rank.h"
+#include "geo/database.h"
+#include "geo/rank.h"
 
 enum {
     GEO_NETWORKS_LEAVES_MAX = 64 * 1024 * 1024, /* of a database; a damaged tree may be endless */

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/buffer.h"
-#include "geo/geo_rank.h"
+#include "geo/rank.h"
 
 /* {"address":...,"country":...,"continent":...,"latitude":...,"longitude":...} */
 void geo_report_place(const struct address *address, const struct geo_place *place,

@@ -87,6 +87,11 @@ struct wire_name wire_directory_beat(struct wire_bucket bucket)
     return name_of("$KV.%s.beat", bucket_of(bucket).text);
 }
 
+struct wire_name wire_directory_drains(unsigned buckets)
+{
+    return name_of("$KV.%s.drains", bucket_of((struct wire_bucket){.of = buckets}).text);
+}
+
 struct wire_name wire_revoked_mirror(const char *region)
 {
     return name_of(WIRE_REVOKED_STREAM "_%s", region_of(region));

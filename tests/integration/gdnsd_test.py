@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import time
+import urllib.request
 
 import pytest
 
@@ -64,6 +65,14 @@ class Gdnsd:
         )
         return {self.region_of.get(line, line) for line in done.stdout.split()}
 
+    def told(self, client):
+        """The regions of the edges that an edge tells a client there, the best one first."""
+        request = urllib.request.Request(
+            self.cluster.url["iad-1"] + "/v1/edges", headers={"X-Forwarded-For": client}
+        )
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return [edge["region"] for edge in json.loads(answer.read())["edges"]]
+
     def ranked(self, client):
         return [c["region"] for c in json.loads(self.geo("rank", client))["candidates"]]
 
@@ -71,7 +80,9 @@ class Gdnsd:
 @pytest.fixture(scope="module")
 def world():
     pins = "[{network: 198.51.100.0/24, regions: 'iad, sin'}, {country: JP, regions: dub}]"
-    with Cluster(regions=3, shards=1, catalogue={"pins": pins}) as cluster:
+    settings = {"geo.database": CITY, "proxy.forwarded_networks": "127.0.0.0/8"}
+    catalogue = {"pins": pins}
+    with Cluster(regions=3, shards=1, catalogue=catalogue, edge_settings=settings) as cluster:
         cluster.start()
         server = Gdnsd(cluster)
         server.render()
@@ -101,7 +112,7 @@ def test_asia_america_and_europe_get_what_is_near(world):
         assert world.ask(name=f"{region}.{ZONE}") == {region}
 
 
-def test_names_and_ranking_never_disagree(world):
+def test_names_edges_and_ranking_never_disagree(world):
     chance = random.Random(8)
     lines = (world.folder / "geoip" / "meridian.nets").read_text().splitlines()
     networks = [ipaddress.ip_network(line.split()[0]) for line in lines]
@@ -111,7 +122,9 @@ def test_names_and_ranking_never_disagree(world):
         clients.append(first + chance.randrange(network.num_addresses))
         clients[-1] = str(type(network.network_address)(clients[-1]))
     for client in [*PLACES, *clients]:
-        assert world.ask(client) == {world.ranked(client)[0]}, client
+        ranked = world.ranked(client)
+        assert world.ask(client) == {ranked[0]}, client
+        assert world.told(client) == ranked, client
     # Together they are all of IPv4, each address once.
     fours = sorted(network for network in networks if network.version == 4)
     assert sum(network.num_addresses for network in fours) == 1 << 32
@@ -123,6 +136,9 @@ def test_an_edge_that_dies_and_a_region_that_drains_lose_their_answers(world):
     edge.kill()
     second = world.ranked("2.2.3.1")[1]
     moved(world, "2.2.3.1", {second}, 6, "kill -9 of an edge moves the answer after")
+    wait_for(lambda: world.told("2.2.3.1")[0] == second, 10, "edges tell the same")
+    for client in (*PLACES[1:3], "198.51.100.7", "203.0.113.9"):
+        assert world.ask(client) == {world.told(client)[0]}, client
     edge.start()
     wait_for(lambda: world.ask("2.2.3.1") == {"dub"}, 60, "the edge is found well again", 0.1)
     state = world.folder / "state" / "admin_state"

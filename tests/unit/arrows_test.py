@@ -21,7 +21,7 @@ BASE = {"lib/base"}
 EVERY_LIB = {
     "lib/base", "lib/loop", "lib/log", "lib/settings", "lib/json", "lib/wire", "lib/catalogue",
     "lib/directory", "lib/mailbox", "lib/store", "lib/bus", "lib/homes", "lib/auth",
-    "lib/revoked",
+    "lib/revoked", "lib/geo", "lib/regions",
 }  # fmt: skip
 
 # A folder may always include itself.
@@ -41,7 +41,10 @@ MAY_INCLUDE = {
     "lib/homes": BASE
     | {"lib/bus", "lib/catalogue", "lib/directory", "lib/log", "lib/loop", "lib/wire"},
     "lib/revoked": BASE | {"lib/auth", "lib/bus", "lib/json", "lib/log", "lib/wire"},
-    "geo": BASE | {"lib/log", "lib/settings", "lib/json", "lib/catalogue"},
+    "lib/geo": BASE | {"lib/catalogue"},
+    "lib/regions": BASE
+    | {"lib/bus", "lib/catalogue", "lib/geo", "lib/log", "lib/loop", "lib/wire"},
+    "geo": BASE | {"lib/log", "lib/settings", "lib/json", "lib/catalogue", "lib/geo"},
     "client/c": BASE | {"lib/loop", "lib/json"},
     "edge": EVERY_LIB - {"lib/mailbox", "lib/store"},
     "region-hub": EVERY_LIB,
@@ -65,7 +68,7 @@ OWNERS = {
     r"libwebsockets\.h": {"client/c", "cli"},
     r"openssl/": {"lib/auth", "lib/bus", "edge"},
     r"yaml\.h": {"lib/settings"},
-    r"maxminddb\.h": {"geo"},
+    r"maxminddb\.h": {"lib/geo"},
     r"uthash\.h|utlist\.h|utarray\.h": {"lib/base"},
 }
 # In these folders bytes, positions and times come in and decisions go out. They ask nobody.

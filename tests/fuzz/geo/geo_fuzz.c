@@ -1,6 +1,6 @@
 /* Any bytes as a GeoIP database: it opens or not, and an address has a place, none, or an error.
  * Replayed, each file of the corpus is tried besides with bytes changed here and there. */
-#include "geo/geo_database.h"
+#include "geo/database.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -22,15 +22,26 @@ class Client:
     auto_ack: acknowledge what came, at most every 50 ms.
     site: where it is in a Wan; else in the network of the edge.
     tls: an ssl.SSLContext: it speaks wss to the host "meridian", where open_socket() leads to.
+    address: where it says that it is, in X-Forwarded-For, as a balancer that is believed would.
     """
 
     def __init__(
-        self, cluster, user, edges, device="d1", auto_ack=True, start=None, site=None, tls=None
+        self,
+        cluster,
+        user,
+        edges,
+        device="d1",
+        auto_ack=True,
+        start=None,
+        site=None,
+        tls=None,
+        address=None,
     ):
         self.cluster, self.user, self.device = cluster, user, device
         self.edges = [edges] if isinstance(edges, str) else list(edges)
         self.auto_ack, self.start, self.site = auto_ack, start, site
         self.tls = tls
+        self.headers = {"X-Forwarded-For": address} if address else {}
         self.messages, self.receipts, self.frames = [], [], []
         self.cursor = None
         self.confirmed = None
@@ -72,6 +83,7 @@ class Client:
                 sock=raw,
                 **({"ssl": self.tls, "server_hostname": "meridian"} if self.tls else {}),
                 subprotocols=["meridian.v1"],
+                extra_headers=self.headers,
                 max_size=2**22,
                 open_timeout=5,
                 close_timeout=1,

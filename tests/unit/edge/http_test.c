@@ -86,6 +86,15 @@ static size_t sessions(void *context)
     return 0;
 }
 
+static bool near(void *context, const struct address *client, struct buffer *json)
+{
+    (void)context;
+    if (it.not_ready != NULL)
+        return false;
+    buffer_printf(json, "{\"near\":\"%s\"}", address_name(client).text);
+    return true;
+}
+
 static void on_connection_closed(void *context)
 {
     (void)context;
@@ -106,6 +115,7 @@ static const struct edge_http_ops ops = {
     .why_not_ready = why_not,
     .why_not_open = why_not,
     .sessions = sessions,
+    .near = near,
     .on_connection_closed = on_connection_closed,
 };
 
@@ -576,10 +586,29 @@ static void an_address_in_use_is_told(void **state)
         &why));
 }
 
+static void tells_who_is_near_and_answers_probes(void **state)
+{
+    (void)state;
+    int fd = client_connect(&it.lab);
+    client_say(fd, "GET /v1/ping HTTP/1.1\r\nhost: x\r\n\r\n");
+    client_expect(&it.lab, fd, "HTTP/1.1 204", "\r\n\r\n");
+    client_say(fd, "HEAD /v1/ping HTTP/1.1\r\nhost: x\r\n\r\n");
+    client_expect(&it.lab, fd, "HTTP/1.1 204", "\r\n\r\n");
+    client_say(fd, "GET /v1/edges HTTP/1.1\r\nhost: x\r\n\r\n");
+    client_expect(&it.lab, fd, "HTTP/1.1 200", "{\"near\":\"127.0.0.1\"}");
+    it.not_ready = "no";
+    client_say(fd, "GET /v1/edges HTTP/1.1\r\nhost: x\r\n\r\n");
+    client_expect(&it.lab, fd, "HTTP/1.1 404", "not_found");
+    client_say(fd, "POST /v1/edges HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n");
+    client_expect(&it.lab, fd, "HTTP/1.1 405", "");
+    close(fd);
+}
+
 int main(void)
 {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
+        ROW(tells_who_is_near_and_answers_probes),
         ROW(health_and_readiness_are_told),
         ROW(a_handshake_hands_the_descriptor_over),
         ROW(a_stream_hands_the_descriptor_over),

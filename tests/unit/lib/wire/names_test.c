@@ -61,6 +61,8 @@ static void pins_the_names_of_the_directory(void **state)
     assert_name(wire_directory_subjects(last), "$KV.DIRECTORY_63.>");
     assert_name(wire_directory_users(last), "$KV.DIRECTORY_63.u.*");
     assert_name(wire_directory_beat(last), "$KV.DIRECTORY_63.beat");
+    assert_name(wire_directory_drains(1), "$KV.DIRECTORY.drains");
+    assert_name(wire_directory_drains(64), "$KV.DIRECTORY_0.drains");
 }
 
 static void pins_the_bucket_of_a_user(void **state)
@@ -291,6 +293,7 @@ static void refuses_what_is_no_key_of_a_user(void **state)
     static const char *const subjects[] = {
         "",
         "$KV.DIRECTORY.beat",
+        "$KV.DIRECTORY.drains",
         "$KV.DIRECTORY.u",
         "$KV.DIRECTORY.u.",
         "$KV.DIRECTORY.u.YQ==",   /* padding */

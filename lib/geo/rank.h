@@ -14,7 +14,7 @@
 
 #include "base/address.h"
 #include "catalogue/catalogue.h"
-#include "geo/geo_database.h"
+#include "geo/database.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 #include "base/buffer.h"
-#include "geo/geo_rank.h"
+#include "geo/rank.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,7 +1,10 @@
 /* Where an address is, by a MaxMind DB file (the operator's own: none is shipped). Two schemas are
  * read: GeoIP2's (country.iso_code, continent.code, location.latitude) and the flat one of some
- * redistributions (country_code, latitude). The file is mapped, so it must be replaced by rename,
- * never written in place; geo_database_reload() takes a new one up.
+ * redistributions (country_code, latitude).
+ *
+ * The file is copied into memory, so whoever writes over it or cuts it off cannot take the ground
+ * from under a look-up. It should be replaced by rename all the same: a file that is taken up while
+ * it is written is refused, or half of it is read.
  *
  * Source: MaxMind DB file format 2.0; libmaxminddb 1.7. Any number of threads may look up, one may
  * reload when no other looks up. */
@@ -13,7 +16,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct geo_database; /* opaque, see geo_database.c */
+struct geo_database; /* opaque, see database.c */
+
+enum { GEO_DATABASE_MIB_MAX = 1024 };
 
 enum geo_schema {
     GEO_SCHEMA_UNKNOWN, /* no address has told yet */
@@ -62,6 +67,6 @@ struct geo_database_facts { /* borrowed until it is reloaded or closed */
     uint32_t nodes;
 };
 struct geo_database_facts geo_database_facts(const struct geo_database *database);
-/* 1: another file stands at the path and was taken up; 0: it is the same; negative: the other one
- * is no good, with the reason, and the old one stays. */
+/* 1: another file stands at the path and was taken up; 0: it is the same, or the one that was
+ * refused last; negative: it is no good, with the reason, and the old one stays. */
 MUST_USE int geo_database_reload(struct geo_database *database, struct error_text *reterr_why);

@@ -1,7 +1,5 @@
-#include "base/buffer.h"
-#include "geo/geo_check.h"
-#include "geo/geo_country.h"
-#include "geo/geo_database.h"
+#include "geo/country.h"
+#include "geo/database.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -148,13 +146,14 @@ static void takes_up_another_file(void **state)
     assert_non_null(database);
     assert_int_equal(geo_database_reload(database, &why), 0);
     copy("GeoIP2-City-Test", path);
-    assert_int_equal(find(database, "81.2.69.142", &place), 0); /* the old one is still mapped */
+    assert_int_equal(find(database, "81.2.69.142", &place), 0); /* still the old one */
     assert_false(place.has_coordinates);
     assert_int_equal(geo_database_reload(database, &why), 1);
     assert_int_equal(find(database, "81.2.69.142", &place), 0);
     assert_true(place.has_coordinates);
     copy("libmaxminddb-metadata-marker-only", path);
     assert_int_equal(geo_database_reload(database, &why), -EILSEQ);
+    assert_int_equal(geo_database_reload(database, &why), 0);   /* it was refused: once is enough */
     assert_int_equal(find(database, "81.2.69.142", &place), 0); /* the good one stays */
     assert_int_equal(unlink(path), 0);
     assert_true(geo_database_reload(database, &why) < 0);
@@ -162,33 +161,50 @@ static void takes_up_another_file(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
-static bool check(const char *name, const char *where, const char *country, const char *finding)
-{
-    struct buffer out = {0};
-    struct geo_known known = {.address = address(where)};
-    memcpy(known.country, country, 2);
-    struct geo_database *database = open_file(name);
-    int64_t built_s = geo_database_facts(database).built_s;
-    bool good = geo_check_database(database, built_s + 46 * 86400, &known, 1, &out);
-    buffer_append(&out, "", 1);
-    if (strstr((const char *)out.data, finding) == NULL)
-        fail_msg("%s", (const char *)out.data);
-    buffer_free(&out);
-    geo_database_close(database);
-    return good;
-}
-
-static void checks_fitness(void **state)
+/* Mapped as it is, such a file would end the process at the next look-up. */
+static void outlives_a_file_that_is_cut_off(void **state)
 {
     (void)state;
-    assert_true(check("GeoIP2-City-Test", "81.2.69.142", "GB", "ok it has coordinates"));
-    assert_true(check("GeoIP2-City-Test", "81.2.69.142", "GB", "warning built 46 days ago"));
-    assert_false(check("GeoIP2-City-Test", "81.2.69.142", "FR", "in 'GB', should be in FR"));
-    assert_false(check("GeoIP2-City-Test", "10.0.0.1", "FR", "not found"));
-    assert_false(check("GeoIP2-Country-Test", "81.2.69.142", "GB", "error no coordinates"));
-    assert_false(check("GeoLite2-ASN-Test", "1.128.0.1", "AU", "not found"));
-    assert_false(check("GeoIP2-City-Test-Broken-Double-Format", "81.2.69.142", "GB", "damaged"));
-    assert_false(check("MaxMind-DB-test-ipv4-24", "1.1.1.1", "AU", "warning IPv4 only"));
+    char path[] = "/tmp/geo-XXXXXX";
+    struct error_text why = {0};
+    struct geo_place place;
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    copy("GeoIP2-City-Test", path);
+    struct geo_database *database = geo_database_open(path, &why);
+    assert_non_null(database);
+    assert_int_equal(truncate(path, 0), 0);
+    assert_int_equal(find(database, "81.2.69.142", &place), 0);
+    assert_int_equal(find(database, "2001:218::1", &place), 0);
+    assert_int_equal(geo_database_reload(database, &why), -EILSEQ);
+    assert_int_equal(find(database, "81.2.69.142", &place), 0);
+    copy("GeoIP2-City-Test", path);
+    assert_int_equal(geo_database_reload(database, &why), 1);
+    geo_database_close(database);
+    assert_int_equal(unlink(path), 0);
+    close(descriptor);
+}
+
+static void refuses_what_is_no_file(void **state)
+{
+    (void)state;
+    struct error_text why = {0};
+    assert_null(geo_database_open("/tmp", &why));
+    assert_non_null(strstr(why.text, "Invalid argument"));
+    assert_null(geo_database_open("/dev/null", &why));
+}
+
+static void bounds_the_size(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/geo-XXXXXX";
+    struct error_text why = {0};
+    int descriptor = mkstemp(path);
+    assert_int_equal(ftruncate(descriptor, ((off_t)GEO_DATABASE_MIB_MAX << 20) + 1), 0);
+    assert_null(geo_database_open(path, &why)); /* not a byte of it is read */
+    assert_non_null(strstr(why.text, "too large"));
+    assert_int_equal(unlink(path), 0);
+    close(descriptor);
 }
 
 static void knows_continents(void **state)
@@ -210,7 +226,9 @@ int main(void)
         cmocka_unit_test(damaged_files_do_not_open),
         cmocka_unit_test(damaged_entries_are_errors),
         cmocka_unit_test(takes_up_another_file),
-        cmocka_unit_test(checks_fitness),
+        cmocka_unit_test(outlives_a_file_that_is_cut_off),
+        cmocka_unit_test(refuses_what_is_no_file),
+        cmocka_unit_test(bounds_the_size),
         cmocka_unit_test(knows_continents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,30 +1,87 @@
-#include "geo/geo_database.h"
+#include "geo/database.h"
 
-#include "geo/geo_country.h"
+#include "geo/country.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <maxminddb.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct geo_database {
     MMDB_s file;
     char *path;
-    struct stat status; /* which file it is */
+    struct stat status;  /* which file it is */
+    struct stat refused; /* which file was no good, the last time */
 };
 
-static int open_file(const char *path, MMDB_s *file, struct stat *status,
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static int copy_bytes(int from, int to)
+{
+    ssize_t size = 1;
+    while (size > 0) {
+        size = sendfile(to, from, NULL, 1 << 24);
+        if (size < 0 && errno == EINTR)
+            size = 1;
+    }
+    return size < 0 ? -errno : 0;
+}
+
+/* -EAGAIN: it changed meanwhile. */
+static int copy_file(int from, int to, struct stat *ret_status)
+{
+    struct stat after;
+    if (fstat(from, ret_status) != 0)
+        return -errno;
+    if (!S_ISREG(ret_status->st_mode))
+        return -EINVAL;
+    if (ret_status->st_size > (off_t)GEO_DATABASE_MIB_MAX << 20)
+        return -EFBIG;
+    int err = copy_bytes(from, to);
+    if (err == 0 && fstat(from, &after) != 0)
+        err = -errno;
+    return err == 0 && !is_same_file(ret_status, &after) ? -EAGAIN : err;
+}
+
+/* A copy that no other process can change, by the name that the library can open. */
+static int open_copy(const char *path, int memory, MMDB_s *file, struct stat *ret_status,
                      struct error_text *reterr_why)
 {
-    if (stat(path, status) != 0)
-        return error_text_set(reterr_why, -errno, "%s: %s", path, strerror(errno));
-    int err = MMDB_open(path, MMDB_MODE_MMAP, file);
+    char name[32];
+    int from = open(path, O_RDONLY | O_CLOEXEC);
+    int err = from < 0 ? -errno : copy_file(from, memory, ret_status);
+    if (from >= 0)
+        close(from);
+    if (err != 0)
+        return error_text_set(reterr_why, err, "%s: %s", path, strerror(-err));
+    (void)snprintf(name, sizeof name, "/proc/self/fd/%d", memory);
+    err = MMDB_open(name, MMDB_MODE_MMAP, file);
     if (err != MMDB_SUCCESS)
         return error_text_set(reterr_why, -EILSEQ, "%s: %s", path, MMDB_strerror(err));
     return 0;
+}
+
+static int open_file(const char *path, MMDB_s *file, struct stat *ret_status,
+                     struct error_text *reterr_why)
+{
+    int memory = memfd_create("geo", MFD_CLOEXEC);
+    if (memory < 0)
+        return error_text_set(reterr_why, -errno, "%s: %s", path, strerror(errno));
+    int err = open_copy(path, memory, file, ret_status, reterr_why);
+    close(memory);
+    return err;
 }
 
 struct geo_database *geo_database_open(const char *path, struct error_text *reterr_why)
@@ -54,21 +111,19 @@ void geo_database_close(struct geo_database *database)
     free(database);
 }
 
-static bool is_same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 int geo_database_reload(struct geo_database *database, struct error_text *reterr_why)
 {
     struct stat status;
-    if (stat(database->path, &status) == 0 && is_same_file(&status, &database->status))
+    if (stat(database->path, &status) == 0 &&
+        (is_same_file(&status, &database->status) || is_same_file(&status, &database->refused)))
         return 0;
     MMDB_s file;
     int err = open_file(database->path, &file, &status, reterr_why);
-    if (err != 0)
+    if (err != 0) {
+        if (err == -EILSEQ)
+            database->refused = status;
         return err;
+    }
     MMDB_close(&database->file);
     database->file = file;
     database->status = status;

@@ -1,4 +1,4 @@
-#include "geo/geo_country.h"
+#include "geo/country.h"
 
 #include "base/macros.h"
 

@@ -1,4 +1,4 @@
-#include "geo/geo_rank.h"
+#include "geo/rank.h"
 
 #include <math.h>
 #include <stdlib.h>
