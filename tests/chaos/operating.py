@@ -2,8 +2,6 @@
 
 import time
 
-from lab import LabError
-
 AGAIN_S = 90  # a command that says it is not done is said again, for so long
 
 
@@ -11,6 +9,7 @@ class Operator:
     def __init__(self, cluster, history, homes):
         self.cluster, self.history, self.homes = cluster, history, homes
         self.count = 0
+        self.failed = []  # commands that were not done in time, and what they said
 
     def _meridian(self, *arguments):
         return self.cluster.meridian(*arguments, "--catalogue", self.cluster.catalogue)
@@ -19,7 +18,8 @@ class Operator:
         until = time.monotonic() + AGAIN_S
         while (done := self._meridian(*arguments)).returncode != 0:
             if time.monotonic() > until:
-                raise LabError(f"meridian {' '.join(map(str, arguments))}: {done.stderr}")
+                self.failed.append(f"meridian {' '.join(map(str, arguments))}: {done.stderr}")
+                return
             time.sleep(0.5)
 
     def _list(self, users):

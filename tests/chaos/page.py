@@ -23,3 +23,13 @@ def add_processes(page, seed, peaks, processes):
     ]
     with open(page, "a", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
+
+
+def add_commands(page, failed):
+    """Of the operator: what was not done although it was said again and again."""
+    if not failed:
+        return
+    lines = ["", "## Commands that were not done", "", *[f"- {words.strip()}" for words in failed]]
+    with open(page, "a", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    print(*lines[3:], sep="\n")

@@ -18,7 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 from checker.__main__ import main as check  # noqa: E402  (the folders have to be known first)
-from history import History, body_hash, merge  # noqa: E402
+from history import History, merge  # noqa: E402
 from homes import Homes  # noqa: E402
 from lab import Cluster, LabError, Postgres, Wan, clock  # noqa: E402
 from lab.cluster import BUILD, REGIONS  # noqa: E402
@@ -26,7 +26,7 @@ from lab.disk import DiskRefused, SmallDisk  # noqa: E402
 from lab.namespaces import inside  # noqa: E402
 from nemeses import NEMESES, able  # noqa: E402
 from operating import Operator  # noqa: E402
-from page import add_processes  # noqa: E402
+from page import add_commands, add_processes  # noqa: E402
 from workload import Workload  # noqa: E402
 
 
@@ -37,18 +37,26 @@ class Profile:
     rate: float  # messages a second in all
     quiet_s: tuple
     nodes: int = 1  # NATS servers of a region; with three its logs have three replicas
+    log_mib: int = 64  # of a shard: all that is sent, should all users be at home in one region
     long: bool = True  # there is time for every row of the table
+
+    def hub_disk_bytes(self):
+        """Two shards, and whatever its views need beside them."""
+        return 3 * self.log_mib << 20
+
+    def node_disk_bytes(self):
+        """Two logs, two outboxes, and the rest."""
+        return max(1024, 4 * self.log_mib) << 20
 
 
 PROFILES = {
     "smoke": Profile(seconds=30, users=12, rate=25, quiet_s=(1, 2), long=False),
-    "hour": Profile(seconds=3600, users=60, rate=60, quiet_s=(3, 20), nodes=3),
-    "night": Profile(seconds=8 * 3600, users=90, rate=80, quiet_s=(5, 40), nodes=3),
+    "hour": Profile(seconds=3600, users=60, rate=25, quiet_s=(3, 20), nodes=3, log_mib=384),
+    "night": Profile(seconds=8 * 3600, users=90, rate=10, quiet_s=(5, 40), nodes=3, log_mib=1280),
 }
 BOUND_S = 30  # within which everything is there after the last heal
 UP_S = 60
 LAST_S = 8  # a cut that stays lasts, while people talk
-DISK_BYTES, NODE_DISK_BYTES = 64 << 20, 1 << 30
 SETTINGS = {"archive.pause": "100ms", "archive.backoff_max": "1s", "archive.follow": "1s"}
 
 # The cut that is never healed: how it is made, and what it cuts off.
@@ -135,6 +143,7 @@ class Chaos:
             hubs=2,
             edges=2,
             network=self.network,
+            region_settings={"log_max_bytes": f"{self.profile.log_mib}MiB"},
             hub_settings={"archive.url": self.postgres.url, **SETTINGS},
         )
 
@@ -145,8 +154,8 @@ class Chaos:
             for region in self.cluster.names:
                 hub, node = self.cluster.hub_names(region)[0], f"{region}-n{self.profile.nodes}"
                 for name, disks, size in (
-                    (hub, self.disks, DISK_BYTES),
-                    (node, self.node_disks, NODE_DISK_BYTES),
+                    (hub, self.disks, self.profile.hub_disk_bytes()),
+                    (node, self.node_disks, self.profile.node_disk_bytes()),
                 ):
                     folder = self.cluster.folder / "data" / name
                     disks[name] = stack.enter_context(SmallDisk(folder, size))
@@ -238,9 +247,8 @@ class Chaos:
     def write_ends(self):
         """What the archive and the directory say in the end."""
         rows = self._archived()
-        for recipient, epoch, seq, sender, identity, body in rows:
+        for recipient, epoch, seq, sender, identity, hashed in rows:
             place = {"recipient": recipient, "epoch": int(epoch), "seq": int(seq)}
-            hashed = body_hash(bytes.fromhex(body))
             self.history.write("archive", **place, sender=sender, id=identity, hash=hashed)
 
     def _archived(self):
@@ -251,7 +259,8 @@ class Chaos:
             before = now
             time.sleep(2)
         return self.postgres.ask(
-            "SELECT recipient, epoch, seq, sender, id, encode(body, 'hex') FROM meridian.messages"
+            "SELECT recipient, epoch, seq, sender, id, left(encode(sha256(body), 'hex'), 32)"
+            " FROM meridian.messages"
         )
 
 
@@ -268,8 +277,9 @@ def run(name, profile, seed, folder, only):
         merge(folder / "parts", folder / "history.jsonl")
         code = check([str(folder / "history.jsonl"), "--report", str(folder)])
         add_processes(folder / "report.md", seed, peaks, chaos.cluster.all())
+        add_commands(folder / "report.md", chaos.operator.failed)
         chaos.network.heal()  # so that everybody can leave in order
-    return code
+    return code or bool(chaos.operator.failed)
 
 
 def main():

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -12,6 +13,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWNET = 0x40000000
 
+LEAKS = pathlib.Path(__file__).with_name("leaks.supp")  # of libraries, which we cannot mend
 # What a sanitizer says when it has found something.
 REPORT = re.compile(
     r"ERROR: (Address|Leak|Thread|Undefined)\w*Sanitizer|runtime error:|WARNING: ThreadSanitizer"
@@ -85,6 +87,7 @@ class Process:
 
         environment = dict(os.environ)
         environment.setdefault("ASAN_OPTIONS", "abort_on_error=0:exitcode=99")
+        environment.setdefault("LSAN_OPTIONS", f"suppressions={LEAKS}:print_suppressions=0")
         environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
         environment.update(self.environment)
         with open(self.log_path, "ab") as log:
