@@ -66,3 +66,45 @@ def test_a_stream_receives_and_goes_on_at_another_edge(cluster, kind):
         await other.close()
 
     run(scenario())
+
+
+def test_frames_are_answered_in_their_order(cluster):
+    async def scenario():
+        away = cluster.edge_names(cluster.names[1])[0]
+        bob = await Stream.open(cluster, "sin-1", "sse", who("fr-bob"))
+        await bob.until("welcome")
+        frames = [{"t": "send", "id": f"m{i}", "to": "fr-bob", "body": i} for i in range(20)]
+        frames[7]["to"] = ["fr-bob", "fr-carol"]
+        answers = await post(cluster, away, who("fr-alice"), frames)
+        ids = [answer["id"] for answer in answers]
+        assert ids == [f"m{i}" for i in (*range(8), *range(7, 20))], ids
+        assert {answer["t"] for answer in answers} == {"accepted"}
+        got = [await bob.until("msg") for _ in range(20)]
+        assert [message["id"] for message in got] == [f"m{i}" for i in range(20)]
+        assert {message["from"] for message in got} == {"fr-alice"}
+        acked = await post(cluster, away, who("fr-bob"), {"t": "ack", "cursor": "1:20"})
+        assert acked == [{"t": "acked", "cursor": "1:20"}]
+        assert await bob.until("acked") == {"t": "acked", "cursor": "1:20"}
+        await bob.close()
+
+    run(scenario())
+
+
+def test_a_poll_receives_confirms_and_loses_nothing(cluster):
+    async def scenario():
+        away = cluster.edge_names(cluster.names[1])[0]
+        await talk(cluster, "po-alice", "po-bob", 3)
+        first = await poll(cluster, "sin-1", who("po-bob"))
+        assert [frame["t"] for frame in first] == ["welcome", "msg", "msg", "msg"]
+        again = await poll(cluster, away, who("po-bob", cursor="1:1"))  # the answer was lost
+        assert again[0]["cursor"] == "1:1" and again[0]["resumed"] is True
+        assert [frame["body"]["n"] for frame in again if frame["t"] == "msg"] == [1, 2]
+        waiting = asyncio.create_task(poll(cluster, away, who("po-bob", cursor="1:3", wait=20)))
+        await asyncio.sleep(0)
+        await talk(cluster, "po-alice", "po-bob", 1, start=3)
+        got = await waiting
+        assert [frame["body"]["n"] for frame in got if frame["t"] == "msg"] == [3]
+        bare = await poll(cluster, "sin-2", who("po-bob"))  # what was shown is confirmed
+        assert bare[0]["cursor"] == "1:3"
+
+    run(scenario())
