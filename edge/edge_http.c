@@ -78,8 +78,11 @@ static void configure(struct edge_http *http)
     h2o_hostconf_t *host =
         h2o_config_register_host(config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
-    edge_http_answer_errors(path);
-    edge_http_answer_errors(&host->fallback_path);
+    h2o_pathconf_t *const paths[] = {path, &host->fallback_path};
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        edge_http_allow_origins(http, paths[i]);
+        edge_http_answer_errors(paths[i]);
+    }
     struct handler *handler = (struct handler *)h2o_create_handler(path, sizeof *handler);
     handler->super.on_req = on_request;
     handler->http = http;

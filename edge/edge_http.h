@@ -96,6 +96,8 @@ struct edge_answer {
 };
 /* Once. on_gone() follows, also at once. */
 void edge_request_answer(struct edge_request *request, const struct edge_answer *answer);
+/* Empty when the request has none of that name (in small letters); borrowed as the token is. */
+struct text edge_request_header(const struct edge_request *request, const char *name);
 /* Whose request it is; borrowed as long as the request is not answered. NULL: whose it says. */
 const struct edge_token *edge_request_token(const struct edge_request *request);
 void edge_request_refuse_as(struct edge_request *request, const struct edge_refusal *refusal);

@@ -54,11 +54,11 @@ static void set_head(h2o_req_t *req, const struct edge_answer *answer)
     }
 }
 
-void edge_http_add_allow(h2o_req_t *req, unsigned methods)
+void edge_http_add_methods(h2o_req_t *req, const char *name, unsigned methods)
 {
     struct buffer list = {0};
     edge_methods_write(&list, methods);
-    edge_http_add_header(req, "allow", buffer_text(&list));
+    edge_http_add_header(req, name, buffer_text(&list));
     buffer_free(&list);
 }
 
@@ -156,6 +156,11 @@ void edge_request_refuse_as(struct edge_request *request, const struct edge_refu
 {
     request->answered = true;
     refuse_now(request->req, refusal);
+}
+
+struct text edge_request_header(const struct edge_request *request, const char *name)
+{
+    return edge_http_header(request->req, name);
 }
 
 const struct edge_token *edge_request_token(const struct edge_request *request)

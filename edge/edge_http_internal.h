@@ -47,7 +47,8 @@ MUST_USE int edge_http_share_ssl(h2o_socket_t *socket, SSL **ret_ssl);
 struct text edge_http_header(const h2o_req_t *req, const char *name);
 /* Copies the value, not the name. */
 void edge_http_add_header(h2o_req_t *req, const char *name, struct text value);
-void edge_http_add_allow(h2o_req_t *req, unsigned methods);
+/* The value of `name` becomes a list: "GET, HEAD". */
+void edge_http_add_methods(h2o_req_t *req, const char *name, unsigned methods);
 /* These answer at once, and return 0, as a handler of libh2o does. */
 int edge_http_answer_now(h2o_req_t *req, const struct edge_answer *answer);
 int edge_http_answer_nothing(h2o_req_t *req); /* 204 */
@@ -60,6 +61,14 @@ struct edge_request *edge_http_request_new(struct edge_http *http, h2o_req_t *re
 /* edge_http_errors.c */
 /* Makes JSON of what libh2o refuses by itself on this path. */
 void edge_http_answer_errors(h2o_pathconf_t *path);
+
+/* edge_http_cors.c */
+/* Tells pages of other origins, with each answer on this path, whether they may read it. */
+void edge_http_allow_origins(struct edge_http *http, h2o_pathconf_t *path);
+/* The same for an answer that does not go through libh2o's filters. */
+void edge_http_add_origin(const struct edge_http *http, h2o_req_t *req);
+/* What such a page asks before it sends: is it allowed, and by which methods? */
+void edge_http_add_preflight(struct edge_http *http, h2o_req_t *req, unsigned methods);
 
 /* edge_http_routes.c */
 struct edge_call { /* a request that has found its route; borrows of the request */

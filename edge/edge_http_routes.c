@@ -62,15 +62,16 @@ const struct edge_route edge_http_routes[] = {
 };
 const size_t edge_http_route_count = COUNT_OF(edge_http_routes);
 
-static int answer_options(h2o_req_t *req, const struct edge_found *found)
+static int answer_options(struct edge_http *http, h2o_req_t *req, const struct edge_found *found)
 {
-    edge_http_add_allow(req, found->allow);
+    edge_http_add_methods(req, "allow", found->allow);
+    edge_http_add_preflight(http, req, found->allow);
     return edge_http_answer_nothing(req);
 }
 
 static int refuse_method(h2o_req_t *req, const struct edge_found *found)
 {
-    edge_http_add_allow(req, found->allow);
+    edge_http_add_methods(req, "allow", found->allow);
     return edge_http_refuse_now(req, 405, "method_not_allowed",
                                 "the path does not take this method");
 }
@@ -84,7 +85,7 @@ static int call(struct edge_http *http, h2o_req_t *req, struct text path, struct
         return found.route->on_call(
             &(struct edge_call){.http = http, .req = req, .user = found.name, .query = query});
     case EDGE_ROUTED_OPTIONS:
-        return answer_options(req, &found);
+        return answer_options(http, req, &found);
     case EDGE_ROUTED_NOT_ALLOWED:
         return refuse_method(req, &found);
     case EDGE_ROUTED_NOT_HERE:

@@ -133,6 +133,7 @@ static int begin_stream(struct edge_http_upgrading *upgrading, h2o_req_t *req,
     edge_http_add_header(req, "cache-control", TEXT("no-store"));
     edge_http_add_header(req, "x-accel-buffering", TEXT("no")); /* nginx: pass on what comes */
     edge_http_add_header(req, "transfer-encoding", TEXT("chunked"));
+    edge_http_add_origin(upgrading->http, req);
     return edge_http_take_over(upgrading, req);
 }
 

@@ -52,7 +52,7 @@ static bool is_origin(struct text item)
            (!take_word(&item, TEXT(":")) || take(&item, DIGITS)) && item.size == 0;
 }
 
-static bool is_any(struct text list)
+bool edge_origins_are_any(struct text list)
 {
     return text_equal(text_trim(list), TEXT("*"));
 }
@@ -60,7 +60,7 @@ static bool is_any(struct text list)
 bool edge_origins_are_valid(struct text list)
 {
     struct text item;
-    if (text_trim(list).size == 0 || is_any(list))
+    if (text_trim(list).size == 0 || edge_origins_are_any(list))
         return true;
     while (next_item(&list, &item))
         if (!is_origin(item))
@@ -73,7 +73,7 @@ bool edge_origins_allow(struct text list, struct text origin)
     struct text item;
     if (origin.size == 0 || text_trim(list).size == 0)
         return false;
-    if (is_any(list))
+    if (edge_origins_are_any(list))
         return true;
     while (next_item(&list, &item))
         if (text_equal(item, origin))

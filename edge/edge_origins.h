@@ -15,3 +15,5 @@ bool edge_origins_are_valid(struct text list);
 /* Whether a page of this origin may: it is one of the list, character by character, or the list is
  * "*". An empty list allows none. */
 bool edge_origins_allow(struct text list, struct text origin);
+/* Whether the list is "*": then an answer does not depend on who asks. */
+bool edge_origins_are_any(struct text list);

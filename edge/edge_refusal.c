@@ -42,7 +42,10 @@ void edge_refusal_write(struct buffer *json, const struct edge_refusal *refusal)
     if (refusal->outcome != NULL) {
         buffer_append_text(json, TEXT("\"status\":"));
         json_write_string(json, text_of(refusal->outcome));
-        buffer_append_text(json, TEXT(",\"id\":"));
+        buffer_append_text(json, TEXT(","));
+    }
+    if (refusal->id.size > 0) {
+        buffer_append_text(json, TEXT("\"id\":"));
         json_write_string(json, refusal->id);
         buffer_append_text(json, TEXT(","));
     }

@@ -10,8 +10,8 @@ struct edge_refusal {
     const char *message;     /* a sentence for people */
     bool retryable;          /* the same, sent again, may be let through */
     uint32_t retry_after_ms; /* Retry-After; 0: nobody knows */
-    const char *outcome;     /* "status" where a message was refused, and its id; NULL: none was */
-    struct text id;
+    const char *outcome;     /* "status", where a message was refused; NULL: none was */
+    struct text id;          /* of that message; empty: it had none */
 };
 
 /* 429 and 503 are of this moment, and may be tried again after a second. */

@@ -79,6 +79,8 @@ const struct setting edge_settings_table[] = {
         "Receipts of reading that are not in a log yet, or were a second ago; one more is answered busy."),
     U32(reads_one_max, "limits.reads_one_max", 64, 1, 4096,
         "Those of one connection."),
+    U32(post_messages_max, "limits.post_messages_max", 100, 1, 256,
+        "Messages in one POST; with more none is sent, and it is answered 413."),
     U32(polls_max, "limits.polls_max", 1024, 1, 100000,
         "Requests that read a mailbox at one time; one more is answered 503."),
     U32(poll_messages_max, "limits.poll_messages_max", 256, 1, 256,

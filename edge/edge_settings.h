@@ -40,6 +40,7 @@ struct edge_settings {
     uint32_t sends_max;
     uint32_t reads_max;
     uint32_t reads_one_max;
+    uint32_t post_messages_max;
     uint32_t polls_max;
     uint32_t poll_messages_max;
     int64_t poll_wait_max_ms;

@@ -319,6 +319,90 @@ static void what_libh2o_refuses_is_json_too(void **state)
     }
 }
 
+/* `path` by `method`, asked by a page of `origin`. */
+static const char *ask_from(const char *method, const char *path, const char *origin)
+{
+    char request[256];
+    int fd = client_connect(&it.lab);
+    snprintf(request, sizeof request,
+             "%s %s HTTP/1.1\r\nHost: x\r\n%s%s\r\nAccess-Control-Request-Method: POST\r\n\r\n",
+             method, path, origin[0] == '\0' ? "X-Any: x" : "Origin: ", origin);
+    client_say(fd, request);
+    const char *heard = client_hear(&it.lab, fd);
+    close(fd);
+    return heard;
+}
+
+static bool says(const char *heard, const char *line)
+{
+    char whole[160];
+    snprintf(whole, sizeof whole, "\r\n%s\r\n", line);
+    return strstr(heard, whole) != NULL;
+}
+
+static void pages_of_other_origins_are_told_whether_they_may(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *origins, *origin, *allow; /* NULL: nothing is allowed */
+        bool vary;
+    } rows[] = {
+        {"", "https://a", NULL, false},
+        {"https://a", "", NULL, true},
+        {"https://a", "https://b", NULL, true},
+        {"https://a, https://b", "https://b", "access-control-allow-origin: https://b", true},
+        {"*", "", NULL, false},
+        {"*", "https://b", "access-control-allow-origin: *", false},
+    };
+    static const char *const paths[] = {"/healthz", "/nowhere", "/ws/a", "/api/messages"};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        strcpy(it.settings.origins, rows[i].origins);
+        for (size_t k = 0; k < COUNT_OF(paths); k++) {
+            const char *heard = ask_from("DELETE", paths[k], rows[i].origin);
+            assert_int_equal(says(heard, "vary: origin"), rows[i].vary);
+            if (rows[i].allow == NULL)
+                assert_null(strstr(heard, "access-control"));
+            else
+                assert_true(says(heard, rows[i].allow));
+            assert_null(strstr(heard, "access-control-allow-methods"));
+        }
+    }
+}
+
+static void a_preflight_names_methods_and_headers(void **state)
+{
+    (void)state;
+    strcpy(it.settings.origins, "https://a");
+    const char *heard = ask_from("OPTIONS", "/api/messages", "https://a");
+    static const char *const lines[] = {
+        "access-control-allow-origin: https://a",
+        "access-control-allow-methods: POST, OPTIONS",
+        "access-control-allow-headers: authorization, content-type, idempotency-key, last-event-id",
+        "access-control-max-age: 3600",
+        "allow: POST, OPTIONS",
+    };
+    assert_non_null(strstr(heard, " 204 "));
+    for (size_t i = 0; i < COUNT_OF(lines); i++)
+        if (!says(heard, lines[i]))
+            fail_msg("'%s' is missing in %s", lines[i], heard);
+    heard = ask_from("OPTIONS", "/api/messages", "https://b");
+    assert_true(says(heard, "allow: POST, OPTIONS"));
+    assert_null(strstr(heard, "access-control"));
+    heard = ask_from("OPTIONS", "/nowhere", "https://a");
+    assert_non_null(strstr(heard, " 404 "));
+    assert_null(strstr(heard, "access-control-allow-methods"));
+}
+
+static void what_libh2o_refuses_may_be_read_too(void **state)
+{
+    (void)state;
+    strcpy(it.settings.origins, "https://a");
+    int fd = client_connect(&it.lab);
+    client_say(fd, "POST / HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\nContent-Length: x\r\n\r\n");
+    client_expect(&it.lab, fd, " 400 ", "access-control-allow-origin: https://a");
+    close(fd);
+}
+
 static void a_path_says_which_methods_it_takes(void **state)
 {
     (void)state;
@@ -503,6 +587,9 @@ int main(void)
         ROW(a_plain_handshake_has_its_user_in_the_path),
         ROW(a_bad_handshake_is_answered),
         ROW(what_libh2o_refuses_is_json_too),
+        ROW(pages_of_other_origins_are_told_whether_they_may),
+        ROW(a_preflight_names_methods_and_headers),
+        ROW(what_libh2o_refuses_may_be_read_too),
         ROW(a_path_says_which_methods_it_takes),
         ROW(a_head_is_a_get_without_its_body),
         ROW(an_answer_comes_when_it_is_given),
