@@ -86,8 +86,8 @@ static void write_chunk(struct buffer *out, struct text before, struct text json
     buffer_append_text(out, TEXT("\r\n"));
 }
 
-static void write_end(struct buffer *out, const struct edge_framing *framing, uint16_t code,
-                      struct text reason)
+static void write_last(struct buffer *out, const struct edge_framing *framing, uint16_t code,
+                       struct text reason)
 {
     struct buffer json = {0};
     buffer_printf(&json, "{\"t\":\"close\",\"code\":%" PRIu16 ",\"reason\":", code);
@@ -95,8 +95,14 @@ static void write_end(struct buffer *out, const struct edge_framing *framing, ui
     buffer_append_text(&json, TEXT("}"));
     if (!json.failed)
         framing->write(out, buffer_text(&json), TEXT(""));
-    buffer_append_text(out, TEXT("0\r\n\r\n"));
     buffer_free(&json);
+}
+
+static void write_end(struct buffer *out, const struct edge_framing *framing, uint16_t code,
+                      struct text reason)
+{
+    write_last(out, framing, code, reason);
+    buffer_append_text(out, TEXT("0\r\n\r\n"));
 }
 
 /* Server-sent events. */
@@ -156,5 +162,27 @@ const struct edge_framing edge_framing_ndjson = {
     .frame_size = chunk_size,
     .broken = "nothing may follow the request",
     .content_type = "application/x-ndjson",
+    .one_way = true,
+};
+
+/* Elements of an array. */
+
+static void array_write(struct buffer *out, struct text json, struct text cursor)
+{
+    (void)cursor;
+    if (out->size > 0)
+        buffer_append_text(out, TEXT(","));
+    buffer_append_text(out, json);
+}
+
+static void array_write_close(struct buffer *out, uint16_t code, struct text reason)
+{
+    write_last(out, &edge_framing_array, code, reason);
+}
+
+/* It is no stream: nothing keeps it open, and nothing comes in. */
+const struct edge_framing edge_framing_array = {
+    .write = array_write,
+    .write_close = array_write_close,
     .one_way = true,
 };

@@ -31,3 +31,4 @@ struct edge_framing {
 extern const struct edge_framing edge_framing_ws;     /* RFC 6455 */
 extern const struct edge_framing edge_framing_sse;    /* server-sent events, of the HTML standard */
 extern const struct edge_framing edge_framing_ndjson; /* a line for each text */
+extern const struct edge_framing edge_framing_array;  /* elements; the brackets are others' */

@@ -65,6 +65,8 @@ void edge_http_answer_errors(h2o_pathconf_t *path);
 /* edge_http_cors.c */
 /* Tells pages of other origins, with each answer on this path, whether they may read it. */
 void edge_http_allow_origins(struct edge_http *http, h2o_pathconf_t *path);
+/* The same for an answer that does not go through libh2o's filters. */
+void edge_http_add_origin(const struct edge_http *http, h2o_req_t *req);
 /* What such a page asks before it sends: is it allowed, and by which methods? */
 void edge_http_add_preflight(struct edge_http *http, h2o_req_t *req, unsigned methods);
 
@@ -96,13 +98,15 @@ struct edge_http_upgrading {
 /* NULL when memory is short. */
 MUST_USE struct edge_http_upgrading *edge_http_upgrading_new(struct edge_http *http,
                                                              h2o_req_t *req);
-void edge_http_upgrading_free(struct edge_http_upgrading *upgrading);
+void edge_http_upgrading_free(struct edge_http_upgrading *upgrading); /* NULL is fine */
 /* Answers that it cannot be: -EACCES, -EUSERS, or memory is short. Takes it. */
 int edge_http_refuse_upgrade(struct edge_http_upgrading *upgrading, h2o_req_t *req, int err);
 /* Sends the head that `req` holds; takes it. */
 int edge_http_take_over(struct edge_http_upgrading *upgrading, h2o_req_t *req);
 int edge_http_on_websocket(const struct edge_call *call);
 
-/* edge_http_stream.c */
+/* edge_http_v1.c */
 int edge_http_on_sse(const struct edge_call *call);
 int edge_http_on_lines(const struct edge_call *call);
+int edge_http_on_v1_poll(const struct edge_call *call);
+int edge_http_on_v1_frames(const struct edge_call *call);

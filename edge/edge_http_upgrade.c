@@ -53,6 +53,8 @@ static void hand_over(struct edge_http_upgrading *upgrading, h2o_socket_t *socke
 
 void edge_http_upgrading_free(struct edge_http_upgrading *upgrading)
 {
+    if (upgrading == NULL)
+        return;
     edge_place_leave(upgrading->upgrade.place);
     free(upgrading->upgrade.token);
     SSL_free(upgrading->upgrade.ssl);

@@ -92,9 +92,10 @@ struct edge_session {
     struct edge_sessions *sessions;
     const struct edge_dialect *dialect;
     const struct edge_framing *framing;
-    struct finding *finding;    /* while the directory is asked */
-    struct edge_recall *recall; /* while history is asked for */
-    struct edge_token *token;   /* NULL: it showed none, and need not */
+    struct finding *finding;        /* while the directory is asked */
+    struct edge_recall *recall;     /* while history is asked for */
+    struct edge_exchange *exchange; /* NULL: it has a stream */
+    struct edge_token *token;       /* NULL: it showed none, and need not */
     struct list wheel;
     struct edge_place *place; /* NULL: it is not counted */
     char *names;              /* user, then device; NULL before the hello */

@@ -2,11 +2,13 @@
 #include "edge/edge_session_internal.h"
 
 #include "edge/edge_admit.h"
+#include "edge/edge_exchange.h"
 
 #include <stdlib.h>
 
 static void session_free(struct edge_session *session)
 {
+    edge_exchange_free(session->exchange);
     edge_ws_done(&session->ws); /* no sooner: edge_ws_feed() may have been on the stack */
     free(session->names);
     free(session->token);
@@ -99,6 +101,10 @@ static void session_look_open(struct edge_session *session)
 {
     const struct edge_settings *edge = session->sessions->settings.edge;
     uint32_t now = edge_sessions_now(session->sessions);
+    if (session->exchange != NULL) { /* it ends by itself, and has nobody to ping */
+        edge_session_look_in(session, edge->heartbeat_ms);
+        return;
+    }
     if (session->stream.paused) /* signs of life are not read */
         session->heard_ms = now;
     if (edge->idle_ms > 0 && now - session->active_ms >= edge->idle_ms) {
@@ -193,6 +199,7 @@ static void call_goaway(struct edge_session *session, const void *context)
     const struct leaving *leaving = context;
     if (session->state < EDGE_SESSION_CLOSING && session->dialect->on_goaway != NULL)
         session->dialect->on_goaway(session, leaving->reason, leaving->reconnect_ms);
+    edge_exchange_hurry(session->exchange);
 }
 
 void edge_sessions_goaway(struct edge_sessions *sessions, const char *reason, int64_t reconnect_ms)

@@ -387,7 +387,7 @@ static void a_preflight_names_methods_and_headers(void **state)
     static const char *const lines[] = {
         "access-control-allow-origin: https://a",
         "access-control-allow-methods: POST, OPTIONS",
-        "access-control-allow-headers: authorization, content-type, idempotency-key",
+        "access-control-allow-headers: authorization, content-type, idempotency-key, last-event-id",
         "access-control-max-age: 3600",
         "allow: POST, OPTIONS",
     };
