@@ -13,6 +13,8 @@ static const char usage[] =
     "  meridian-geo rank IP       the regions for it, best first, as JSON\n"
     "  meridian-geo explain IP    the same for people, with the rule that decided\n"
     "  meridian-geo render gdnsd  the configuration of a name server into the folder --out\n"
+    "  meridian-geo follow        keeps a name server's admin_state as the regions are\n"
+    "  meridian-geo status        how every region and edge is\n"
     "\n"
     "  --catalogue FILE     the catalogue of regions (config/regions.yaml)\n"
     "  --database FILE      a MaxMind DB file (as the catalogue says: geo_database)\n"
@@ -24,7 +26,8 @@ static const char usage[] =
     "  --out FOLDER         render: gdnsd's configuration, /etc/gdnsd\n"
     "  --listen IP:PORT     render: where gdnsd answers\n"
     "  --nameserver NAME    render: its own name within the zone (ns1)\n"
-    "  --run-dir FOLDER, --state-dir FOLDER   render: gdnsd's (/run/gdnsd, /var/lib/gdnsd)\n"
+    "  --run-dir FOLDER, --state-dir FOLDER   render, follow: gdnsd's (/run/gdnsd, "
+    "/var/lib/gdnsd)\n"
     "  --help, --version\n";
 
 enum {

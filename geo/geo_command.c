@@ -3,8 +3,10 @@
 #include "base/clock.h"
 #include "geo/geo_arguments.h"
 #include "geo/geo_check.h"
+#include "geo/geo_follow.h"
 #include "geo/geo_render.h"
 #include "geo/geo_report.h"
+#include "geo/geo_status.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -123,15 +125,33 @@ static int run_render(struct context *context)
     return err == 0 ? EXIT_OK : fail(&why);
 }
 
+static int run_follow(struct context *context)
+{
+    struct error_text why = {0};
+    int err = geo_follow_run(context->catalogue, context->arguments->state_dir, &why);
+    return err == 0 ? EXIT_OK : fail(&why);
+}
+
+static int run_status(struct context *context)
+{
+    struct error_text why = {0};
+    struct buffer out = {0};
+    int err = geo_status_run(context->catalogue, &out, &why);
+    print(&out);
+    return err == 0 ? EXIT_OK : fail(&why);
+}
+
 static const struct command {
     const char *name;
     const char *kind; /* of what it takes as an operand; NULL: an address, or nothing */
     bool takes_address;
+    bool locates; /* by the database, where there is one */
     int (*run)(struct context *context);
 } commands[] = {
-    {"check", NULL, false, run_check},      {"locate", NULL, true, run_locate},
-    {"rank", NULL, true, run_rank},         {"explain", NULL, true, run_explain},
-    {"render", "gdnsd", false, run_render},
+    {"check", NULL, false, true, run_check},      {"locate", NULL, true, true, run_locate},
+    {"rank", NULL, true, true, run_rank},         {"explain", NULL, true, true, run_explain},
+    {"render", "gdnsd", false, true, run_render}, {"follow", NULL, false, false, run_follow},
+    {"status", NULL, false, false, run_status},
 };
 
 /* --- which command --- */
@@ -180,7 +200,7 @@ static int mark(struct context *context, const char *names, bool down,
     return 0;
 }
 
-static int open_context(struct context *context, struct error_text *reterr_why)
+static int open_context(struct context *context, bool locates, struct error_text *reterr_why)
 {
     const struct geo_arguments *arguments = context->arguments;
     context->catalogue = catalogue_load_file(arguments->catalogue, reterr_why);
@@ -189,7 +209,7 @@ static int open_context(struct context *context, struct error_text *reterr_why)
     const char *path = arguments->database;
     if (path == NULL)
         path = context->catalogue->geo_database;
-    if (path[0] != '\0') {
+    if (locates && path[0] != '\0') {
         context->database = geo_database_open(path, reterr_why);
         if (context->database == NULL)
             return -EINVAL;
@@ -214,7 +234,8 @@ int geo_command_run(int argc, char **argv)
         return EXIT_USAGE;
     }
     struct context context = {.arguments = &arguments};
-    int code = open_context(&context, &why) == 0 ? command->run(&context) : fail(&why);
+    int code =
+        open_context(&context, command->locates, &why) == 0 ? command->run(&context) : fail(&why);
     geo_database_close(context.database);
     catalogue_free(context.catalogue);
     return code;
