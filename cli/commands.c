@@ -3,6 +3,7 @@
 #include "cli/archive.h"
 #include "cli/dev.h"
 #include "cli/directory.h"
+#include "cli/drain.h"
 #include "cli/evacuate.h"
 #include "cli/history.h"
 #include "cli/homes.h"
@@ -207,6 +208,28 @@ const struct cli_command cli_commands[] = {
                  {"abort", NULL, "The user stays where it is."},
                  OPTION_CATALOGUE},
      .run = cli_move},
+    {.name = "drain region",
+     .operands = "REGION",
+     .summary = "Sends the clients of a region to others; nobody's home moves.",
+     .help =
+         "Names follow within seconds (meridian-geo follow), edges tell their clients where to go\n"
+         "and close them at their rate (geo.drain_rate), and nobody new gets a home there. It\n"
+         "lasts until `undrain region`. Needs the primary region. Exit code 1: with --wait, not\n"
+         "all had left.",
+     .operands_min = 1,
+     .operands_max = 1,
+     .options = {{"wait", "TIME", "Waits so long for the last connection to leave (0)."},
+                 {"force", NULL, "Also the last region in use."},
+                 OPTION_CATALOGUE},
+     .run = cli_drain_region},
+    {.name = "undrain region",
+     .operands = "REGION",
+     .summary = "Takes a region that drains into use again, by and by.",
+     .help = "It takes more and more clients, until it has all that it is built for.",
+     .operands_min = 1,
+     .operands_max = 1,
+     .options = {{"over", "TIME", "How long that takes (10m); 0: at once."}, OPTION_CATALOGUE},
+     .run = cli_undrain_region},
     {.name = "region evacuate",
      .operands = "REGION",
      .summary = "Gives all users of a region another home.",

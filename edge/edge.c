@@ -20,7 +20,8 @@ static void on_tick(struct loop_timer *timer)
     int64_t now_ms = loop_now_ms(edge->loop);
     loop_timer_set(edge->loop, timer, TICK_MS);
     homes_tick(edge->directory, now_ms);
-    edge_near_tick(edge->near, now_ms);
+    if (edge_near_tick(edge->near, now_ms))
+        edge_sessions_drain(edge->sessions);
     edge_home_tick(edge->home, now_ms);
     if (edge->revoked != NULL && revoked_tick(edge->revoked)) {
         edge_sessions_revoked(edge->sessions);

@@ -1,6 +1,7 @@
 #include "edge/edge_near_internal.h"
 
 #include "auth/keys.h"
+#include "base/clock.h"
 #include "geo/database.h"
 #include "log/log.h"
 
@@ -86,16 +87,34 @@ void edge_near_free(struct edge_near *near)
     free(near);
 }
 
-void edge_near_tick(struct edge_near *near, int64_t now_ms)
+static size_t here(const struct edge_near *near)
+{
+    return (size_t)(near->settings.region - near->settings.catalogue->regions);
+}
+
+uint16_t edge_near_here(const struct edge_near *near, bool *ret_drains, int64_t *ret_age_ms)
+{
+    const struct wire_drain *drain = regions_drain(near->regions, here(near));
+    *ret_drains = near->drains;
+    *ret_age_ms = drain == NULL ? INT64_MAX : clock_wall_ms() - drain->since_ms;
+    return (uint16_t)here(near);
+}
+
+bool edge_near_tick(struct edge_near *near, int64_t now_ms)
 {
     if (near == NULL || now_ms - near->ticked_ms < TICK_MS)
-        return;
+        return false;
+    bool drained = near->drains;
     near->ticked_ms = now_ms;
     (void)regions_feed_tick(near->feed); /* who asks finds it */
-    if (now_ms - near->reloaded_ms < RELOAD_MS)
-        return;
-    near->reloaded_ms = now_ms;
-    reload(near);
+    near->drains = near->settings.region->drain || regions_states(near->regions)[here(near)].drain;
+    if (near->drains != drained)
+        log_info(near->drains ? "this region drains" : "this region is in use again");
+    if (now_ms - near->reloaded_ms >= RELOAD_MS) {
+        near->reloaded_ms = now_ms;
+        reload(near);
+    }
+    return near->drains && !drained;
 }
 
 int edge_near_check(const struct edge_settings *settings, struct error_text *reterr_why)

@@ -51,6 +51,8 @@ void edge_sessions_tick(struct edge_sessions *sessions, int64_t now_ms);
 void edge_sessions_revoked(struct edge_sessions *sessions);
 /* Tells all that this edge goes, and where the time is: `reconnect_ms` to spread over. */
 void edge_sessions_goaway(struct edge_sessions *sessions, const char *reason, int64_t reconnect_ms);
+/* The region of this edge drains from now on: its sessions leave, at the settings' rate. */
+void edge_sessions_drain(struct edge_sessions *sessions);
 void edge_sessions_close_all(struct edge_sessions *sessions, uint16_t code, const char *reason);
 
 enum edge_session_state {
@@ -103,6 +105,7 @@ struct edge_session {
     uint32_t begun_ms;        /* low bits of the time: when it came */
     uint32_t heard_ms;        /* the client's last sign of life */
     uint32_t active_ms;       /* the last message, either way */
+    uint32_t told_ms;         /* when it was told to go to another region; 0: it was not */
     uint8_t state;            /* enum edge_session_state */
     uint8_t home;             /* where it was attached last: an index in the catalogue */
     bool welcomed;

@@ -19,6 +19,9 @@ struct edge_sessions {
     struct buffer scratch;
     size_t count; /* with a stream */
     size_t polls;
+    double drain_permits; /* how many may be sent away now */
+    double rebalance_permits;
+    int64_t refilled_ms; /* these */
 };
 
 static inline uint32_t edge_sessions_now(const struct edge_sessions *sessions)
@@ -36,6 +39,19 @@ void edge_session_leave(struct edge_session *session);
 void edge_session_look_in(struct edge_session *session, int64_t delay_ms);
 /* At once, without a word to the client. */
 void edge_session_end(struct edge_session *session);
+
+/* edge_sessions.c */
+/* Calls for each session that is not dead. */
+void edge_sessions_each(struct edge_sessions *sessions,
+                        void (*call)(struct edge_session *session, const void *context),
+                        const void *context);
+
+/* edge_session_leave.c */
+/* Lets as many more leave as the settings allow in the time that has passed. */
+void edge_sessions_refill(struct edge_sessions *sessions, int64_t now_ms);
+/* Whether the session, which is open, is on its way to another region: it is told so, or closed,
+ * or waits for its turn, and will be looked at again. */
+bool edge_session_leave(struct edge_session *session);
 
 /* edge_session_home.c */
 extern const struct edge_attach_ops edge_session_attach_ops;

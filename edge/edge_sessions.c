@@ -42,10 +42,9 @@ struct edge_sessions *edge_sessions_new(const struct edge_sessions_settings *set
     return sessions;
 }
 
-/* Calls for each session that is not dead. */
-static void sessions_each(struct edge_sessions *sessions,
-                          void (*call)(struct edge_session *session, const void *context),
-                          const void *context)
+void edge_sessions_each(struct edge_sessions *sessions,
+                        void (*call)(struct edge_session *session, const void *context),
+                        const void *context)
 {
     struct list all;
     list_init(&all);
@@ -71,7 +70,7 @@ void edge_sessions_free(struct edge_sessions *sessions)
     if (sessions == NULL)
         return;
     if (sessions->streams != NULL)
-        sessions_each(sessions, call_end, NULL);
+        edge_sessions_each(sessions, call_end, NULL);
     loop_later_cancel(&sessions->bury);
     on_bury(&sessions->bury);
     edge_streams_free(sessions->streams);
@@ -151,8 +150,12 @@ static void session_look(struct edge_session *session)
         else
             edge_session_look_in(session, EDGE_SESSION_FIND_AGAIN_MS);
         break;
-    case EDGE_SESSION_ATTACHING:
     case EDGE_SESSION_OPEN:
+        if (edge_session_leave(session))
+            break;
+        session_look_open(session);
+        break;
+    case EDGE_SESSION_ATTACHING:
         session_look_open(session);
         break;
     case EDGE_SESSION_CLOSING:
@@ -165,6 +168,7 @@ static void session_look(struct edge_session *session)
 void edge_sessions_tick(struct edge_sessions *sessions, int64_t now_ms)
 {
     edge_streams_tick(sessions->streams, now_ms);
+    edge_sessions_refill(sessions, now_ms);
     for (struct list *node; (node = edge_wheel_next(&sessions->wheel, now_ms)) != NULL;) {
         struct edge_session *session = container_of(node, struct edge_session, wheel);
         edge_session_look_in(session, EDGE_WHEEL_TICK_MS); /* a session is always in the wheel */
@@ -205,7 +209,7 @@ static void call_goaway(struct edge_session *session, const void *context)
 void edge_sessions_goaway(struct edge_sessions *sessions, const char *reason, int64_t reconnect_ms)
 {
     struct leaving leaving = {.reason = reason, .reconnect_ms = reconnect_ms};
-    sessions_each(sessions, call_goaway, &leaving);
+    edge_sessions_each(sessions, call_goaway, &leaving);
 }
 
 static void call_close(struct edge_session *session, const void *context)
@@ -217,5 +221,5 @@ static void call_close(struct edge_session *session, const void *context)
 void edge_sessions_close_all(struct edge_sessions *sessions, uint16_t code, const char *reason)
 {
     struct leaving leaving = {.reason = reason, .code = code};
-    sessions_each(sessions, call_close, &leaving);
+    edge_sessions_each(sessions, call_close, &leaving);
 }

@@ -137,6 +137,14 @@ const struct setting edge_settings_table[] = {
         "A file with a secret of 32 bytes or more that GET /v1/edges signs with (HS256); empty: it does not."),
     DURATION(geo_ttl_ms, "geo.ttl", SECONDS(60), SECONDS(1), HOURS(24),
         "How long what clients are told of edges is good."),
+    U32(geo_drain_rate, "geo.drain_rate", 100, 1, 100000,
+        "Clients a second that are sent away while the region of this edge drains."),
+    U32(geo_rebalance_rate, "geo.rebalance_rate", 10, 0, 100000,
+        "Clients a second that are sent to a region that is nearer by a fifth or more; 0: none."),
+    DURATION(geo_grace_ms, "geo.grace", SECONDS(2), 100, SECONDS(600),
+        "How long a client that is sent away may stay; until then it should connect elsewhere."),
+    DURATION(geo_apart_ms, "geo.apart", SECONDS(600), SECONDS(1), HOURS(24),
+        "Who connected more lately than that is not sent away for nearness, nor again by one drain."),
     SETTINGS_END,
 };
 /* clang-format on */

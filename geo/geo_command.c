@@ -1,57 +1,25 @@
 #include "geo/geo_command.h"
 
 #include "base/clock.h"
+#include "geo/geo_arguments.h"
 #include "geo/geo_check.h"
+#include "geo/geo_follow.h"
 #include "geo/geo_render.h"
 #include "geo/geo_report.h"
+#include "geo/geo_status.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { KNOWN_MAX = 64, EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-
-struct arguments {
-    const char *catalogue;
-    const char *database; /* NULL: the catalogue's */
-    const char *tenant;
-    const char *down;  /* comma-separated regions */
-    const char *drain; /* the same */
-    struct geo_known known[KNOWN_MAX];
-    size_t known_count;
-    struct address address; /* of the commands that take one */
-    const char *out, *zone, *listen, *nameserver, *run_dir, *state_dir; /* of render */
-};
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct context {
-    const struct arguments *arguments;
+    const struct geo_arguments *arguments;
     struct catalogue *catalogue;
     struct geo_database *database; /* NULL: there is none */
     struct geo_region_state states[CATALOGUE_REGIONS_MAX];
 };
-
-static const char usage[] =
-    "meridian-geo: where clients are and which region they should use.\n"
-    "\n"
-    "  meridian-geo check         is the GeoIP database fit for steering?\n"
-    "  meridian-geo locate IP     where an address is\n"
-    "  meridian-geo rank IP       the regions for it, best first, as JSON\n"
-    "  meridian-geo explain IP    the same for people, with the rule that decided\n"
-    "  meridian-geo render gdnsd  the configuration of a name server into the folder --out\n"
-    "\n"
-    "  --catalogue FILE     the catalogue of regions (config/regions.yaml)\n"
-    "  --database FILE      a MaxMind DB file (as the catalogue says: geo_database)\n"
-    "  --known IP=CC        check: an address whose country is certain; may be given often\n"
-    "  --tenant NAME        rank, explain: the user's tenant, for its pins\n"
-    "  --down REGION,...    rank, explain: as if these were down\n"
-    "  --drain REGION,...   rank, explain: as if these drained\n"
-    "  --zone NAME          render: the name that clients ask for\n"
-    "  --out FOLDER         render: gdnsd's configuration, /etc/gdnsd\n"
-    "  --listen IP:PORT     render: where gdnsd answers\n"
-    "  --nameserver NAME    render: its own name within the zone (ns1)\n"
-    "  --run-dir FOLDER, --state-dir FOLDER   render: gdnsd's (/run/gdnsd, /var/lib/gdnsd)\n"
-    "  --help, --version\n";
 
 static int fail(const struct error_text *why)
 {
@@ -139,7 +107,7 @@ static int run_explain(struct context *context)
 
 static int run_render(struct context *context)
 {
-    const struct arguments *arguments = context->arguments;
+    const struct geo_arguments *arguments = context->arguments;
     struct error_text why = {0};
     if (arguments->zone == NULL || arguments->out == NULL || arguments->listen == NULL) {
         fprintf(stderr, "meridian-geo: render needs --zone, --out and --listen\n");
@@ -157,132 +125,57 @@ static int run_render(struct context *context)
     return err == 0 ? EXIT_OK : fail(&why);
 }
 
+static int run_follow(struct context *context)
+{
+    struct error_text why = {0};
+    int err = geo_follow_run(context->catalogue, context->arguments->state_dir, &why);
+    return err == 0 ? EXIT_OK : fail(&why);
+}
+
+static int run_status(struct context *context)
+{
+    struct error_text why = {0};
+    struct buffer out = {0};
+    int err = geo_status_run(context->catalogue, &out, &why);
+    print(&out);
+    return err == 0 ? EXIT_OK : fail(&why);
+}
+
 static const struct command {
     const char *name;
     const char *kind; /* of what it takes as an operand; NULL: an address, or nothing */
     bool takes_address;
+    bool locates; /* by the database, where there is one */
     int (*run)(struct context *context);
 } commands[] = {
-    {"check", NULL, false, run_check},      {"locate", NULL, true, run_locate},
-    {"rank", NULL, true, run_rank},         {"explain", NULL, true, run_explain},
-    {"render", "gdnsd", false, run_render},
+    {"check", NULL, false, true, run_check},      {"locate", NULL, true, true, run_locate},
+    {"rank", NULL, true, true, run_rank},         {"explain", NULL, true, true, run_explain},
+    {"render", "gdnsd", false, true, run_render}, {"follow", NULL, false, false, run_follow},
+    {"status", NULL, false, false, run_status},
 };
 
-/* --- arguments --- */
+/* --- which command --- */
 
-enum {
-    OPTION_CATALOGUE = 1,
-    OPTION_DATABASE,
-    OPTION_KNOWN,
-    OPTION_TENANT,
-    OPTION_DOWN,
-    OPTION_DRAIN,
-    OPTION_ZONE,
-    OPTION_OUT,
-    OPTION_LISTEN,
-    OPTION_NAMESERVER,
-    OPTION_RUN_DIR,
-    OPTION_STATE_DIR,
-    OPTION_HELP,
-    OPTION_VERSION,
-};
-
-static const struct option options[] = {
-    {"catalogue", required_argument, NULL, OPTION_CATALOGUE},
-    {"database", required_argument, NULL, OPTION_DATABASE},
-    {"known", required_argument, NULL, OPTION_KNOWN},
-    {"tenant", required_argument, NULL, OPTION_TENANT},
-    {"down", required_argument, NULL, OPTION_DOWN},
-    {"drain", required_argument, NULL, OPTION_DRAIN},
-    {"zone", required_argument, NULL, OPTION_ZONE},
-    {"out", required_argument, NULL, OPTION_OUT},
-    {"listen", required_argument, NULL, OPTION_LISTEN},
-    {"nameserver", required_argument, NULL, OPTION_NAMESERVER},
-    {"run-dir", required_argument, NULL, OPTION_RUN_DIR},
-    {"state-dir", required_argument, NULL, OPTION_STATE_DIR},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {"version", no_argument, NULL, OPTION_VERSION},
-    {NULL, 0, NULL, 0},
-};
-
-static int add_known(struct arguments *arguments, const char *value, struct error_text *reterr_why)
+static int find_command(struct geo_arguments *arguments, int count, char **operands,
+                        const struct command **ret_command, struct error_text *reterr_why)
 {
-    struct geo_known *known = &arguments->known[arguments->known_count];
-    const char *equals = strchr(value, '=');
-    if (arguments->known_count == KNOWN_MAX)
-        return error_text_set(reterr_why, -EINVAL, "more than %d --known", KNOWN_MAX);
-    if (equals == NULL || strlen(equals + 1) != 2 ||
-        address_parse((struct text){value, (size_t)(equals - value)}, &known->address) != 0)
-        return error_text_set(reterr_why, -EINVAL, "--known is %s, must be IP=CC", value);
-    memcpy(known->country, equals + 1, sizeof known->country);
-    arguments->known_count++;
-    return 0;
-}
-
-/* 0; -ECANCELED: something was asked for and printed; -EINVAL. */
-static int take_option(struct arguments *arguments, int option, const char *value,
-                       struct error_text *reterr_why)
-{
-    const char **const texts[] = {
-        [OPTION_CATALOGUE] = &arguments->catalogue,
-        [OPTION_DATABASE] = &arguments->database,
-        [OPTION_TENANT] = &arguments->tenant,
-        [OPTION_DOWN] = &arguments->down,
-        [OPTION_DRAIN] = &arguments->drain,
-        [OPTION_ZONE] = &arguments->zone,
-        [OPTION_OUT] = &arguments->out,
-        [OPTION_LISTEN] = &arguments->listen,
-        [OPTION_NAMESERVER] = &arguments->nameserver,
-        [OPTION_RUN_DIR] = &arguments->run_dir,
-        [OPTION_STATE_DIR] = &arguments->state_dir,
-    };
-    if (option > 0 && (size_t)option < COUNT_OF(texts) && texts[option] != NULL) {
-        *texts[option] = value;
-        return 0;
-    }
-    switch (option) {
-    case OPTION_KNOWN:
-        return add_known(arguments, value, reterr_why);
-    case OPTION_HELP:
-    case OPTION_VERSION:
-        fputs(option == OPTION_HELP ? usage : "meridian-geo " MERIDIAN_VERSION "\n", stdout);
-        return -ECANCELED;
-    default:
-        return error_text_set(reterr_why, -EINVAL, "an unknown option; try --help");
-    }
-}
-
-static int read_arguments(int argc, char **argv, struct arguments *ret_arguments,
-                          const struct command **ret_command, struct error_text *reterr_why)
-{
-    struct arguments arguments = {.catalogue = "config/regions.yaml",
-                                  .nameserver = "ns1",
-                                  .run_dir = "/run/gdnsd",
-                                  .state_dir = "/var/lib/gdnsd"};
-    int option;
-    int err = 0;
-    optind = 1;
-    opterr = 0;
-    while (err == 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1)
-        err = take_option(&arguments, option, optarg, reterr_why);
-    if (err != 0)
-        return err;
     const struct command *command = NULL;
-    for (size_t i = 0; optind < argc && i < COUNT_OF(commands); i++)
-        if (strcmp(argv[optind], commands[i].name) == 0)
+    for (size_t i = 0; count > 0 && i < COUNT_OF(commands); i++)
+        if (strcmp(operands[0], commands[i].name) == 0 &&
+            (command == NULL || (count == 2 && commands[i].kind != NULL &&
+                                 strcmp(operands[1], commands[i].kind) == 0)))
             command = &commands[i];
     if (command == NULL)
         return error_text_set(reterr_why, -EINVAL, "no such command; try --help");
     if (command->kind != NULL) {
-        if (argc - optind != 2 || strcmp(argv[optind + 1], command->kind) != 0)
+        if (count != 2 || strcmp(operands[1], command->kind) != 0)
             return error_text_set(reterr_why, -EINVAL, "%s takes '%s'", command->name,
                                   command->kind);
-    } else if (argc - optind != (command->takes_address ? 2 : 1))
+    } else if (count != (command->takes_address ? 2 : 1))
         return error_text_set(reterr_why, -EINVAL, "%s takes %s", command->name,
                               command->takes_address ? "one address" : "no operand");
-    if (command->takes_address && address_parse(text_of(argv[optind + 1]), &arguments.address) != 0)
-        return error_text_set(reterr_why, -EINVAL, "'%s' is no IP address", argv[optind + 1]);
-    *ret_arguments = arguments;
+    if (command->takes_address && address_parse(text_of(operands[1]), &arguments->address) != 0)
+        return error_text_set(reterr_why, -EINVAL, "'%s' is no IP address", operands[1]);
     *ret_command = command;
     return 0;
 }
@@ -307,16 +200,16 @@ static int mark(struct context *context, const char *names, bool down,
     return 0;
 }
 
-static int open_context(struct context *context, struct error_text *reterr_why)
+static int open_context(struct context *context, bool locates, struct error_text *reterr_why)
 {
-    const struct arguments *arguments = context->arguments;
+    const struct geo_arguments *arguments = context->arguments;
     context->catalogue = catalogue_load_file(arguments->catalogue, reterr_why);
     if (context->catalogue == NULL)
         return -EINVAL;
     const char *path = arguments->database;
     if (path == NULL)
         path = context->catalogue->geo_database;
-    if (path[0] != '\0') {
+    if (locates && path[0] != '\0') {
         context->database = geo_database_open(path, reterr_why);
         if (context->database == NULL)
             return -EINVAL;
@@ -327,10 +220,13 @@ static int open_context(struct context *context, struct error_text *reterr_why)
 
 int geo_command_run(int argc, char **argv)
 {
-    struct arguments arguments;
+    struct geo_arguments arguments;
     const struct command *command = NULL;
     struct error_text why = {0};
-    int err = read_arguments(argc, argv, &arguments, &command, &why);
+    int first;
+    int err = geo_arguments_read(argc, argv, &arguments, &first, &why);
+    if (err == 0)
+        err = find_command(&arguments, argc - first, argv + first, &command, &why);
     if (err == -ECANCELED)
         return EXIT_OK;
     if (err != 0) {
@@ -338,7 +234,8 @@ int geo_command_run(int argc, char **argv)
         return EXIT_USAGE;
     }
     struct context context = {.arguments = &arguments};
-    int code = open_context(&context, &why) == 0 ? command->run(&context) : fail(&why);
+    int code =
+        open_context(&context, command->locates, &why) == 0 ? command->run(&context) : fail(&why);
     geo_database_close(context.database);
     catalogue_free(context.catalogue);
     return code;

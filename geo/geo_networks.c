@@ -25,6 +25,7 @@ struct walk {
     struct list_of_regions **by_id;
     int32_t list_count;
     uint64_t leaves;
+    uint64_t leaves_max;
 };
 
 /* Where in the tree the walk is. `at` is in the notation of lib/base: IPv4 is mapped. */
@@ -46,7 +47,8 @@ static size_t key_size(const struct list_of_regions *list)
 
 static int add_list(struct walk *walk, const struct list_of_regions *wanted)
 {
-    if (walk->list_count >= GEO_NETWORKS_LISTS_MAX)
+    int32_t most = walk->ops->lists_max > 0 ? walk->ops->lists_max : GEO_NETWORKS_LISTS_MAX;
+    if (walk->list_count >= most)
         return -E2BIG;
     struct list_of_regions *list = malloc(sizeof *list);
     struct list_of_regions **by_id =
@@ -174,7 +176,7 @@ static int visit(struct walk *walk, const struct spot *spot, int32_t *ret_id)
     if (spot->in_v6 && stands_for_v4(&spot->at))
         return 0;
     if (is_whole(walk, spot))
-        return ++walk->leaves > GEO_NETWORKS_LEAVES_MAX ? -E2BIG : rank(walk, spot, ret_id);
+        return ++walk->leaves > walk->leaves_max ? -E2BIG : rank(walk, spot, ret_id);
     int err = split(walk, spot, children);
     for (int side = 0; err == 0 && side < 2; side++)
         err = visit(walk, &children[side], &ids[side]);
@@ -215,6 +217,7 @@ int geo_networks_each(const struct catalogue *catalogue, const struct geo_databa
     struct spot v4 = {.at = {{{[10] = 0xff, [11] = 0xff}}, V4_DEPTH}, .branch = nowhere};
     struct spot v6 = {.branch = nowhere, .in_v6 = true};
     int err = 0;
+    walk.leaves_max = ops->leaves_max > 0 ? ops->leaves_max : GEO_NETWORKS_LEAVES_MAX;
     if (database != NULL)
         err = geo_database_roots(database, &v4.branch, &v6.branch);
     if (err == 0)

@@ -22,6 +22,8 @@ struct geo_networks_ops {
     void (*on_network)(void *context, const struct network *network, const uint16_t *regions,
                        size_t count);
     void *context;
+    uint64_t leaves_max; /* 0: GEO_NETWORKS_LEAVES_MAX */
+    int32_t lists_max;   /* 0: GEO_NETWORKS_LISTS_MAX */
 };
 /* `database` may be NULL: then pins and the order of the catalogue decide. `states` as geo_rank().
  * -E2BIG: past one of the bounds; -EILSEQ: the tree is damaged; -ENOMEM. An entry that cannot be

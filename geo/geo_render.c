@@ -15,8 +15,8 @@ static int make_folder(const char *path, struct error_text *reterr_why)
                : error_text_set(reterr_why, -errno, "%s: %s", path, strerror(errno));
 }
 
-static int put_file(const char *folder, const char *name, const struct buffer *bytes,
-                    struct error_text *reterr_why)
+int geo_render_put_file(const char *folder, const char *name, const struct buffer *bytes,
+                        struct error_text *reterr_why)
 {
     char path[PATH_SIZE], fresh[PATH_SIZE];
     int size = snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -47,11 +47,11 @@ static int put_all(const struct geo_gdnsd_settings *settings, const char *folder
         err = make_folder(sub, reterr_why);
     }
     if (err == 0)
-        err = put_file(folder, zone, &files->zone, reterr_why);
+        err = geo_render_put_file(folder, zone, &files->zone, reterr_why);
     if (err == 0)
-        err = put_file(folder, "config", &files->config, reterr_why);
+        err = geo_render_put_file(folder, "config", &files->config, reterr_why);
     if (err == 0)
-        err = put_file(folder, "geoip/meridian.nets", &files->networks, reterr_why);
+        err = geo_render_put_file(folder, "geoip/meridian.nets", &files->networks, reterr_why);
     return err;
 }
 

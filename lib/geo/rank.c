@@ -11,7 +11,7 @@
 #define RTT_MS_PER_KM (2.0 / 200.0 * 1.4)
 #define RTT_MS_LEAST 2.0
 
-enum { MOVE_APART_MS = 10 * 60 * 1000, GAIN_DIVISOR = 5 };
+enum { GAIN_DIVISOR = 5 };
 
 const char *geo_class_name(enum geo_class class_of)
 {
@@ -222,7 +222,8 @@ static const struct geo_candidate *find_candidate(const struct geo_ranking *rank
     return NULL;
 }
 
-bool geo_should_move(const struct geo_ranking *ranking, uint16_t current, int64_t moved_ms_ago)
+bool geo_should_move(const struct geo_ranking *ranking, uint16_t current, int64_t moved_ms_ago,
+                     int64_t apart_ms)
 {
     const struct geo_candidate *here = find_candidate(ranking, current);
     if (ranking->count == 0 || ranking->candidates[0].region == current)
@@ -232,7 +233,7 @@ bool geo_should_move(const struct geo_ranking *ranking, uint16_t current, int64_
         return true;
     if (here->class_of >= GEO_CLASS_DRAINING)
         return best->class_of < here->class_of;
-    if (best->class_of > here->class_of || moved_ms_ago < MOVE_APART_MS)
+    if (best->class_of > here->class_of || moved_ms_ago < apart_ms)
         return false;
     bool known = (here->measured || here->has_distance) && (best->measured || best->has_distance);
     return known && here->rtt_ms - best->rtt_ms >= here->rtt_ms / GAIN_DIVISOR;

@@ -87,6 +87,7 @@ struct geo_capacity_limits {
 bool geo_capacity_update(bool was_full, uint64_t connections, uint64_t capacity,
                          const struct geo_capacity_limits *limits);
 /* Whether a client that is at `current` should be moved to the best candidate: not when that gains
- * less than a fifth of its round trip, nor when it was moved within the last ten minutes; always
- * when where it is is down, drains, or is not allowed. */
-bool geo_should_move(const struct geo_ranking *ranking, uint16_t current, int64_t moved_ms_ago);
+ * less than a fifth of its round trip, nor when it was moved less than `apart_ms` ago; always when
+ * where it is is down, drains, or is not allowed. */
+bool geo_should_move(const struct geo_ranking *ranking, uint16_t current, int64_t moved_ms_ago,
+                     int64_t apart_ms);

@@ -97,7 +97,10 @@ static void sum_up(struct regions *regions, size_t at, int64_t now_ms, int64_t w
     uint64_t capacity = region->edge_count == 0 ? 0 : region->capacity * heard / region->edge_count;
     if (drain != NULL && drain->state == WIRE_DRAIN_BACK)
         capacity = capacity_back(capacity, drain, wall_ms);
-    state->full = heard > 0 && geo_capacity_update(state->full, connections, capacity, &limits);
+    if (state->health == GEO_HEALTH_UP)
+        state->full = geo_capacity_update(state->full, connections, capacity, &limits);
+    else if (state->health == GEO_HEALTH_DOWN)
+        state->full = false;
     uint64_t load = capacity == 0 ? 1000 : connections * 1000 / capacity;
     regions->load_permille[at] = load < UINT32_MAX ? (uint32_t)load : UINT32_MAX;
 }

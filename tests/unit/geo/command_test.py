@@ -62,6 +62,42 @@ class TheCommand(unittest.TestCase):
             damaged += done.returncode
         self.assertGreaterEqual(damaged, 3)
 
+    def test_says_what_is_wrong_with_its_input(self):
+        """Each bad input has a sentence that names it; none is taken for a place."""
+        mmdb = CITY.parent
+        rows = [
+            ("rank 8.8.8.8", mmdb / "GeoIP2-City-Test-Invalid-Node-Count.mmdb", 1, "Invalid-Node"),
+            ("rank 8.8.8.8", mmdb / "libmaxminddb-metadata-marker-only.mmdb", 1, "marker-only"),
+            ("rank 8.8.8.8", mmdb / "not-there.mmdb", 1, "not-there.mmdb: No such file"),
+            ("rank 8.8.8.8", mmdb, 1, "Invalid argument"),
+            (
+                "locate 81.2.69.142",
+                mmdb / "GeoIP2-City-Test-Broken-Double-Format.mmdb",
+                1,
+                "damaged",
+            ),
+            ("check", mmdb / "GeoIP2-Country-Test.mmdb", 1, "error no coordinates"),
+            ("check --known 81.2.69.142=GB", CITY, 0, "warning built"),  # an old build
+            ("rank 198.51.100.1", CITY, 0, "order of the catalogue"),
+            ("explain 192.168.1.1", CITY, 0, "a private address"),
+            ("locate 192.168.1.1", CITY, 1, '"address":"192.168.1.1"'),
+            ("rank 999.1.1.1", CITY, 2, "no IP address"),
+            ("rank 81.2.69.142 --down mars", CITY, 1, "there is no region 'mars'"),
+        ]
+        for words, database, code, sentence in rows:
+            done = run(*words.split(), "--database", database)
+            self.assertEqual(done.returncode, code, (words, database, done.stderr))
+            self.assertIn(sentence, done.stdout + done.stderr, (words, database))
+
+    def test_refuses_a_pin_to_a_region_that_is_not_there(self):
+        catalogue = (ROOT / "config/regions.yaml").read_text()
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write(catalogue.replace("pins: []", "pins: [{country: RU, regions: 'dub, mars'}]"))
+            file.flush()
+            done = run("rank", "8.8.8.8", "--catalogue", file.name)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("mars", done.stderr)
+
     def test_refuses(self):
         for arguments in (
             (),

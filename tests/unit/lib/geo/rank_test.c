@@ -214,27 +214,27 @@ static void capacity_has_hysteresis(void **state)
 static void clients_are_moved_for_a_reason(void **state)
 {
     (void)state;
-    enum { LONG_AGO = 601 * 1000, NOW = 0 };
+    enum { APART = 600 * 1000, LONG_AGO = APART, NOW = APART - 1 };
     struct catalogue *catalogue = load();
     struct geo_client paris = in_paris();
     struct geo_region_state states[REGIONS] = {0};
     struct geo_ranking ranking;
     geo_rank(catalogue, states, &paris, &ranking);
-    assert_false(geo_should_move(&ranking, DUB, LONG_AGO));
-    assert_true(geo_should_move(&ranking, SIN, LONG_AGO));
-    assert_false(geo_should_move(&ranking, SIN, NOW)); /* moved a moment ago */
+    assert_false(geo_should_move(&ranking, DUB, LONG_AGO, APART));
+    assert_true(geo_should_move(&ranking, SIN, LONG_AGO, APART));
+    assert_false(geo_should_move(&ranking, SIN, NOW, APART)); /* moved a moment ago */
     states[SIN].drain = true;
     geo_rank(catalogue, states, &paris, &ranking);
-    assert_true(geo_should_move(&ranking, SIN, NOW)); /* it must */
+    assert_true(geo_should_move(&ranking, SIN, NOW, APART)); /* it must */
     const uint32_t close[REGIONS] = {0, 81, 100, 0};
     states[SIN].drain = false;
     paris.rtt_ms = close;
     geo_rank(catalogue, states, &paris, &ranking);
-    assert_false(geo_should_move(&ranking, DUB, LONG_AGO)); /* 19 % */
+    assert_false(geo_should_move(&ranking, DUB, LONG_AGO, APART)); /* 19 % */
     const uint32_t closer[REGIONS] = {0, 80, 100, 0};
     paris.rtt_ms = closer;
     geo_rank(catalogue, states, &paris, &ranking);
-    assert_true(geo_should_move(&ranking, DUB, LONG_AGO)); /* 20 % */
+    assert_true(geo_should_move(&ranking, DUB, LONG_AGO, APART)); /* 20 % */
     catalogue_free(catalogue);
 }
 

@@ -94,6 +94,12 @@ static void is_full_at_nine_tenths_until_it_is_below_eight(void **state)
     assert_true(is_full(450, 450, WALL));
     assert_true(is_full(400, 400, WALL));
     assert_false(is_full(400, 399, WALL));
+    assert_true(is_full(450, 450, WALL));
+    regions_begin(regions, BEGIN_MS + 1); /* what was known last holds until more is known */
+    (void)regions_update(regions, BEGIN_MS + 1, WALL);
+    assert_true(regions_states(regions)[0].full);
+    (void)regions_update(regions, BEGIN_MS + 1 + REGIONS_SILENT_MS, WALL);
+    assert_false(regions_states(regions)[0].full);
 }
 
 static void an_edge_that_is_gone_takes_its_share_along(void **state)

@@ -1,0 +1,8 @@
+/* `meridian drain region` and `undrain region`: marks a region in the directory, which edges and
+ * meridian-geo follow. */
+#pragma once
+
+#include "cli/arguments.h"
+
+int cli_drain_region(const struct cli_arguments *arguments);
+int cli_undrain_region(const struct cli_arguments *arguments);

@@ -1,0 +1,102 @@
+/* Sessions that are sent to another region: told so, at a capped rate, and closed then. */
+#include "edge/edge_session_internal.h"
+
+#include "base/hash.h"
+#include "edge/edge_leave.h"
+
+enum {
+    AGAIN_MS = 2000,       /* over the rate: when it is looked at again, and as much in addition */
+    GRACE_MORE = 5,        /* times the grace: how long a send without an outcome holds it up */
+    SPREAD_MAX_MS = 30000, /* by then each is looked at, whatever the rate */
+};
+
+static int64_t dice_ms(int64_t most_ms)
+{
+    uint32_t dice;
+    hash_random(&dice, sizeof dice);
+    return most_ms <= 0 ? 0 : dice % most_ms;
+}
+
+void edge_sessions_refill(struct edge_sessions *sessions, int64_t now_ms)
+{
+    const struct edge_settings *edge = sessions->settings.edge;
+    double *const permits[] = {&sessions->drain_permits, &sessions->rebalance_permits};
+    const uint32_t per_s[] = {edge->geo_drain_rate, edge->geo_rebalance_rate};
+    int64_t passed_ms = now_ms - sessions->refilled_ms;
+    for (size_t i = 0; i < COUNT_OF(permits); i++) {
+        double full = per_s[i]; /* what a second gives */
+        double now = *permits[i] + full * (double)passed_ms / 1000;
+        *permits[i] = now < full ? now : full;
+    }
+    sessions->refilled_ms = now_ms;
+}
+
+static void call_look(struct edge_session *session, const void *context)
+{
+    const int64_t *spread_ms = context;
+    if (session->state == EDGE_SESSION_OPEN)
+        edge_session_look_in(session, dice_ms(*spread_ms));
+}
+
+void edge_sessions_drain(struct edge_sessions *sessions)
+{
+    int64_t all_ms = (int64_t)sessions->count * 1000 / sessions->settings.edge->geo_drain_rate;
+    int64_t spread_ms = all_ms < SPREAD_MAX_MS ? all_ms : SPREAD_MAX_MS;
+    edge_sessions_each(sessions, call_look, &spread_ms);
+}
+
+/* Told, and by now to be closed; a send that waits for its outcome holds that up for a while. */
+static void leave_now(struct edge_session *session, int64_t told_for_ms)
+{
+    int64_t grace_ms = session->sessions->settings.edge->geo_grace_ms;
+    int64_t left_ms = grace_ms - told_for_ms;
+    if (left_ms > 0)
+        edge_session_look_in(session, left_ms);
+    else if (session->sender.pending_count > 0 && told_for_ms < GRACE_MORE * grace_ms)
+        edge_session_look_in(session, EDGE_WHEEL_TICK_MS);
+    else
+        edge_session_close(session, EDGE_CLOSE_RECONNECT, "another region is better");
+}
+
+static void tell(struct edge_session *session, const char *reason)
+{
+    int64_t grace_ms = session->sessions->settings.edge->geo_grace_ms;
+    uint32_t now = edge_sessions_now(session->sessions);
+    session->told_ms = now == 0 ? 1 : now;
+    if (session->dialect->on_goaway != NULL)
+        session->dialect->on_goaway(session, reason, grace_ms);
+    edge_session_look_in(session, grace_ms);
+}
+
+bool edge_session_leave(struct edge_session *session)
+{
+    struct edge_sessions *sessions = session->sessions;
+    const struct edge_settings *edge = sessions->settings.edge;
+    uint32_t now = edge_sessions_now(sessions);
+    struct geo_ranking ranking;
+    if (sessions->settings.near == NULL)
+        return false;
+    if (session->told_ms != 0) {
+        leave_now(session, now - session->told_ms);
+        return true;
+    }
+    struct edge_leave_view view = {.age_ms = now - session->begun_ms,
+                                   .apart_ms = edge->geo_apart_ms,
+                                   .rebalances = edge->geo_rebalance_rate > 0};
+    view.here = edge_near_here(sessions->settings.near, &view.drains, &view.drain_age_ms);
+    if (!edge_leave_may(&view))
+        return false;
+    double *permits = view.drains ? &sessions->drain_permits : &sessions->rebalance_permits;
+    if (*permits < 1) {
+        if (view.drains)
+            edge_session_look_in(session, AGAIN_MS + dice_ms(AGAIN_MS));
+        return view.drains;
+    }
+    edge_near_rank(sessions->settings.near, &session->client, &ranking);
+    enum edge_leave leave = edge_leave_judge(&view, &ranking);
+    if (leave == EDGE_LEAVE_STAY)
+        return false;
+    *permits -= 1;
+    tell(session, leave == EDGE_LEAVE_DRAIN ? "drain" : "rebalance");
+    return true;
+}
