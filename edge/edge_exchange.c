@@ -127,7 +127,7 @@ void edge_exchange_answer(struct edge_exchange *exchange)
 void edge_exchange_finish(struct edge_exchange *exchange)
 {
     struct edge_session *session = exchange->session;
-    edge_session_leave(session);
+    edge_session_release(session);
     session->state = EDGE_SESSION_CLOSING;
     edge_exchange_answer(exchange);
 }

@@ -58,7 +58,7 @@ struct buffer *edge_session_scratch(struct edge_session *session)
 
 /* The end of a session. */
 
-void edge_session_leave(struct edge_session *session)
+void edge_session_release(struct edge_session *session)
 {
     if (session->exchange != NULL)
         edge_exchange_leave(session->exchange);
@@ -74,7 +74,7 @@ void edge_session_end(struct edge_session *session)
     struct edge_sessions *sessions = session->sessions;
     if (session->state == EDGE_SESSION_DEAD)
         return;
-    edge_session_leave(session);
+    edge_session_release(session);
     edge_stream_close(&session->stream);
     edge_place_leave(session->place);
     session->state = EDGE_SESSION_DEAD;
@@ -103,7 +103,7 @@ void edge_session_close(struct edge_session *session, uint16_t code, const char 
     struct buffer *out = session_output(session);
     if (session->state >= EDGE_SESSION_CLOSING) /* looking for room has ended it */
         return;
-    edge_session_leave(session);
+    edge_session_release(session);
     session->state = EDGE_SESSION_CLOSING;
     if (out == NULL) {
         edge_session_end(session);

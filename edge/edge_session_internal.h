@@ -34,7 +34,7 @@ static inline uint32_t edge_sessions_now(const struct edge_sessions *sessions)
 MUST_USE struct edge_session *edge_session_new(struct edge_sessions *sessions,
                                                const struct edge_dialect *dialect);
 /* Lets go of everything but the stream or the request. */
-void edge_session_leave(struct edge_session *session);
+void edge_session_release(struct edge_session *session);
 /* It is looked at again after about `delay_ms`, or sooner where its token asks for it. */
 void edge_session_look_in(struct edge_session *session, int64_t delay_ms);
 /* At once, without a word to the client. */
