@@ -11,6 +11,7 @@ from lab.tokens import AUDIENCE, ISSUER, SECRET, token
 from lab.transports import Refused, Stream, poll, post
 
 STREAMS = ["sse", "stream"]
+SETTINGS = {"log.level": "debug", "limits.polls_max": "2", "outbound.answer": "2s"}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ auth:
       kid: shared
 """
     )
-    with Cluster(regions=1, edges=1, edge_settings={"log.level": "debug"}) as running:
+    with Cluster(regions=1, edges=1, edge_settings=SETTINGS) as running:
         running.edges["sin-1"].command += ["--config", str(config)]
         running.start()
         yield running
@@ -133,5 +134,46 @@ def test_a_page_of_a_listed_origin_may_read_a_stream(cluster):
             told = stream.http.headers.get("access-control-allow-origin")
             assert told == (origin if allowed else None)
             await stream.close()
+
+    run(scenario())
+
+
+def test_so_many_polls_wait_and_no_more(cluster):
+    async def scenario():
+        queries = [{"device": f"p{i}", "token": token(f"poller-{i}"), "wait": 50} for i in range(3)]
+        for at in range(2):
+            queries[at]["start"] = "head"
+        waiting = [asyncio.create_task(poll(cluster, "sin-1", query)) for query in queries[:2]]
+        with pytest.raises(Refused) as refused:
+            while True:  # until both are there
+                await poll(cluster, "sin-1", {**queries[2], "wait": 0})
+        assert refused.value.status == 503 and refused.value.answer["code"] == "busy"
+        frames = [{"t": "send", "id": f"m{i}", "to": f"poller-{i}", "body": 1} for i in range(2)]
+        await post(cluster, "sin-1", {"device": "d", "token": token("sender")}, frames)
+        for task in waiting:
+            assert (await task)[-1]["t"] == "msg"
+        await poll(cluster, "sin-1", {**queries[2], "wait": 0})
+
+    run(scenario())
+
+
+def test_what_no_hub_answers_is_told_in_time(cluster):
+    async def scenario():
+        query = {"device": "d", "token": token("late")}
+        await poll(cluster, "sin-1", query)
+        for hub in cluster.hubs.values():
+            await asyncio.to_thread(hub.kill)
+        frames = [
+            {"t": "ack", "cursor": "1:0"},
+            {"t": "history", "id": "h1"},
+            {"t": "send", "id": "m1", "to": "late", "body": 1},
+        ]
+        answers = await post(cluster, "sin-1", query, frames)
+        told = [(answer["t"], answer.get("id")) for answer in answers]
+        assert told == [("error", None), ("error", "h1"), ("accepted", "m1")], answers
+        assert answers[0]["code"] == "unknown" and answers[0]["retryable"]
+        assert answers[1]["code"] == "home_unreachable"
+        frames = await poll(cluster, "sin-1", query)
+        assert frames[-1]["t"] == "close" and frames[-1]["code"] == 4001, frames
 
     run(scenario())
