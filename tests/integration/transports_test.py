@@ -2,12 +2,14 @@
 and any edge for any of them."""
 
 import asyncio
-import json
+import random
+import time
 
 import pytest
 
-from lab import Client, Cluster
-from lab.transports import Http, Refused, Stream, call, poll, post, request
+from lab import Client, Cluster, Talk
+from lab.record import percentile
+from lab.transports import Http, Refused, Stream, Wanderer, poll, post, request
 
 STREAMS = ["sse", "stream"]
 
@@ -344,3 +346,76 @@ def test_a_stream_goes_on_as_long_as_acks_come_by_post(cluster):
         await stream.close()
 
     run(scenario())
+
+
+def test_clients_change_transports_under_load_and_lose_repeat_and_reorder_nothing(cluster):
+    """24 users of two regions read by one transport after the other, at any edge, while they send to
+    each other and two senders send to all of them, about 100 messages a second."""
+
+    async def scenario():
+        draw = random.Random(6)
+        edges = list(cluster.edges)
+        readers = []
+        for i in range(24):
+            home = cluster.edge_names(cluster.names[i % 2])
+            readers.append(Wanderer(cluster, f"wander-{i}", edges, home, random.Random(i)))
+        senders = [
+            await Client(cluster, f"steady-{region}", cluster.edge_names(region)[0]).open()
+            for region in cluster.names
+        ]
+        talk = Talk(readers + senders)
+        pairs = [(a.user, b.user) for a in senders for b in readers]
+        pairs += [(a.user, draw.choice([b for b in readers if b is not a]).user) for a in readers]
+        done = asyncio.Event()
+        reading = [asyncio.create_task(reader.run(done)) for reader in readers]
+        begun = time.monotonic()
+        await talk.run(pairs, 20, 0.7)
+        rate = len(talk.accepted) / (time.monotonic() - begun)
+        await talk.until_complete(30)
+        done.set()
+        await asyncio.gather(*reading)
+        lost, repeated, disordered = talk.judge()
+        used = [kind for reader in readers for kind, _ in reader.used]
+        counts = ", ".join(f"{kind} {used.count(kind)}" for kind in Wanderer.KINDS)
+        print(
+            f"\nchanging transports: {len(talk.accepted)} messages, {rate:.0f}/s, {len(used)} transports "
+            f"({counts}); lost {len(lost)}, repeated {len(repeated)}, out of order "
+            f"{len(disordered)}; delivered p50 {percentile(talk.delivery_ms(), 0.5):.0f} ms "
+            f"p99 {percentile(talk.delivery_ms(), 0.99):.0f} ms"
+        )
+        talk.assert_clean()
+        assert len(talk.accepted) == len(pairs) * 20
+        assert all(used.count(kind) >= 24 for kind in Wanderer.KINDS), counts
+        for reader in readers:
+            assert reader.odd == []
+            assert reader.cursors == [f"1:{i + 1}" for i in range(len(reader.cursors))]
+        for sender in senders:
+            await sender.close()
+
+    run(scenario(), 150)
+
+
+def test_an_edge_that_stops_tells_all_and_they_go_on_elsewhere(cluster):
+    async def scenario():
+        streams = {}
+        for kind in STREAMS:
+            streams[kind] = await Stream.open(cluster, "sin-2", kind, who(f"stop-{kind}"))
+            await streams[kind].until("welcome")
+        waiting = asyncio.create_task(poll(cluster, "sin-2", who("stop-poll", wait=50)))
+        await talk(cluster, "stop-sender", "stop-sse", 1)
+        await streams["sse"].until("msg")
+        await asyncio.to_thread(cluster.edges["sin-2"].terminate)
+        for kind in STREAMS:
+            assert (await streams[kind].until("goaway"))["reason"] == "drain"
+            assert (await streams[kind].until("close"))["code"] == 1001
+            assert await streams[kind].frame() is None
+            await streams[kind].close()
+        last = await waiting
+        assert "goaway" in [frame["t"] for frame in last], last
+        again = await Stream.open(cluster, "sin-1", "sse", who("stop-sse", cursor="1:1"))
+        assert (await again.until("welcome"))["resumed"] is True
+        await again.close()
+
+    run(scenario())
+    cluster.edges["sin-2"].start()
+    cluster.wait_ready("sin-2")

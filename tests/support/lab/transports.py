@@ -3,7 +3,10 @@ POST. Written from docs/protocol.md and RFC 7230 alone."""
 
 import asyncio
 import json
+import time
 from urllib.parse import urlencode
+
+from .client import Client
 
 
 class Refused(Exception):
@@ -162,3 +165,112 @@ class Stream:
 
     async def close(self):
         await self.http.close()
+
+
+class Wanderer:
+    """A device that reads by one transport after the other, each at an edge drawn anew, and leaves
+    each in the middle of whatever it sends. It keeps its cursor, and shows it at the next one.
+
+    on_message(frame) is called for each message. What it sends goes by POST to edges of
+    `sends_to`."""
+
+    KINDS = ("ws", "sse", "stream", "poll", "wait")
+
+    def __init__(self, cluster, user, edges, sends_to, random):
+        self.cluster, self.user, self.random = cluster, user, random
+        self.edges, self.sends_to = edges, sends_to
+        self.on_message = None
+        self.cursor = None
+        self.cursors = []  # of all that was taken
+        self.used = []  # (kind, edge)
+        self.acks = []  # on their way
+        self.odd = []  # gaps and resyncs, of which there must be none
+        self.wants = 0  # messages until the next change
+        self.enough = asyncio.Event()
+
+    def _query(self, **more):
+        cursor = {"cursor": self.cursor} if self.cursor else {}
+        return {"user": self.user, "device": "d1", **cursor, **more}
+
+    def _take(self, frame):
+        if frame["t"] in ("gap", "resync"):
+            self.odd.append(frame)
+        if frame["t"] != "msg":
+            return
+        self.cursor = frame["cursor"]
+        self.cursors.append(frame["cursor"])
+        self.on_message(frame)
+        self.wants -= 1
+        if self.wants <= 0:
+            self.enough.set()
+
+    async def _read_ws(self, edge):
+        client = Client(self.cluster, self.user, edge)
+        client.cursor, client.on_message = self.cursor, self._take
+        await client.open()
+        try:
+            await asyncio.wait_for(self.enough.wait(), 0.5)
+        except asyncio.TimeoutError:
+            pass
+        await client.close()
+
+    async def _read_stream(self, edge, kind):
+        stream = await Stream.open(self.cluster, edge, kind, self._query())
+        try:
+            while self.wants > 0:
+                frame = await stream.frame(0.5)
+                if frame is None:
+                    break
+                self._take(frame)
+                if frame["t"] == "msg" and self.random.random() < 0.2:
+                    ack = {"t": "ack", "cursor": self.cursor}
+                    ack = self._post(self.random.choice(self.edges), ack)
+                    self.acks.append(asyncio.create_task(ack))
+        except asyncio.TimeoutError:
+            pass
+        await stream.close()
+
+    async def _read_poll(self, edge, **wait):
+        while self.wants > 0:
+            frames = await poll(self.cluster, edge, self._query(**wait))
+            if self.random.random() < 0.2:
+                continue  # the answer is lost on the way
+            for frame in frames:
+                self._take(frame)
+            if not any(frame["t"] == "msg" for frame in frames):
+                self.wants -= 6
+
+    async def change(self):
+        """Reads some messages by another transport."""
+        kind, edge = self.random.choice(self.KINDS), self.random.choice(self.edges)
+        self.wants = self.random.randint(1, 12)
+        self.enough.clear()
+        self.used.append((kind, edge))
+        if kind == "ws":
+            await self._read_ws(edge)
+        elif kind == "poll":
+            await self._read_poll(edge)
+        elif kind == "wait":
+            await self._read_poll(edge, wait=1)
+        else:
+            await self._read_stream(edge, kind)
+
+    async def run(self, until):
+        while not until.is_set():
+            await self.change()
+        for answer in await asyncio.gather(*self.acks):
+            assert answer[0]["t"] == "acked", answer
+
+    async def _post(self, edge, frame):
+        return await post(self.cluster, edge, {"user": self.user, "device": "d1"}, frame)
+
+    async def send_surely(self, to, body, message_id, timeout_s=60):
+        """Repeats with the same id until it is accepted."""
+        frame = {"t": "send", "id": message_id, "to": to, "body": body}
+        end = time.monotonic() + timeout_s
+        while True:
+            [answer] = await self._post(self.random.choice(self.sends_to), frame)
+            if answer["t"] == "accepted":
+                return answer
+            assert answer["retryable"] and time.monotonic() < end, answer
+            await asyncio.sleep(0.05)

@@ -44,6 +44,16 @@ static void a_line_break_in_a_body_ends_no_line(void **state)
     assert_out(&out, "d\r\ndata: [ 1 ]\n\n\r\n");
 }
 
+static void elements_have_commas_between_them(void **state)
+{
+    (void)state;
+    struct buffer out = {0};
+    edge_framing_array.write(&out, TEXT("{}"), TEXT("1:1"));
+    edge_framing_array.write(&out, TEXT("{\"a\":1}"), TEXT(""));
+    edge_framing_array.write_close(&out, EDGE_CLOSE_LATER, TEXT("why"));
+    assert_out(&out, "{},{\"a\":1},{\"t\":\"close\",\"code\":4001,\"reason\":\"why\"}");
+}
+
 static void a_heartbeat_is_no_text(void **state)
 {
     (void)state;
@@ -119,6 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_is_one_chunk),
         cmocka_unit_test(a_line_break_in_a_body_ends_no_line),
+        cmocka_unit_test(elements_have_commas_between_them),
         cmocka_unit_test(a_heartbeat_is_no_text),
         cmocka_unit_test(the_last_words_end_the_answer),
         cmocka_unit_test(what_is_written_says_its_size),

@@ -36,6 +36,11 @@ static void note_entry(const struct wire_entry *entry)
         assert_int_equal(entry->read_up_to.attach, 77);
         SENT("read %.*s %llu\n", TEXT_ARGS(entry->read_up_to.of), U(entry->read_up_to.seq));
         break;
+    case WIRE_SHOW:
+        it.request = entry->show.request;
+        SENT("show %.*s %.*s %u:%llu\n", TEXT_ARGS(entry->show.device), TEXT_ARGS(entry->show.of),
+             entry->show.epoch, U(entry->show.seq));
+        break;
     case WIRE_FETCH:
         SENT("fetch %llu\n", U(entry->fetch.from));
         break;

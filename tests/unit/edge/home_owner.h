@@ -26,7 +26,7 @@ extern struct home_owner {
     bool dropping;    /* what is published is lost */
     char sent[2048];  /* what went out since the last look, in words */
     char told[2048];  /* what the device was told */
-    uint64_t request; /* of the last attach that went out */
+    uint64_t request; /* of the last attach or show that went out */
     uint8_t log;      /* its incarnation */
     int orphans;
     struct edge_attach attach;
