@@ -29,6 +29,8 @@ struct edge_upgrade {         /* what a WebSocket's request said */
     SSL *ssl;                 /* on_upgraded() takes it; NULL: plain */
 };
 
+enum edge_user_ask { EDGE_USER_LOCATION, EDGE_USER_CONNECTIONS, EDGE_USER_DISCONNECT };
+
 struct edge_http_ops {
     /* 101 was written. Takes `fd`; `bytes` came behind the request, and may be changed in place. */
     void (*on_upgraded)(void *context, const struct edge_upgrade *upgrade, int fd, uint8_t *bytes,
@@ -38,6 +40,9 @@ struct edge_http_ops {
     /* GET /api/messages/{user}; the query is still encoded. */
     void (*on_poll)(void *context, struct edge_request *request, struct text user,
                     struct text query);
+    /* /api/users/{user}/... */
+    void (*on_user)(void *context, struct edge_request *request, enum edge_user_ask ask,
+                    struct text user, struct text body);
     /* NULL: ready; else why not, borrowed until the next call. */
     const char *(*why_not_ready)(void *context);
     /* NULL: new WebSockets and calls are welcome; else why not. */

@@ -83,6 +83,9 @@ int edge_http_route(struct edge_http *http, h2o_req_t *req);
 /* edge_http_calls.c */
 int edge_http_on_post(const struct edge_call *call);
 int edge_http_on_read(const struct edge_call *call);
+int edge_http_on_location(const struct edge_call *call);
+int edge_http_on_connections(const struct edge_call *call);
+int edge_http_on_disconnect(const struct edge_call *call);
 
 /* edge_http_upgrade.c */
 int edge_http_on_websocket(const struct edge_call *call);

@@ -55,6 +55,9 @@ const struct edge_route edge_http_routes[] = {
     {"/ws/{user_id}", GET, SOCKET, edge_http_on_websocket},
     {"/api/messages", POST, API, edge_http_on_post},
     {"/api/messages/{user_id}", GET, API, edge_http_on_read},
+    {"/api/users/{user_id}/location", SAFE_GET, API, edge_http_on_location},
+    {"/api/users/{user_id}/connections", SAFE_GET, API, edge_http_on_connections},
+    {"/api/users/{user_id}/disconnect", POST, API, edge_http_on_disconnect},
 };
 const size_t edge_http_route_count = COUNT_OF(edge_http_routes);
 
