@@ -20,6 +20,7 @@ struct edge_http {
     struct edge_http_handshakes handshakes;
     h2o_socket_t *inner; /* the other loop's epoll set, watched */
     struct networks forwarders;
+    unsigned roles; /* enum edge_role, a set */
     size_t connections;
     size_t requests;
 };

@@ -77,8 +77,8 @@ static int refuse_method(h2o_req_t *req, const struct edge_found *found)
 
 static int call(struct edge_http *http, h2o_req_t *req, struct text path, struct text query)
 {
-    struct edge_found found = edge_routes_find(edge_http_routes, edge_http_route_count,
-                                               API | SOCKET, edge_http_text(req->method), path);
+    struct edge_found found = edge_routes_find(edge_http_routes, edge_http_route_count, http->roles,
+                                               edge_http_text(req->method), path);
     switch (found.routed) {
     case EDGE_ROUTED:
         return found.route->on_call(
