@@ -136,6 +136,12 @@ static bool build_service(struct hub_shard *shard)
         .hub = settings->name,
         .answer_max_ms = HUB_HISTORY_ANSWER_MAX_MS,
     });
+    struct error_text why = {0};
+    shard->admission = hub_admission_new(&settings->auth, shard->place.reloads, &why);
+    if (shard->admission == NULL) { /* the files were good when the settings were checked */
+        log_error("the keys cannot be read", LOG_STRING("reason", why.text));
+        return false;
+    }
     shard->service = hub_service_new(&(struct hub_service_settings){
         .loop = shard->loop,
         .bus = shard->bus,
@@ -152,6 +158,7 @@ static bool build_service(struct hub_shard *shard)
         .context = shard,
         .may_serve = hub_shard_may_serve,
         .history = shard->history,
+        .admission = shard->admission,
     });
     shard->writer = hub_shard_make_writer(shard, shard->place.shard);
     shard->reads = (struct hub_reads){.apply = shard->apply,
@@ -221,6 +228,7 @@ static void take_down(struct hub_shard *shard)
     hub_beats_free(shard->beats);
     hub_writer_free(shard->writer);
     hub_service_free(shard->service);
+    hub_admission_free(shard->admission);
     hub_history_free(shard->history);
     hub_claims_free(shard->claims);
     hub_acks_free(shard->acks);
