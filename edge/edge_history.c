@@ -220,7 +220,7 @@ static int write_ask(const struct edge_history *history, size_t region, uint32_t
     struct wire_frame_writer frame;
     wire_frame_begin(&frame, out, &head);
     if (token.size > 0)
-        wire_entry_write(&frame, &(struct wire_entry){.kind = WIRE_SHOWN, .shown = {token}});
+        wire_entry_write(&frame, &(struct wire_entry){.kind = WIRE_TOKEN, .token = {token}});
     wire_entry_write(&frame, &entry);
     return wire_frame_end(&frame);
 }

@@ -472,8 +472,8 @@ void hub_service_message(struct hub_service *service, const struct bus_message *
         }
         if (edge == NULL && (edge = edge_of(service, from)) == NULL)
             return;
-        if (entry.kind == WIRE_SHOWN)
-            shown = entry.shown.token;
+        if (entry.kind == WIRE_TOKEN)
+            shown = entry.token.token;
         else if (entry.kind == WIRE_HISTORY_ASK)
             on_history(service, message->reply, shown, &entry.history_ask);
         else

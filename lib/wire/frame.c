@@ -415,19 +415,19 @@ static void write_read_noted(struct buffer *out, const struct wire_entry *entry)
     wire_write_u64(out, noted->seq);
 }
 
-/* Shown: text16 token (1 to WIRE_TOKEN_MAX bytes) */
-static bool read_shown(struct wire_cursor *in, struct wire_entry *entry)
+/* Token: text16 token (1 to WIRE_TOKEN_MAX bytes) */
+static bool read_token(struct wire_cursor *in, struct wire_entry *entry)
 {
-    entry->shown.token = wire_read_text16(in);
-    if (entry->shown.token.size == 0 || entry->shown.token.size > WIRE_TOKEN_MAX)
+    entry->token.token = wire_read_text16(in);
+    if (entry->token.token.size == 0 || entry->token.token.size > WIRE_TOKEN_MAX)
         wire_fail(in);
     return true;
 }
 
-static void write_shown(struct buffer *out, const struct wire_entry *entry)
+static void write_token(struct buffer *out, const struct wire_entry *entry)
 {
-    assert(entry->shown.token.size > 0 && entry->shown.token.size <= WIRE_TOKEN_MAX);
-    wire_write_text16(out, entry->shown.token);
+    assert(entry->token.token.size > 0 && entry->token.token.size <= WIRE_TOKEN_MAX);
+    wire_write_text16(out, entry->token.token);
 }
 
 static bool read_move_ask(struct wire_cursor *in, struct wire_entry *entry)
@@ -484,7 +484,7 @@ static const struct entry_format {
     [WIRE_MOVE_ASK] = {read_move_ask, write_move_ask},
     [WIRE_MOVE_STATE] = {read_move_state, write_move_state},
     [WIRE_MOVE_ROW_COPY] = {read_move_row, write_move_row},
-    [WIRE_SHOWN] = {read_shown, write_shown},
+    [WIRE_TOKEN] = {read_token, write_token},
     [WIRE_HISTORY_ASK] = {wire_history_ask_read, wire_history_ask_write},
     [WIRE_HISTORY_PAGE] = {wire_history_page_read, wire_history_page_write},
     [WIRE_HISTORY_ROW] = {wire_history_row_read, wire_history_row_write},

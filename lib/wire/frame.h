@@ -24,7 +24,7 @@ enum wire_entry_kind {
     WIRE_READ_UP_TO = 8,
     WIRE_MOVE_ASK = 9,     /* move.<r>.<s>, a request: see move.h */
     WIRE_HISTORY_ASK = 10, /* a request: answered by a frame with one WIRE_HISTORY_PAGE and rows */
-    WIRE_SHOWN = 11,       /* before the history ask of its frame: whose token asks */
+    WIRE_TOKEN = 13,       /* before the history ask of its frame: whose token asks */
     /* owner -> edge: edge.<r>.<edge> */
     WIRE_ATTACHED = 32,
     WIRE_DELIVER = 33,
@@ -179,7 +179,7 @@ struct wire_lane_at {
 };
 
 enum { WIRE_TOKEN_MAX = 4096 };
-struct wire_shown {
+struct wire_token {
     struct text token; /* 1 to WIRE_TOKEN_MAX bytes */
 };
 
@@ -241,7 +241,7 @@ struct wire_entry {
         struct wire_move_ask move_ask;
         struct wire_move_state move_state;
         struct wire_move_row move_row;
-        struct wire_shown shown;
+        struct wire_token token;
         struct wire_history_ask history_ask;
         struct wire_history_page history_page;
         struct wire_history_row history_row;

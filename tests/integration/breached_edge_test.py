@@ -125,7 +125,7 @@ class Breached:
         """(code, all bytes)"""
         self.requests += 1
         ask = frames.history_ask(self.requests, user)
-        entries = [ask] if shown is None else [frames.shown(shown), ask]
+        entries = [ask] if shown is None else [frames.token(shown), ask]
         answer = self.link.ask("hub.sin.0.history", frames.frame("sin", EDGE, *entries))
         kind, payload = frames.entries_of(answer)[0]
         assert kind == frames.HISTORY_PAGE

@@ -2,7 +2,7 @@
 
 import struct
 
-ATTACH, REPORT, FETCH, HISTORY_ASK, SHOWN = 1, 3, 4, 10, 11
+ATTACH, REPORT, FETCH, HISTORY_ASK, TOKEN = 1, 3, 4, 10, 13
 ATTACHED, DELIVER, KICK, UNATTACHED, HISTORY_PAGE, HISTORY_ROW = 32, 33, 35, 37, 43, 44
 OK, NOT_HOME, BUSY, REFUSED, UNSURE, UNAUTHORIZED = range(6)
 REVOKED = 3
@@ -42,8 +42,8 @@ def fetch(user, device, attach, start):
     return entry(FETCH, text8(user) + text8(device) + struct.pack("<QIQ", attach, 1, start))
 
 
-def shown(token):
-    return entry(SHOWN, text16(token))
+def token(token):
+    return entry(TOKEN, text16(token))
 
 
 def history_ask(request, user):

@@ -31,11 +31,11 @@ static void pins_shown(void **state)
 {
     (void)state;
     static char longest[WIRE_TOKEN_MAX + 1];
-    const struct wire_entry entry = {.kind = WIRE_SHOWN, .shown = {TEXT("eyJh.eyJz.c2ln")}};
-    assert_written(&entry, "entry_shown");
+    const struct wire_entry entry = {.kind = WIRE_TOKEN, .token = {TEXT("eyJh.eyJz.c2ln")}};
+    assert_written(&entry, "entry_token");
 
     struct buffer bytes;
-    assert_text(decode_file("entry_shown", WIRE_SHOWN, &bytes).shown.token, "eyJh.eyJz.c2ln");
+    assert_text(decode_file("entry_token", WIRE_TOKEN, &bytes).token.token, "eyJh.eyJz.c2ln");
     buffer_free(&bytes);
 
     static const struct {
@@ -45,7 +45,7 @@ static void pins_shown(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct buffer made = {0};
         uint32_t size = (uint32_t)rows[i].size;
-        const uint8_t begin[] = {WIRE_SHOWN, 0, (uint8_t)(size + 2), (uint8_t)((size + 2) >> 8),
+        const uint8_t begin[] = {WIRE_TOKEN, 0, (uint8_t)(size + 2), (uint8_t)((size + 2) >> 8),
                                  0,          0, (uint8_t)size,       (uint8_t)(size >> 8)};
         buffer_append(&made, begin, sizeof begin);
         buffer_append(&made, longest, rows[i].size);

@@ -6,7 +6,7 @@ static const char *const golden_files[] = {
     "entry_deliver",        "entry_acked",        "entry_read_up_to",  "entry_read_noted",
     "entry_kick",           "entry_gap",          "entry_unattached",  "entry_claimed",
     "entry_lane_at",        "entry_move_ask",     "entry_move_state",  "entry_move_row",
-    "entry_history_ask",    "entry_history_page", "entry_history_row", "entry_shown",
+    "entry_history_ask",    "entry_history_page", "entry_history_row", "entry_token",
 };
 
 /* Cuts the entry short, and also its payload with the size set right. */
