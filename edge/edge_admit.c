@@ -51,10 +51,12 @@ int edge_admit_refresh(struct edge_session *session, struct text shown)
     if (err != 0)
         return err;
     err = edge_auth_fit(auth, token, edge_session_user(session), edge_session_device(session));
-    if (err == 0 && (session->token == NULL || token->end_ms > session->token->end_ms))
+    if (err == 0 && (session->token == NULL || token->end_ms > session->token->end_ms)) {
         keep(session, token);
-    else
+        edge_home_renew(edge_session_shared(session)->home, &session->attach);
+    } else {
         free(token);
+    }
     if (err == 0)
         session->token->refresh_ms = now_ms + EDGE_REFRESH_APART_MS;
     return err;

@@ -191,6 +191,8 @@ static void on_poll_lost(struct edge_attach *attach, enum edge_lost lost)
         poll_refuse(poll, 503, "disconnected", "this call was ended, call again");
     else if (lost == EDGE_LOST_ENDED)
         poll_refuse(poll, 403, "disconnected", "this call was ended");
+    else if (lost == EDGE_LOST_UNAUTHORIZED)
+        poll_refuse(poll, 401, EDGE_AUTH_CODE, EDGE_AUTH_MESSAGE);
     else
         poll_refuse(poll, 403, "refused", "the mailbox may not be read");
 }
@@ -202,7 +204,16 @@ static void on_poll_reachable(struct edge_attach *attach, bool reachable)
         poll_refuse(poll, 503, "home_unreachable", "the user's home region is not reached now");
 }
 
+/* The token goes with the answer. */
+static struct text token_of_poll(struct edge_attach *attach)
+{
+    const struct poll *poll = poll_of(attach);
+    bool answered = poll->state == POLL_LINGERING || poll->state == POLL_ANSWERED;
+    return answered ? TEXT("") : edge_token_raw(edge_request_token(poll->request));
+}
+
 static const struct edge_attach_ops poll_attach_ops = {
+    .token = token_of_poll,
     .on_attached = on_poll_attached,
     .on_deliver = on_poll_deliver,
     .on_confirmed = on_poll_confirmed,

@@ -106,7 +106,7 @@ int edge_auth_judge(const struct edge_auth *auth, struct text shown, int64_t now
     const struct auth_holder holder = auth_holder_of(&identity, TEXT(""));
     if (auth->revoked != NULL && revoked_covers(auth->revoked, &holder))
         return refuse("its token is revoked");
-    *ret_token = edge_token_new(&identity, auth->settings->leeway_ms, wall_ms, now_ms);
+    *ret_token = edge_token_new(&identity, shown, auth->settings->leeway_ms, wall_ms, now_ms);
     return *ret_token == NULL ? -ENOMEM : 0;
 }
 

@@ -210,7 +210,7 @@ static bool on_answer(struct bus_request *request, enum bus_outcome outcome,
 }
 
 static int write_ask(const struct edge_history *history, size_t region, uint32_t shard,
-                     const struct wire_history_ask *ask, struct buffer *out)
+                     struct text token, const struct wire_history_ask *ask, struct buffer *out)
 {
     const struct edge_history_settings *settings = &history->settings;
     const struct wire_frame head = {.shard = (uint16_t)shard,
@@ -219,13 +219,16 @@ static int write_ask(const struct edge_history *history, size_t region, uint32_t
     const struct wire_entry entry = {.kind = WIRE_HISTORY_ASK, .history_ask = *ask};
     struct wire_frame_writer frame;
     wire_frame_begin(&frame, out, &head);
+    if (token.size > 0)
+        wire_entry_write(&frame, &(struct wire_entry){.kind = WIRE_TOKEN, .token = {token}});
     wire_entry_write(&frame, &entry);
     return wire_frame_end(&frame);
 }
 
 enum edge_history_outcome edge_history_ask(struct edge_history *history,
                                            struct edge_history_ask *ask, size_t region,
-                                           struct text user, const struct edge_history_query *query)
+                                           struct text user, struct text token,
+                                           const struct edge_history_query *query)
 {
     const struct edge_history_settings *settings = &history->settings;
     const struct catalogue_region *home = &settings->catalogue->regions[region];
@@ -236,7 +239,7 @@ enum edge_history_outcome edge_history_ask(struct edge_history *history,
         return EDGE_HISTORY_BUSY;
     ask->number = ++history->number;
     ask->request.on_answer = on_answer;
-    int err = write_ask(history, region, shard,
+    int err = write_ask(history, region, shard, token,
                         &(struct wire_history_ask){.request = ask->number,
                                                    .user = user,
                                                    .flags = query->flags,

@@ -78,10 +78,11 @@ struct edge_history_ask {
     struct bus_request request;
     uint64_t number;
 };
-/* EDGE_HISTORY_PAGE: on_answer will be called. Else it is over already. */
+/* `token`: what the client has shown, for the owner; empty: nothing. EDGE_HISTORY_PAGE: on_answer
+ * will be called. Else it is over already. */
 enum edge_history_outcome edge_history_ask(struct edge_history *history,
                                            struct edge_history_ask *ask, size_t region,
-                                           struct text user,
+                                           struct text user, struct text token,
                                            const struct edge_history_query *query);
 /* on_answer is not called. Fine when it does not wait. */
 void edge_history_cancel(struct edge_history_ask *ask);

@@ -171,6 +171,12 @@ void edge_home_attach_again(struct edge_home *home, struct edge_attach *attach)
         edge_home_write_attach(home, attach);
 }
 
+void edge_home_renew(struct edge_home *home, struct edge_attach *attach)
+{
+    if (attach->state != EDGE_DETACHED)
+        edge_home_attach_again(home, attach);
+}
+
 void edge_home_place_attach_again(struct edge_home *home, struct edge_home_place *place)
 {
     list_each(node, &place->attaches)

@@ -28,6 +28,7 @@ enum edge_lost {
     EDGE_LOST_DROPPED,   /* the user has more devices than may be kept, and this one is stale */
     EDGE_LOST_ENDED,     /* somebody who may has asked for it */
     EDGE_LOST_RECONNECT, /* the same, but it may come back at once */
+    EDGE_LOST_UNAUTHORIZED, /* its token is not, or no more, good for the owner */
 };
 
 struct edge_attach_ops {
@@ -42,6 +43,8 @@ struct edge_attach_ops {
     /* It is detached already, on return it may be freed or attached again. */
     void (*on_lost)(struct edge_attach *attach, enum edge_lost lost);
     void (*on_reachable)(struct edge_attach *attach, bool reachable);
+    /* What it has shown, for the owner; borrowed for the call. NULL: nothing is ever shown. */
+    struct text (*token)(struct edge_attach *attach);
     /* The home has been unreachable for long: is it still the user's? Now and then, as long as that
      * lasts. NULL: it does not matter. */
     void (*on_doubt)(struct edge_attach *attach);
@@ -103,6 +106,8 @@ void edge_home_free(struct edge_home *home); /* everything was detached, and not
 /* Starts to attach at (region, user's shard there). -ENOMEM. */
 MUST_USE int edge_home_attach(struct edge_home *home, struct edge_attach *attach, size_t region,
                               int64_t now_ms);
+/* It has shown another token: the owner is told. Fine when it is not attached. */
+void edge_home_renew(struct edge_home *home, struct edge_attach *attach);
 /* Its home is another one: loses it as when the owner had said so. */
 void edge_home_lose(struct edge_home *home, struct edge_attach *attach);
 /* Tells the owner; fine when it is not attached. The owner may free it then, and what was kept for

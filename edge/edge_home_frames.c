@@ -112,6 +112,11 @@ void edge_home_write_fetch(struct edge_home *home, struct edge_attach *attach)
     edge_home_place_write(home, edge_home_place_of(home, attach), EDGE_HOME_VERB_FETCH, &entry);
 }
 
+static struct text token_of(struct edge_attach *attach)
+{
+    return attach->ops->token == NULL ? TEXT("") : attach->ops->token(attach);
+}
+
 void edge_home_write_attach(struct edge_home *home, struct edge_attach *attach)
 {
     bool again = attach->state == EDGE_ATTACHING_AGAIN;
@@ -122,7 +127,7 @@ void edge_home_write_attach(struct edge_home *home, struct edge_attach *attach)
                                           .device = edge_home_device_of(attach),
                                           .attach = attach->attach,
                                           .flags = attach->flags,
-                                          .token = TEXT("")}};
+                                          .token = token_of(attach)}};
     if (has_cursor) {
         entry.attach.flags |= WIRE_ATTACH_HAS_CURSOR;
         entry.attach.epoch = attach->epoch;

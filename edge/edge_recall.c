@@ -116,7 +116,7 @@ static enum edge_history_outcome send_ask(struct edge_session *session, struct e
     edge_places_init(&places, shared->catalogue);
     return edge_history_ask(shared->history, &recall->ask,
                             edge_places_at(&places, session->attach.place).region,
-                            edge_session_user(session), query);
+                            edge_session_user(session), edge_token_raw(session->token), query);
 }
 
 static void ask_owner(struct edge_session *session, struct text id,

@@ -102,8 +102,9 @@ static void found(struct recall *recall, enum homes_found how, size_t region)
         refuse(recall, 503, "directory_unsure", edge_code_row(EDGE_DIRECTORY_UNSURE)->message);
         return;
     }
-    const enum edge_history_outcome outcome = edge_history_ask(
-        recall->recalls->settings.history, &recall->ask, region, user_of(recall), &recall->query);
+    const enum edge_history_outcome outcome =
+        edge_history_ask(recall->recalls->settings.history, &recall->ask, region, user_of(recall),
+                         edge_token_raw(edge_request_token(recall->request)), &recall->query);
     if (outcome != EDGE_HISTORY_PAGE)
         refuse_as(recall, outcome);
 }

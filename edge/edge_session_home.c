@@ -207,6 +207,10 @@ static void on_lost(struct edge_attach *attach, enum edge_lost lost)
             edge_session_look_in(session, EDGE_SESSION_FIND_AGAIN_MS);
         return;
     }
+    if (lost == EDGE_LOST_UNAUTHORIZED) {
+        edge_session_refuse(session);
+        return;
+    }
     static const char *const reasons[] = {
         [EDGE_LOST_REPLACED] = "replaced by a newer connection of this device",
         [EDGE_LOST_REFUSED] = "refused",
@@ -265,7 +269,13 @@ static void on_reachable(struct edge_attach *attach, bool reachable)
         session->dialect->on_reachable(session, reachable);
 }
 
+static struct text token_of_attach(struct edge_attach *attach)
+{
+    return edge_token_raw(session_of_attach(attach)->token);
+}
+
 const struct edge_attach_ops edge_session_attach_ops = {
+    .token = token_of_attach,
     .on_attached = on_attached,
     .on_deliver = on_deliver,
     .on_confirmed = on_confirmed,

@@ -3,15 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct edge_token *edge_token_new(const struct auth_identity *identity, int64_t leeway_ms,
-                                  int64_t wall_ms, int64_t now_ms)
+static char *append(char *to, const char *from, size_t size)
+{
+    memcpy(to, from, size);
+    return to + size;
+}
+
+struct edge_token *edge_token_new(const struct auth_identity *identity, struct text raw,
+                                  int64_t leeway_ms, int64_t wall_ms, int64_t now_ms)
 {
     size_t user_size = strlen(identity->user);
     size_t device_size = strlen(identity->device);
     size_t id_size = strlen(identity->token_id);
     size_t home_size = strlen(identity->home);
     struct edge_token *token =
-        calloc(1, sizeof *token + user_size + device_size + id_size + home_size);
+        calloc(1, sizeof *token + user_size + device_size + id_size + home_size + raw.size);
     if (token == NULL)
         return NULL;
     token->expires_at_ms = identity->expires_at_s * 1000;
@@ -23,10 +29,12 @@ struct edge_token *edge_token_new(const struct auth_identity *identity, int64_t 
     token->user_size = (uint8_t)user_size;
     token->device_size = (uint8_t)device_size;
     token->home_size = (uint8_t)home_size;
-    memcpy(token->names, identity->user, user_size);
-    memcpy(token->names + user_size, identity->device, device_size);
-    memcpy(token->names + user_size + device_size, identity->token_id, id_size);
-    memcpy(token->names + user_size + device_size + id_size, identity->home, home_size);
+    token->raw_size = (uint16_t)raw.size; /* at most AUTH_TOKEN_MAX, or it was not good */
+    char *to = append(token->names, identity->user, user_size);
+    to = append(to, identity->device, device_size);
+    to = append(to, identity->token_id, id_size);
+    to = append(to, identity->home, home_size);
+    append(to, raw.data, raw.size);
     return token;
 }
 
@@ -40,11 +48,21 @@ struct text edge_token_device(const struct edge_token *token)
     return (struct text){.data = token->names + token->user_size, .size = token->device_size};
 }
 
+static const char *behind_id(const struct edge_token *token)
+{
+    return token->names + token->user_size + token->device_size + token->id_size;
+}
+
 struct text edge_token_home(const struct edge_token *token)
 {
-    return (struct text){.data =
-                             token->names + token->user_size + token->device_size + token->id_size,
-                         .size = token->home_size};
+    return (struct text){.data = behind_id(token), .size = token->home_size};
+}
+
+struct text edge_token_raw(const struct edge_token *token)
+{
+    if (token == NULL)
+        return TEXT("");
+    return (struct text){.data = behind_id(token) + token->home_size, .size = token->raw_size};
 }
 
 struct auth_holder edge_token_holder(const struct edge_token *token, struct text device)

@@ -16,16 +16,19 @@ struct edge_token {
     uint8_t device_size; /* 0: of any device */
     uint8_t id_size;     /* 0: it has none */
     uint8_t home_size;   /* 0: it says none */
-    char names[];        /* user, device, the token's id, home */
+    uint16_t raw_size;
+    char names[]; /* user, device, the token's id, home, the token itself */
 };
 
 /* `wall_ms` and `now_ms` are the same moment by the two clocks: from here on a clock that steps
  * ends nobody's connection. NULL when memory is short. Free with free(). */
-MUST_USE struct edge_token *edge_token_new(const struct auth_identity *identity, int64_t leeway_ms,
-                                           int64_t wall_ms, int64_t now_ms);
+MUST_USE struct edge_token *edge_token_new(const struct auth_identity *identity, struct text raw,
+                                           int64_t leeway_ms, int64_t wall_ms, int64_t now_ms);
 struct text edge_token_user(const struct edge_token *token);
 struct text edge_token_device(const struct edge_token *token); /* empty: of any device */
 struct text edge_token_home(const struct edge_token *token);   /* empty: not said */
+/* As it was shown, for the hub that has the user's mailbox. Empty for NULL. */
+struct text edge_token_raw(const struct edge_token *token);
 /* What a revocation may be about; `device` is the one in use, empty: that of the token. */
 struct auth_holder edge_token_holder(const struct edge_token *token, struct text device);
 /* Whether it is of this user and device; empty: not said yet, which any token fits. */

@@ -32,6 +32,7 @@ struct hub {
     struct hub_archive_reader *archive_reader;
     struct hub_shard *shards[CATALOGUE_SHARDS_MAX];
     size_t shard_count;
+    atomic_uint reloads; /* shards compare it with what they know */
 };
 
 static bool is_ready(void *context, struct buffer *out)
@@ -108,6 +109,7 @@ static int start_shards(struct hub *hub, struct error_text *reterr_why)
         .region = hub->region,
         .archiver = hub->archiver,
         .archive_reader = hub->archive_reader,
+        .reloads = &hub->reloads,
     };
     while (place.hub_index + 1 < hub->region->hub_count &&
            strcmp(hub->region->hubs[place.hub_index].name, hub->settings->name) != 0)
@@ -158,6 +160,11 @@ struct hub *hub_start(struct loop *loop, const struct hub_settings *settings,
     if (!hub_stop(hub))
         log_error("a shard did not end");
     return NULL;
+}
+
+void hub_reload(struct hub *hub)
+{
+    atomic_fetch_add(&hub->reloads, 1);
 }
 
 bool hub_stop(struct hub *hub)

@@ -11,6 +11,8 @@ struct hub; /* opaque, see hub.c */
  * and locked: another hub with the same folder is refused. */
 MUST_USE struct hub *hub_start(struct loop *loop, const struct hub_settings *settings,
                                struct error_text *reterr_why);
+/* Reads the files of keys again, each shard when it looks at the next token. */
+void hub_reload(struct hub *hub);
 /* Gives up all shards, saves and ends the threads. Within 2 s; true when all of it was done, false
  * when a thread did not come to its end: then the process must end without freeing anything. */
 MUST_USE bool hub_stop(struct hub *hub);

@@ -185,6 +185,13 @@ static void refuse(struct hub_history *history, struct text reply,
         send(history, subject, &page, code);
 }
 
+void hub_history_refuse(struct hub_history *history, struct text reply,
+                        const struct wire_history_ask *ask)
+{
+    if (history->generation != 0 && reply.size > 0)
+        refuse(history, reply, ask, WIRE_REFUSED);
+}
+
 void hub_history_ask(struct hub_history *history, struct text reply,
                      const struct wire_history_ask *ask)
 {

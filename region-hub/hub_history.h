@@ -39,5 +39,8 @@ void hub_history_serve(struct hub_history *history, uint64_t generation);
 /* The answer goes to `reply`. */
 void hub_history_ask(struct hub_history *history, struct text reply,
                      const struct wire_history_ask *ask);
+/* Says that this may not be read. */
+void hub_history_refuse(struct hub_history *history, struct text reply,
+                        const struct wire_history_ask *ask);
 /* Answers what is late. Some times a second. */
 void hub_history_tick(struct hub_history *history);

@@ -119,6 +119,22 @@ struct hub_edge *hub_presence_edge(struct hub_presence *presence, struct text na
     return edge;
 }
 
+void hub_presence_end(struct hub_presence *presence, int64_t now_ms,
+                      void (*on_ended)(void *context, const struct hub_attachment *attachment),
+                      void *context)
+{
+    for (size_t i = 0; i < presence->edge_count; i++) {
+        list_each(node, &presence->edges[i]->attachments)
+        {
+            struct hub_attachment *attachment = container_of(node, struct hub_attachment, of_edge);
+            if (now_ms < attachment->until_ms)
+                continue;
+            on_ended(context, attachment);
+            forget(presence, attachment);
+        }
+    }
+}
+
 struct hub_edge *hub_presence_edge_at(const struct hub_presence *presence, size_t index)
 {
     return index < presence->edge_count ? presence->edges[index] : NULL;
@@ -235,6 +251,7 @@ struct hub_attach_result hub_presence_attach(struct hub_presence *presence,
     attach->edge->seen_ms = now_ms;
     if (old != NULL && old->edge == attach->edge && old->request == attach->request) {
         hub_presence_go_back(presence, old, old->received);
+        old->until_ms = attach->until_ms;
         result.outcome = HUB_ATTACH_REPEAT;
         result.attachment = old;
         return result;
@@ -258,6 +275,7 @@ struct hub_attach_result hub_presence_attach(struct hub_presence *presence,
         result.outcome = HUB_ATTACH_FULL;
         return result;
     }
+    added->until_ms = attach->until_ms;
     added->attach = again ? attach->attach : presence->last_number + 1;
     if (presence->last_number < added->attach)
         presence->last_number = added->attach;

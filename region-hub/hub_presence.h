@@ -47,6 +47,7 @@ struct hub_attachment {
     uint64_t received;  /* what the edge has reported */
     uint64_t confirmed; /* in the log */
     struct hub_credit credit;
+    int64_t until_ms;    /* then its token has ended; INT64_MAX: never */
     int64_t progress_ms; /* since when `received` stands still below `sent` */
     struct list of_user;
     struct list of_edge;
@@ -82,6 +83,10 @@ size_t hub_presence_beat(struct hub_presence *presence, struct hub_edge *edge, u
                          int64_t now_ms);
 /* Drops the attachments of edges that are silent. Returns how many. */
 size_t hub_presence_expire(struct hub_presence *presence, int64_t now_ms);
+/* Drops those whose token has ended; each is told of before. */
+void hub_presence_end(struct hub_presence *presence, int64_t now_ms,
+                      void (*on_ended)(void *context, const struct hub_attachment *attachment),
+                      void *context);
 /* The edges known, by index. NULL past the last. */
 struct hub_edge *hub_presence_edge_at(const struct hub_presence *presence, size_t index);
 
@@ -96,6 +101,7 @@ struct hub_attach {
     uint32_t epoch;
     uint64_t cursor; /* deliveries begin after it */
     uint64_t confirmed;
+    int64_t until_ms; /* as of an attachment */
 };
 enum hub_attach_outcome {
     HUB_ATTACH_NEW,

@@ -200,10 +200,23 @@ static void attached(struct hub_service *service, const struct hub_attach_result
     hub_delivery_pump(service->settings.delivery, attachment);
 }
 
+/* Whether this token opens this mailbox. */
+static int admit(struct hub_service *service, struct text token, struct text user,
+                 struct text device, int64_t *ret_until_ms)
+{
+    const struct hub_admission_ask ask = {.token = token,
+                                          .user = user,
+                                          .device = device,
+                                          .wall_ms = clock_wall_ms(),
+                                          .now_ms = now_of(service)};
+    return hub_admission_judge(service->settings.admission, &ask, ret_until_ms);
+}
+
 static void on_attach(struct hub_service *service, struct hub_edge *edge,
                       const struct wire_attach *asked)
 {
     const struct hub_service_settings *settings = &service->settings;
+    int64_t until_ms;
     if (!wire_is_person(asked->user) || !text_is_device_id(asked->device)) {
         answer_attach(service, edge, asked, WIRE_REFUSED);
         return;
@@ -211,6 +224,10 @@ static void on_attach(struct hub_service *service, struct hub_edge *edge,
     if (hash_shard(asked->user, settings->region->shards) != settings->shard ||
         !hub_home_serves(hub_apply_mailbox(settings->apply), asked->user)) {
         answer_attach(service, edge, asked, WIRE_NOT_HOME);
+        return;
+    }
+    if (admit(service, asked->token, asked->user, asked->device, &until_ms) != 0) {
+        answer_attach(service, edge, asked, WIRE_UNAUTHORIZED);
         return;
     }
     if (!settings->may_serve(settings->context, asked->user)) {
@@ -228,6 +245,7 @@ static void on_attach(struct hub_service *service, struct hub_edge *edge,
         .user = asked->user,
         .device = asked->device,
         .attach = asked->attach,
+        .until_ms = until_ms,
         /* 0: no config record yet */
         .user_max = (user_max > 0 ? user_max : USER_DEVICES) + USER_DEVICES_MORE,
     };
@@ -422,6 +440,16 @@ static void answer_who(struct hub_service *service, struct text reply,
 
 /* --- frames --- */
 
+static void on_history(struct hub_service *service, struct text reply, struct text token,
+                       const struct wire_history_ask *ask)
+{
+    int64_t until_ms;
+    if (admit(service, token, ask->user, TEXT(""), &until_ms) == 0)
+        hub_history_ask(service->settings.history, reply, ask);
+    else
+        hub_history_refuse(service->settings.history, reply, ask);
+}
+
 static void on_entry(struct hub_service *service, struct hub_edge *edge,
                      const struct wire_entry *entry)
 {
@@ -473,6 +501,7 @@ void hub_service_message(struct hub_service *service, const struct bus_message *
         !text_equal(frame.region, text_of(settings->region->name)))
         return;
     struct hub_edge *edge = NULL;
+    struct text shown = {"", 0};
     struct text from = frame.from;
     while (service->generation != 0 && (err = wire_entry_next(&frame, &entry)) != -ENODATA) {
         if (err == -EPROTO) /* of a newer edge */
@@ -485,8 +514,10 @@ void hub_service_message(struct hub_service *service, const struct bus_message *
         }
         if (edge == NULL && (edge = edge_of(service, from)) == NULL)
             return;
-        if (entry.kind == WIRE_HISTORY_ASK)
-            hub_history_ask(settings->history, message->reply, &entry.history_ask);
+        if (entry.kind == WIRE_TOKEN)
+            shown = entry.token.token;
+        else if (entry.kind == WIRE_HISTORY_ASK)
+            on_history(service, message->reply, shown, &entry.history_ask);
         else if (entry.kind == WIRE_WHO_ASK)
             answer_who(service, message->reply, &entry.who_ask);
         else
@@ -510,6 +541,23 @@ void hub_service_edge_beat(struct hub_service *service, const struct bus_message
     if (dropped > 0)
         log_info("an edge has started again: its devices are not attached any more",
                  LOG_STRING("edge", edge->name), LOG_U64("dropped", dropped));
+}
+
+static void on_token_ended(void *context, const struct hub_attachment *attachment)
+{
+    const struct wire_entry kick = {
+        .kind = WIRE_KICK,
+        .kick = {.user = hub_attachment_user(attachment),
+                 .device = hub_attachment_device(attachment),
+                 .attach = attachment->attach,
+                 .reason = WIRE_KICK_REVOKED},
+    };
+    send(context, attachment->edge, &kick);
+}
+
+void hub_service_end_tokens(struct hub_service *service)
+{
+    hub_presence_end(service->settings.presence, now_of(service), on_token_ended, service);
 }
 
 void hub_service_acked(struct hub_service *service, struct text user, struct text device,

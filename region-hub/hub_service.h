@@ -5,6 +5,7 @@
 
 #include "catalogue/catalogue.h"
 #include "region-hub/hub_acks.h"
+#include "region-hub/hub_admission.h"
 #include "region-hub/hub_apply.h"
 #include "region-hub/hub_claims.h"
 #include "region-hub/hub_delivery.h"
@@ -30,6 +31,7 @@ struct hub_service_settings { /* all borrowed */
     const struct hub_reads *reads;
     struct hub_history *history;
     struct hub_shown *shown;
+    struct hub_admission *admission;
     void *context;
     /* False: not now, ask again. Told for each attach. */
     bool (*may_serve)(void *context, struct text user);
@@ -45,5 +47,7 @@ void hub_service_edge_beat(struct hub_service *service, const struct bus_message
 /* A device's cursor was confirmed in the log. */
 void hub_service_acked(struct hub_service *service, struct text user, struct text device,
                        uint32_t epoch, uint64_t seq);
+/* Ends what is attached with a token that has ended. Walks all: every few seconds. */
+void hub_service_end_tokens(struct hub_service *service);
 /* The log has dropped a device, since its user has too many: it is attached no more. */
 void hub_service_dropped(struct hub_service *service, struct text user, struct text device);

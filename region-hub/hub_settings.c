@@ -1,5 +1,6 @@
 #include "region-hub/hub_settings.h"
 
+#include "auth/keys.h"
 #include "base/buffer.h"
 #include "base/macros.h"
 #include "catalogue/catalogue.h"
@@ -30,6 +31,8 @@ const struct setting hub_settings_table[] = {
                        "Where /healthz and /readyz are answered; empty: as the catalogue says."),
     SETTING_ENUM(HUB, log_level, "log_level", LOG_LEVEL_INFO, log_levels,
                  "error, warning, info or debug."),
+
+    AUTH_SETTINGS_ROWS(HUB, auth),
 
     SETTING_TEXT(HUB, nats_urls, "nats.urls", "", 0,
                  "Comma-separated nats:// addresses; empty: the region's nodes in the catalogue."),
@@ -188,6 +191,18 @@ static int set(struct hub_settings *settings, const char *key, const char *value
     return settings_set(hub_settings_table, settings, assignment, reterr_why);
 }
 
+/* That a hub could start with them. */
+static int check_keys(const struct auth_settings *auth, struct error_text *reterr_why)
+{
+    if (auth_settings_fit(auth, reterr_why) != 0)
+        return -EINVAL;
+    if (auth->key_count == 0)
+        return 0;
+    struct auth_keys *keys = auth_keys_load(auth, reterr_why);
+    auth_keys_free(keys);
+    return keys == NULL ? -EINVAL : 0;
+}
+
 static int check(const struct hub_settings *settings, struct error_text *reterr_why)
 {
     int err = settings_check(hub_settings_table, settings, reterr_why);
@@ -196,6 +211,8 @@ static int check(const struct hub_settings *settings, struct error_text *reterr_
     if (settings->archive_url[0] != '\0' && !archive_url_is_good(text_of(settings->archive_url)))
         return error_text_set(reterr_why, -EINVAL,
                               "'archive.url' must be postgresql://..., sqlite:PATH or empty");
+    if (check_keys(&settings->auth, reterr_why) != 0)
+        return -EINVAL;
     struct catalogue *catalogue = catalogue_load_file(settings->catalogue, reterr_why);
     if (catalogue == NULL)
         return -EINVAL;

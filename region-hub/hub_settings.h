@@ -1,6 +1,7 @@
 /* What an operator sets for a hub; hub_settings.c has a row for each, with bounds and default. */
 #pragma once
 
+#include "auth/settings.h"
 #include "base/error_text.h"
 #include "base/text.h"
 #include "log/log.h"
@@ -16,6 +17,8 @@ struct hub_settings {
     char data[512];                     /* folder of the views */
     char listen[SETTINGS_ADDRESS_SIZE]; /* empty: as the catalogue says */
     unsigned log_level;                 /* enum log_level */
+
+    struct auth_settings auth;
 
     char nats_urls[2048]; /* empty: as the catalogue says */
     char nats_user[128];

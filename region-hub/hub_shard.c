@@ -6,7 +6,10 @@
 
 #include <string.h>
 
-enum { HOUSEKEEPING_MS = 50 };
+enum {
+    HOUSEKEEPING_MS = 50,
+    TOKENS_MS = 5000, /* far below the grace that a token has */
+};
 
 /* --- what is heard --- */
 
@@ -131,6 +134,10 @@ static void keep_presence(struct hub_shard *shard)
     struct hub_attachment *overdue;
     while ((overdue = hub_presence_overdue(shard->presence, hub_shard_now_ms(shard))) != NULL)
         hub_delivery_pump(shard->delivery, overdue);
+    if (hub_shard_now_ms(shard) - shard->tokens_ms < TOKENS_MS)
+        return;
+    shard->tokens_ms = hub_shard_now_ms(shard);
+    hub_service_end_tokens(shard->service);
 }
 
 static void keep_checkpoints(struct hub_shard *shard)

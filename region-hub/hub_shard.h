@@ -8,6 +8,7 @@
 #include "region-hub/hub_archiver.h"
 #include "region-hub/hub_settings.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct hub_alarms;
@@ -20,8 +21,9 @@ struct hub_shard_place { /* all borrowed for the shard's life */
     struct hub_archiver *archiver;             /* NULL: none */
     struct hub_archive_reader *archive_reader; /* NULL: none */
     unsigned shard;
-    unsigned hub_index; /* of this hub among the region's */
-    uint64_t start;     /* random for each start of the process */
+    unsigned hub_index;         /* of this hub among the region's */
+    uint64_t start;             /* random for each start of the process */
+    const atomic_uint *reloads; /* see hub_admission.h; NULL: keys are not read again */
 };
 
 /* Starts the thread. NULL with the reason when memory, threads or settings do not allow it; that

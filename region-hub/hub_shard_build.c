@@ -150,6 +150,12 @@ static bool build_service(struct hub_shard *shard)
         .context = shard,
         .may_serve = hub_shard_may_serve,
     });
+    struct error_text why = {0};
+    shard->admission = hub_admission_new(&settings->auth, shard->place.reloads, &why);
+    if (shard->admission == NULL) { /* the files were good when the settings were checked */
+        log_error("the keys cannot be read", LOG_STRING("reason", why.text));
+        return false;
+    }
     shard->service = hub_service_new(&(struct hub_service_settings){
         .loop = shard->loop,
         .bus = shard->bus,
@@ -167,6 +173,7 @@ static bool build_service(struct hub_shard *shard)
         .may_serve = hub_shard_may_serve,
         .history = shard->history,
         .shown = shard->shown,
+        .admission = shard->admission,
     });
     shard->writer = hub_shard_make_writer(shard, shard->place.shard);
     shard->reads = (struct hub_reads){.apply = shard->apply,
@@ -237,6 +244,7 @@ static void take_down(struct hub_shard *shard)
     hub_writer_free(shard->writer);
     hub_service_free(shard->service);
     hub_shown_free(shard->shown);
+    hub_admission_free(shard->admission);
     hub_history_free(shard->history);
     hub_claims_free(shard->claims);
     hub_acks_free(shard->acks);

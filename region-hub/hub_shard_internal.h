@@ -58,7 +58,9 @@ struct hub_shard {
     struct hub_claims *claims;
     struct hub_history *history;
     struct hub_shown *shown;
+    struct hub_admission *admission;
     struct hub_service *service;
+    int64_t tokens_ms; /* when tokens that have ended were last looked for */
     struct hub_writer *writer;
     struct hub_beats *beats;
     struct hub_members *members;

@@ -14,6 +14,7 @@
 struct signals {
     struct loop_io io;
     struct loop *loop;
+    struct hub *hub; /* NULL: not yet */
 };
 
 static void on_signal(struct loop_io *io, uint32_t events)
@@ -23,6 +24,11 @@ static void on_signal(struct loop_io *io, uint32_t events)
     (void)events;
     if (read(io->fd, &info, sizeof info) != sizeof info)
         return;
+    if (info.ssi_signo == SIGHUP) {
+        if (signals->hub != NULL)
+            hub_reload(signals->hub);
+        return;
+    }
     log_info("stopping", LOG_U64("signal", info.ssi_signo));
     loop_stop(signals->loop);
 }
@@ -34,6 +40,7 @@ static int block_signals(void)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -67,6 +74,7 @@ int main(int argc, char **argv)
         loop_free(signals.loop);
         return EXIT_FAILURE;
     }
+    signals.hub = hub;
     log_info("started", LOG_STRING("region", settings.region),
              LOG_STRING("version", MERIDIAN_VERSION));
     loop_run(signals.loop);
@@ -77,6 +85,7 @@ int main(int argc, char **argv)
     loop_io_remove(signals.loop, &signals.io);
     close(signals.io.fd);
     loop_free(signals.loop);
+    settings_free(hub_settings_table, &settings);
     log_info("stopped");
     return EXIT_SUCCESS;
 }

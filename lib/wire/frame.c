@@ -178,13 +178,13 @@ static bool read_attached(struct wire_cursor *in, struct wire_entry *entry)
     attached->seq = wire_read_u64(in);
     attached->head = wire_read_u64(in);
     attached->acked = wire_read_u64(in);
-    return attached->code <= WIRE_UNSURE && (attached->flags & ~ATTACHED_FLAGS) == 0;
+    return attached->code <= WIRE_UNAUTHORIZED && (attached->flags & ~ATTACHED_FLAGS) == 0;
 }
 
 static void write_attached(struct buffer *out, const struct wire_entry *entry)
 {
     const struct wire_attached *attached = &entry->attached;
-    assert(attached->code <= WIRE_UNSURE && (attached->flags & ~ATTACHED_FLAGS) == 0);
+    assert(attached->code <= WIRE_UNAUTHORIZED && (attached->flags & ~ATTACHED_FLAGS) == 0);
     wire_write_u64(out, attached->request);
     wire_write_checked(out, attached->user, text_is_user_id);
     wire_write_checked(out, attached->device, text_is_device_id);
@@ -417,6 +417,21 @@ static void write_read_noted(struct buffer *out, const struct wire_entry *entry)
     wire_write_u64(out, noted->seq);
 }
 
+/* Token: text16 token (1 to WIRE_TOKEN_MAX bytes) */
+static bool read_token(struct wire_cursor *in, struct wire_entry *entry)
+{
+    entry->token.token = wire_read_text16(in);
+    if (entry->token.token.size == 0 || entry->token.token.size > WIRE_TOKEN_MAX)
+        wire_fail(in);
+    return true;
+}
+
+static void write_token(struct buffer *out, const struct wire_entry *entry)
+{
+    assert(entry->token.token.size > 0 && entry->token.token.size <= WIRE_TOKEN_MAX);
+    wire_write_text16(out, entry->token.token);
+}
+
 static bool read_move_ask(struct wire_cursor *in, struct wire_entry *entry)
 {
     return wire_move_ask_read(in, &entry->move_ask);
@@ -471,6 +486,7 @@ static const struct entry_format {
     [WIRE_MOVE_ASK] = {read_move_ask, write_move_ask},
     [WIRE_MOVE_STATE] = {read_move_state, write_move_state},
     [WIRE_MOVE_ROW_COPY] = {read_move_row, write_move_row},
+    [WIRE_TOKEN] = {read_token, write_token},
     [WIRE_HISTORY_ASK] = {wire_history_ask_read, wire_history_ask_write},
     [WIRE_HISTORY_PAGE] = {wire_history_page_read, wire_history_page_write},
     [WIRE_HISTORY_ROW] = {wire_history_row_read, wire_history_row_write},

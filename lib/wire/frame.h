@@ -27,6 +27,7 @@ enum wire_entry_kind {
     WIRE_HISTORY_ASK = 10, /* a request: answered by a frame with one WIRE_HISTORY_PAGE and rows */
     WIRE_SHOW = 11,        /* .ack */
     WIRE_WHO_ASK = 12,     /* a request: answered by a frame with one WIRE_WHO and connections */
+    WIRE_TOKEN = 13,       /* before the history ask of its frame: whose token asks */
     /* owner -> edge: edge.<r>.<edge> */
     WIRE_ATTACHED = 32,
     WIRE_DELIVER = 33,
@@ -46,13 +47,14 @@ enum wire_entry_kind {
     WIRE_WHO_CONNECTION = 47,
 };
 
-/* Codes of ATTACHED, CLAIMED, HISTORY_PAGE, SHOWN and WHO. */
+/* Codes of ATTACHED, CLAIMED, HISTORY_PAGE, SHOWN and WHO; the last one of ATTACHED alone. */
 enum wire_answer {
     WIRE_OK = 0,
     WIRE_NOT_HOME = 1, /* the user's home is not here: ask the directory again */
     WIRE_BUSY = 2,     /* ask again later */
     WIRE_REFUSED = 3,
-    WIRE_UNSURE = 4, /* the directory cannot be written now */
+    WIRE_UNSURE = 4,       /* the directory cannot be written now */
+    WIRE_UNAUTHORIZED = 5, /* the token is not one of this user and device, or has ended */
 };
 
 enum {
@@ -73,7 +75,7 @@ struct wire_attach {
     uint8_t flags;
     uint32_t epoch;
     uint64_t seq;
-    struct text token; /* empty under `trust` */
+    struct text token; /* empty: the client has shown none */
 };
 /* An attach number is given by the owner and grows: generation << 20, plus a counter. The higher
  * one of two for the same device wins. */
@@ -184,6 +186,11 @@ struct wire_lane_at {
     uint64_t sequence;       /* the outbox sequence applied last */
 };
 
+enum { WIRE_TOKEN_MAX = 4096 };
+struct wire_token {
+    struct text token; /* 1 to WIRE_TOKEN_MAX bytes */
+};
+
 /* A page of a user's mailbox, over all epochs. Asking again changes nothing. */
 enum { WIRE_HISTORY_ROWS_MAX = 200, WIRE_HISTORY_BYTES_MAX = 512 * 1024 };
 struct wire_history_ask {
@@ -284,6 +291,7 @@ struct wire_entry {
         struct wire_move_ask move_ask;
         struct wire_move_state move_state;
         struct wire_move_row move_row;
+        struct wire_token token;
         struct wire_history_ask history_ask;
         struct wire_history_page history_page;
         struct wire_history_row history_row;

@@ -192,7 +192,7 @@ static void a_query_of_a_url_is_held_to_them_too(void **state)
 static enum edge_history_outcome ask(struct edge_history_ask *ask)
 {
     ask->on_answer = on_answer;
-    return edge_history_ask(it.history, ask, 0, TEXT("bob"),
+    return edge_history_ask(it.history, ask, 0, TEXT("bob"), TEXT(""),
                             &(struct edge_history_query){WIRE_HISTORY_BEFORE, 1, 57, 20});
 }
 

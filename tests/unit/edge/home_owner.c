@@ -24,6 +24,8 @@ static void note_entry(const struct wire_entry *entry)
         SENT("attach %llu", U(attach->attach));
         if ((attach->flags & WIRE_ATTACH_HAS_CURSOR) != 0)
             SENT(" at %u:%llu", attach->epoch, U(attach->seq));
+        if (attach->token.size > 0)
+            SENT(" with %.*s", TEXT_ARGS(attach->token));
         SENT("\n");
         break;
     case WIRE_DETACH:
@@ -117,7 +119,8 @@ static void on_gap(struct edge_attach *attach, const struct wire_gap *gap)
 
 static void on_lost(struct edge_attach *attach, enum edge_lost lost)
 {
-    static const char *const names[] = {"replaced", "refused", "not home", "dropped"};
+    static const char *const names[] = {"replaced", "refused", "not home", "dropped",
+                                        "unauthorized"};
     assert_int_equal(attach->state, EDGE_DETACHED);
     TOLD("lost: %s\n", names[lost]);
 }
@@ -128,8 +131,20 @@ static void on_reachable(struct edge_attach *attach, bool reachable)
     TOLD("%s\n", reachable ? "reachable" : "unreachable");
 }
 
-static const struct edge_attach_ops ops = {on_attached, on_deliver,   on_confirmed, on_gap,
-                                           on_lost,     on_reachable, on_doubt};
+static struct text token_of(struct edge_attach *attach)
+{
+    (void)attach;
+    return text_of(it.token == NULL ? "" : it.token);
+}
+
+static const struct edge_attach_ops ops = {.on_attached = on_attached,
+                                           .on_deliver = on_deliver,
+                                           .on_confirmed = on_confirmed,
+                                           .on_gap = on_gap,
+                                           .on_lost = on_lost,
+                                           .on_reachable = on_reachable,
+                                           .token = token_of,
+                                           .on_doubt = on_doubt};
 
 int begin(void **state)
 {

@@ -29,6 +29,7 @@ extern struct home_owner {
     uint64_t request; /* of the last attach or show that went out */
     uint8_t log;      /* its incarnation */
     int orphans;
+    const char *token; /* that the client has shown; NULL: none */
     struct edge_attach attach;
 } it;
 

@@ -36,6 +36,7 @@ static void another_answer_is_another_end(void **state)
         const char *told;
     } rows[] = {{WIRE_NOT_HOME, "lost: not home\n"},
                 {WIRE_REFUSED, "lost: refused\n"},
+                {WIRE_UNAUTHORIZED, "lost: unauthorized\n"},
                 {WIRE_BUSY, ""},
                 {WIRE_UNSURE, ""}};
     beat_as(GENERATION, 0);
@@ -49,6 +50,33 @@ static void another_answer_is_another_end(void **state)
         edge_home_detach(it.home, &it.attach);
         expect_sent("");
     }
+}
+
+static void the_token_goes_with_each_attach(void **state)
+{
+    (void)state;
+    beat_as(GENERATION, 0);
+    it.token = "a.b.c";
+    edge_home_renew(it.home, &it.attach); /* not attached yet */
+    assert_int_equal(edge_home_attach(it.home, &it.attach, 0, it.now_ms), 0);
+    expect_sent("attach 0 with a.b.c\n");
+    struct wire_entry entry = attached(7, 7);
+    owner_says(&entry);
+    expect_told("attached 1:7\n");
+    it.token = "d.e.f";
+    edge_home_renew(it.home, &it.attach);
+    expect_sent("attach 77 at 1:7 with d.e.f\n");
+    deliver(8); /* nothing waits for the answer */
+    expect_told("msg 8\n");
+    owner_says(&entry);
+    expect_told("attached 1:8 again\n");
+    entry = (struct wire_entry){.kind = WIRE_KICK,
+                                .kick = {.user = TEXT("bob"),
+                                         .device = TEXT("phone"),
+                                         .attach = 77,
+                                         .reason = WIRE_KICK_REVOKED}};
+    owner_says(&entry);
+    expect_told("lost: unauthorized\n");
 }
 
 static void who_has_gone_meanwhile_is_detached(void **state)
@@ -428,6 +456,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(asks_until_it_is_answered),
         ROW(another_answer_is_another_end),
+        ROW(the_token_goes_with_each_attach),
         ROW(who_has_gone_meanwhile_is_detached),
         ROW(writes_in_order_and_fetches_what_is_missing),
         ROW(a_repeat_is_not_written_and_reported),

@@ -32,9 +32,10 @@ static void the_home_of_a_token_counts_where_new_users_may_be(void **state)
         const struct catalogue_region *region = &regions[1];
         struct auth_identity identity = {.user = "alice", .device = "phone", .token_id = "t1"};
         assert_int_equal(text_put(identity.home, sizeof identity.home, text_of(rows[i].home)), 0);
-        struct edge_token *token = edge_token_new(&identity, 0, 0, 0);
+        struct edge_token *token = edge_token_new(&identity, TEXT("a.b.c"), 0, 0, 0);
         assert_non_null(token);
         assert_true(text_equal(edge_token_home(token), text_of(rows[i].home)));
+        assert_true(text_equal(edge_token_raw(token), TEXT("a.b.c")));
         assert_int_equal(edge_new_home_of_token(&catalogue, token, &region), rows[i].result);
         assert_ptr_equal(region, rows[i].region);
         free(token);

@@ -82,9 +82,11 @@ const char *edge_history_query(struct text before, struct text after, uint64_t l
 
 enum edge_history_outcome edge_history_ask(struct edge_history *history,
                                            struct edge_history_ask *ask, size_t region,
-                                           struct text user, const struct edge_history_query *query)
+                                           struct text user, struct text token,
+                                           const struct edge_history_query *query)
 {
     (void)history;
+    assert_int_equal(token.size, 0);
     assert_int_equal(region, 0);
     assert_true(text_equal(user, TEXT("bob")));
     it.ask = it.outcome == EDGE_HISTORY_PAGE ? ask : NULL;

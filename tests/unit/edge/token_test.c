@@ -18,7 +18,7 @@ static struct edge_token *token_of_alice(void)
     const struct auth_identity identity = {
         .user = "alice", .device = "phone", .expires_at_s = 2000};
     /* The wall clock says 1990 s when the loop's says 5 s; leeway 3 s: it ends 13 s from then. */
-    struct edge_token *token = edge_token_new(&identity, 3000, 1990000, 5000);
+    struct edge_token *token = edge_token_new(&identity, TEXT("a.b.c"), 3000, 1990000, 5000);
     assert_non_null(token);
     assert_int_equal(token->expires_ms, 15000);
     assert_int_equal(token->end_ms, 18000);

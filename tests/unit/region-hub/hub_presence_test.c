@@ -60,6 +60,59 @@ static struct hub_attach_result attach(struct hub_presence *presence, struct hub
     return hub_presence_attach(presence, &asked, 0);
 }
 
+static void note_ended(void *context, const struct hub_attachment *attachment)
+{
+    char *ended = context;
+    struct text device = hub_attachment_device(attachment);
+    strncat(ended, device.data, device.size);
+    strcat(ended, " ");
+}
+
+static void what_has_a_token_ends_with_it(void **state)
+{
+    (void)state;
+    struct hub_presence *presence = make();
+    struct hub_edge *edges[] = {edge_named(presence, "sin-1"), edge_named(presence, "sin-2")};
+    char ended[64] = "";
+    attach(presence, edges[0], "bob", "phone", 1, 0).attachment->until_ms = 1000;
+    attach(presence, edges[1], "bob", "desk", 2, 0).attachment->until_ms = 999;
+    attach(presence, edges[1], "ann", "pad", 3, 0).attachment->until_ms = 1001;
+    attach(presence, edges[0], "eve", "tv", 4, 0).attachment->until_ms = INT64_MAX;
+    hub_presence_end(presence, 998, note_ended, ended);
+    assert_string_equal(ended, "");
+    hub_presence_end(presence, 1000, note_ended, ended);
+    assert_string_equal(ended, "phone desk ");
+    assert_int_equal(hub_presence_attached(presence), 2);
+    assert_int_equal(edges[0]->attached, 1);
+    assert_null(hub_presence_user(presence, TEXT("bob")));
+    hub_presence_free(presence);
+}
+
+static void a_repeat_brings_a_new_end(void **state)
+{
+    (void)state;
+    struct hub_presence *presence = make();
+    struct hub_attach asked = {.edge = edge_named(presence, "sin-1"),
+                               .request = 1,
+                               .user = TEXT("bob"),
+                               .device = TEXT("phone"),
+                               .user_max = USER_MAX,
+                               .epoch = 1,
+                               .until_ms = 1000};
+    struct hub_attachment *attachment = hub_presence_attach(presence, &asked, 0).attachment;
+    assert_int_equal(attachment->until_ms, 1000);
+    asked.until_ms = 2000;
+    assert_ptr_equal(hub_presence_attach(presence, &asked, 0).attachment, attachment);
+    assert_int_equal(attachment->until_ms, 2000);
+    asked.request = 2; /* as by an edge that was shown another token */
+    asked.attach = attachment->attach;
+    asked.until_ms = 3000;
+    struct hub_attach_result result = hub_presence_attach(presence, &asked, 0);
+    assert_int_equal(result.attachment->until_ms, 3000);
+    assert_null(result.replaced_edge);
+    hub_presence_free(presence);
+}
+
 static void gives_rising_numbers_above_the_generation(void **state)
 {
     (void)state;
@@ -302,6 +355,8 @@ static void a_gap_is_sent_again_until_it_is_reported(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_has_a_token_ends_with_it),
+        cmocka_unit_test(a_repeat_brings_a_new_end),
         cmocka_unit_test(gives_rising_numbers_above_the_generation),
         cmocka_unit_test(answers_a_repeat_alike_and_goes_back_to_what_was_received),
         cmocka_unit_test(a_new_attach_of_a_device_replaces_the_old_one),

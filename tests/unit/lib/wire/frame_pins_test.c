@@ -27,6 +27,33 @@ static void pins_attach(void **state)
     buffer_free(&bytes);
 }
 
+static void pins_shown(void **state)
+{
+    (void)state;
+    static char longest[WIRE_TOKEN_MAX + 1];
+    const struct wire_entry entry = {.kind = WIRE_TOKEN, .token = {TEXT("eyJh.eyJz.c2ln")}};
+    assert_written(&entry, "entry_token");
+
+    struct buffer bytes;
+    assert_text(decode_file("entry_token", WIRE_TOKEN, &bytes).token.token, "eyJh.eyJz.c2ln");
+    buffer_free(&bytes);
+
+    static const struct {
+        size_t size;
+        int result;
+    } rows[] = {{0, -EBADMSG}, {1, 0}, {WIRE_TOKEN_MAX, 0}, {WIRE_TOKEN_MAX + 1, -EBADMSG}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct buffer made = {0};
+        uint32_t size = (uint32_t)rows[i].size;
+        const uint8_t begin[] = {WIRE_TOKEN, 0, (uint8_t)(size + 2), (uint8_t)((size + 2) >> 8),
+                                 0,          0, (uint8_t)size,       (uint8_t)(size >> 8)};
+        buffer_append(&made, begin, sizeof begin);
+        buffer_append(&made, longest, rows[i].size);
+        assert_int_equal(decode_copy(&made), rows[i].result);
+        buffer_free(&made);
+    }
+}
+
 static void pins_detach(void **state)
 {
     (void)state;
@@ -376,6 +403,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pins_attach),
+        cmocka_unit_test(pins_shown),
         cmocka_unit_test(pins_detach),
         cmocka_unit_test(pins_report),
         cmocka_unit_test(pins_fetch),

@@ -7,7 +7,7 @@ static const char *const golden_files[] = {
     "entry_kick",           "entry_gap",          "entry_unattached",  "entry_claimed",
     "entry_lane_at",        "entry_move_ask",     "entry_move_state",  "entry_move_row",
     "entry_history_ask",    "entry_history_page", "entry_history_row", "entry_show",
-    "entry_shown",
+    "entry_shown",          "entry_token",
 };
 
 /* Cuts the entry short, and also its payload with the size set right. */
@@ -190,8 +190,8 @@ static void numbers_are_held_to_their_bounds(void **state)
     } changes[] = {
         {"entry_attach", 29, 1, 0, 0}, /* flags */
         {"entry_attach", 29, 1, 4, -EPROTO},
-        {"entry_attached", 29, 1, WIRE_UNSURE, 0}, /* code */
-        {"entry_attached", 29, 1, WIRE_UNSURE + 1, -EPROTO},
+        {"entry_attached", 29, 1, WIRE_UNAUTHORIZED, 0}, /* code */
+        {"entry_attached", 29, 1, WIRE_UNAUTHORIZED + 1, -EPROTO},
         {"entry_attached", 30, 1, 3, 0}, /* flags */
         {"entry_attached", 30, 1, 4, -EPROTO},
         {"entry_deliver", 32, 2, 3, 0}, /* flags */
@@ -234,7 +234,7 @@ static void a_refused_claim_needs_no_home(void **state)
 static void an_unknown_entry_is_passed_over(void **state)
 {
     (void)state;
-    static const uint8_t kinds[] = {0, 12, 31, 46, 255};
+    static const uint8_t kinds[] = {0, 14, 31, 48, 255};
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         struct buffer bytes = golden_load("frame");
         struct wire_frame frame;
