@@ -12,7 +12,7 @@ enum edge_leave {
 
 struct edge_leave_view {
     uint16_t here;        /* this edge's region: an index in the catalogue */
-    bool drains;          /* that region does */
+    bool drains;          /* that region does, and its clients are to leave */
     int64_t drain_age_ms; /* since when */
     int64_t age_ms;       /* of the session */
     int64_t apart_ms;     /* nobody is moved again sooner */

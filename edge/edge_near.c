@@ -92,11 +92,25 @@ static size_t here(const struct edge_near *near)
     return (size_t)(near->settings.region - near->settings.catalogue->regions);
 }
 
-uint16_t edge_near_here(const struct edge_near *near, bool *ret_drains, int64_t *ret_age_ms)
+/* Since when clients are to leave; negative: not yet. For ever, where the catalogue says so. */
+static int64_t drain_age_ms(const struct edge_near *near)
 {
     const struct wire_drain *drain = regions_drain(near->regions, here(near));
+    return drain == NULL
+               ? INT64_MAX
+               : clock_wall_ms() - drain->since_ms - near->settings.edge->geo_drain_after_ms;
+}
+
+static bool drains_now(const struct edge_near *near)
+{
+    return near->settings.region->drain ||
+           (regions_states(near->regions)[here(near)].drain && drain_age_ms(near) >= 0);
+}
+
+uint16_t edge_near_here(const struct edge_near *near, bool *ret_drains, int64_t *ret_age_ms)
+{
     *ret_drains = near->drains;
-    *ret_age_ms = drain == NULL ? INT64_MAX : clock_wall_ms() - drain->since_ms;
+    *ret_age_ms = drain_age_ms(near);
     return (uint16_t)here(near);
 }
 
@@ -107,9 +121,10 @@ bool edge_near_tick(struct edge_near *near, int64_t now_ms)
     bool drained = near->drains;
     near->ticked_ms = now_ms;
     (void)regions_feed_tick(near->feed); /* who asks finds it */
-    near->drains = near->settings.region->drain || regions_states(near->regions)[here(near)].drain;
+    near->drains = drains_now(near);
     if (near->drains != drained)
-        log_info(near->drains ? "this region drains" : "this region is in use again");
+        log_info(near->drains ? "this region drains: its clients are sent away"
+                              : "this region is in use again");
     if (now_ms - near->reloaded_ms >= RELOAD_MS) {
         near->reloaded_ms = now_ms;
         reload(near);

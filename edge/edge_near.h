@@ -28,7 +28,7 @@ MUST_USE struct edge_near *edge_near_new(const struct edge_near_settings *settin
                                          struct error_text *reterr_why);
 void edge_near_free(struct edge_near *near); /* NULL is fine */
 /* Often: about once a second it takes up what is new of the regions, and another database. True
- * when this edge's region has begun to drain. */
+ * when the clients of this edge's region are to leave from now on. */
 bool edge_near_tick(struct edge_near *near, int64_t now_ms);
 /* Whether the settings' files can be used. -EINVAL and the like, with the reason. */
 MUST_USE int edge_near_check(const struct edge_settings *settings, struct error_text *reterr_why);
@@ -40,7 +40,8 @@ void edge_near_rank(const struct edge_near *near, const struct address *client,
  * pin is kept to also when nobody is up there, or it leaves only regions without new homes. */
 const struct catalogue_region *edge_near_home(const struct edge_near *near,
                                               const struct address *client);
-/* The index of this edge's region in the catalogue, whether it drains, and since when. */
+/* The index of this edge's region in the catalogue, whether its clients are to leave, and since
+ * when: geo.drain_after behind the operator's command. */
 uint16_t edge_near_here(const struct edge_near *near, bool *ret_drains, int64_t *ret_age_ms);
 const struct regions *edge_near_regions(const struct edge_near *near);
 

@@ -11,7 +11,7 @@ struct edge_near {
     struct auth_key *sign_key;     /* NULL: nothing is signed */
     struct regions *regions;
     struct regions_feed *feed;
-    bool drains; /* this edge's region */
+    bool drains; /* this edge's region, and its clients are to leave */
     int64_t ticked_ms;
     int64_t reloaded_ms;
 };

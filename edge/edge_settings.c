@@ -140,6 +140,8 @@ const struct setting edge_settings_table[] = {
         "A file with a secret of 32 bytes or more that GET /v1/edges signs with (HS256); empty: it does not."),
     DURATION(geo_ttl_ms, "geo.ttl", SECONDS(60), SECONDS(1), HOURS(24),
         "How long what clients are told of edges is good."),
+    DURATION(geo_drain_after_ms, "geo.drain_after", SECONDS(40), 0, SECONDS(3600),
+        "How long names have to lead elsewhere before clients of a region that drains are sent away."),
     U32(geo_drain_rate, "geo.drain_rate", 100, 1, 100000,
         "Clients a second that are sent away while the region of this edge drains."),
     U32(geo_rebalance_rate, "geo.rebalance_rate", 10, 0, 100000,

@@ -72,6 +72,7 @@ struct edge_settings {
     char geo_database[512];
     char geo_sign_key[512];
     int64_t geo_ttl_ms;
+    int64_t geo_drain_after_ms;
     uint32_t geo_drain_rate;
     uint32_t geo_rebalance_rate;
     int64_t geo_grace_ms;

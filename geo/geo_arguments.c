@@ -13,6 +13,7 @@ static const char usage[] =
     "  meridian-geo rank IP       the regions for it, best first, as JSON\n"
     "  meridian-geo explain IP    the same for people, with the rule that decided\n"
     "  meridian-geo render gdnsd  the configuration of a name server into the folder --out\n"
+    "  meridian-geo render route53   variables for Terraform into the folder --out\n"
     "  meridian-geo follow        keeps a name server's admin_state as the regions are\n"
     "  meridian-geo status        how every region and edge is\n"
     "\n"

@@ -6,6 +6,7 @@
 #include "geo/geo_follow.h"
 #include "geo/geo_render.h"
 #include "geo/geo_report.h"
+#include "geo/geo_route53.h"
 #include "geo/geo_status.h"
 
 #include <errno.h>
@@ -125,6 +126,26 @@ static int run_render(struct context *context)
     return err == 0 ? EXIT_OK : fail(&why);
 }
 
+static int run_route53(struct context *context)
+{
+    const struct geo_arguments *arguments = context->arguments;
+    struct error_text why = {0};
+    struct buffer out = {0};
+    size_t left_out = 0;
+    if (arguments->zone == NULL || arguments->out == NULL) {
+        fprintf(stderr, "meridian-geo: render route53 needs --zone and --out\n");
+        return EXIT_USAGE;
+    }
+    int err =
+        geo_route53_render(context->catalogue, text_of(arguments->zone), &out, &left_out, &why);
+    if (err == 0)
+        err = geo_render_put_file(arguments->out, "meridian.auto.tfvars.json", &out, &why);
+    buffer_free(&out);
+    if (err == 0 && left_out > 0)
+        fprintf(stderr, "meridian-geo: %zu pins of networks or tenants are left out\n", left_out);
+    return err == 0 ? EXIT_OK : fail(&why);
+}
+
 static int run_follow(struct context *context)
 {
     struct error_text why = {0};
@@ -150,8 +171,8 @@ static const struct command {
 } commands[] = {
     {"check", NULL, false, true, run_check},      {"locate", NULL, true, true, run_locate},
     {"rank", NULL, true, true, run_rank},         {"explain", NULL, true, true, run_explain},
-    {"render", "gdnsd", false, true, run_render}, {"follow", NULL, false, false, run_follow},
-    {"status", NULL, false, false, run_status},
+    {"render", "gdnsd", false, true, run_render}, {"render", "route53", false, false, run_route53},
+    {"follow", NULL, false, false, run_follow},   {"status", NULL, false, false, run_status},
 };
 
 /* --- which command --- */

@@ -35,9 +35,8 @@ static void on_network(void *context, const struct network *network, const uint1
     buffer_printf(networks->out, "\n");
 }
 
-/* The one port of all edges: a name has addresses, and no port. */
-static int find_port(const struct catalogue *catalogue, uint16_t *ret_port,
-                     struct error_text *reterr_why)
+int geo_gdnsd_find_port(const struct catalogue *catalogue, uint16_t *ret_port,
+                        struct error_text *reterr_why)
 {
     *ret_port = 0;
     for (size_t r = 0; r < catalogue->region_count; r++) {
@@ -159,7 +158,7 @@ int geo_gdnsd_render(const struct geo_gdnsd_settings *settings, struct geo_gdnsd
 {
     uint16_t port;
     struct networks_context context = {settings->catalogue, &ret_files->networks};
-    int err = find_port(settings->catalogue, &port, reterr_why);
+    int err = geo_gdnsd_find_port(settings->catalogue, &port, reterr_why);
     if (err != 0)
         return err;
     err = geo_networks_each(

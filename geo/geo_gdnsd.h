@@ -31,3 +31,6 @@ struct geo_gdnsd_files {
  * geo_networks_each(). Free the buffers in any case. */
 MUST_USE int geo_gdnsd_render(const struct geo_gdnsd_settings *settings,
                               struct geo_gdnsd_files *ret_files, struct error_text *reterr_why);
+/* The one port of all edges: a name has addresses, and no port. -EINVAL as above. */
+MUST_USE int geo_gdnsd_find_port(const struct catalogue *catalogue, uint16_t *ret_port,
+                                 struct error_text *reterr_why);

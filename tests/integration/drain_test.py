@@ -47,6 +47,7 @@ def cluster():
         region_settings={"capacity": 100},
         edge_settings={
             "geo.database": MMDB / "GeoIP2-City-Test.mmdb",
+            "geo.drain_after": "0ms",
             "geo.drain_rate": RATE,
             "geo.rebalance_rate": BACK_RATE,
             "geo.apart": "4s",

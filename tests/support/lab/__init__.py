@@ -9,6 +9,7 @@ Everything the lab starts is stopped by process id when the cluster is left, and
 searched for sanitizer reports. Times here are bounds on waiting for a condition, never sleeps in
 hope."""
 
+from . import mmdb
 from .balancer import Haproxy, Nginx
 from .cluster import Cluster, LabError
 from .client import Client, SendFailed
@@ -28,4 +29,5 @@ __all__ = [
     "SendFailed",
     "Talk",
     "Wan",
+    "mmdb",
 ]

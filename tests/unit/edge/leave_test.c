@@ -47,6 +47,16 @@ static void leaves_a_region_that_drains_at_once_and_only_once(void **state)
     assert_int_equal(judge(view), EDGE_LEAVE_DRAIN);
 }
 
+static void waits_until_names_lead_elsewhere(void **state)
+{
+    (void)state;
+    struct edge_leave_view view = {.rebalances = true, .age_ms = AGE, .apart_ms = APART};
+    struct geo_ranking ranking = ranked(GEO_CLASS_DRAINING);
+    assert_int_equal(edge_leave_judge(&view, &ranking), EDGE_LEAVE_STAY);
+    view.drains = true;
+    assert_int_equal(edge_leave_judge(&view, &ranking), EDGE_LEAVE_DRAIN);
+}
+
 static void stays_where_there_is_nothing_better(void **state)
 {
     (void)state;
@@ -69,6 +79,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goes_where_it_is_nearer_when_it_was_here_for_long),
         cmocka_unit_test(leaves_a_region_that_drains_at_once_and_only_once),
+        cmocka_unit_test(waits_until_names_lead_elsewhere),
         cmocka_unit_test(stays_where_there_is_nothing_better),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

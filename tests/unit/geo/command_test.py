@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -61,6 +62,42 @@ class TheCommand(unittest.TestCase):
             self.assertEqual(done.stderr == "", written, done.stderr)
             damaged += done.returncode
         self.assertGreaterEqual(damaged, 3)
+
+    def test_renders_variables_that_terraform_takes(self):
+        catalogue = (ROOT / "config/regions.yaml").read_text()
+        pins = "[{country: RU, regions: 'dub, iad'}, {continent: OC, regions: sin},"
+        pins += " {network: 192.0.2.0/24, regions: sin}]"
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "regions.yaml")
+            path.write_text(catalogue.replace("pins: []", f"pins: {pins}"))
+            options = ("--zone", "edge.example.com", "--out", folder, "--catalogue", path)
+            done = run("render", "route53", *options)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("1 pins of networks or tenants are left out", done.stderr)
+            said = json.loads(pathlib.Path(folder, "meridian.auto.tfvars.json").read_text())
+            self.assertEqual(said["meridian_zone"], "edge.example.com")
+            self.assertEqual(said["meridian_health"]["port"], 24080)
+            sin = said["meridian_regions"]["sin"]
+            self.assertEqual(sin["a"], ["127.0.1.21", "127.0.1.22"])
+            self.assertEqual((sin["aaaa"], sin["bias"], sin["drain"]), ([], 0, False))
+            self.assertEqual((sin["latitude"], sin["longitude"]), ("1.35", "103.82"))
+            pinned = {"countries": {"RU": ["dub", "iad"]}, "continents": {"OC": ["sin"]}}
+            self.assertEqual(said["meridian_pins"], pinned)
+            if shutil.which("terraform"):
+                self.plan_with(folder)
+        self.assertEqual(run("render", "route53").returncode, 2)
+
+    def plan_with(self, folder):
+        """The types that docs/geo.md names fit the variables."""
+        text = (ROOT / "docs/geo.md").read_text()
+        pathlib.Path(folder, "main.tf").write_text(text.split("```hcl\n")[1].split("```")[0])
+        for words in ("init", "plan"):
+            done = subprocess.run(
+                ["terraform", f"-chdir={folder}", words, "-input=false", "-no-color"],
+                capture_output=True, text=True, timeout=100, check=False,
+            )  # fmt: skip
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertNotIn("Warning", done.stdout)  # as for a value that has no variable
 
     def test_says_what_is_wrong_with_its_input(self):
         """Each bad input has a sentence that names it; none is taken for a place."""
