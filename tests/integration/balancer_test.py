@@ -9,6 +9,7 @@ import pytest
 
 from lab import Client, Cluster, Haproxy, Nginx
 from lab.process import wait_for
+from lab.transports import Stream, poll, post
 
 NGINX_FROM, HAPROXY_FROM, CLIENT_FROM = "127.0.0.3", "127.0.0.2", "127.0.0.77"
 INVENTED = "198.51.100.66"
@@ -137,6 +138,41 @@ def test_calls_go_through_and_the_edge_judges_them(balancer):
     post["message"] = "x" * 100_000
     status, body = balancer.ask("POST", "/api/messages", json.dumps(post), json_header)
     assert status == 413 and json.loads(body)["code"] == "too_large"
+
+
+def test_clients_without_a_websocket_go_through_by_any_edge(cluster, balancer):
+    wait_for_both(cluster, balancer)
+    place, tls = (balancer, balancer.name), balancer.trust
+    reader = {"user": f"{balancer.name}-reader", "device": "d1"}
+    sender = {"user": f"{balancer.name}-sender", "device": "d1"}
+
+    async def by_stream(kind, first):
+        stream = await Stream.open(*place, kind, {**reader, "cursor": f"1:{first}"}, tls)
+        await stream.until("welcome")
+        for n in range(first, first + 5):
+            frame = {"t": "send", "id": f"m{n}", "to": reader["user"], "body": n}
+            assert (await post(*place, sender, frame, tls))[0]["t"] == "accepted"
+            assert (await stream.until("msg"))["body"] == n, "passed on at once"
+        ack = {"t": "ack", "cursor": f"1:{first + 5}"}
+        assert await post(*place, reader, ack, tls) == [{"t": "acked", "cursor": ack["cursor"]}]
+        await stream.close()
+
+    async def by_poll(first):
+        got = []
+        while len(got) < 5:
+            n = first + len(got)
+            frame = {"t": "send", "id": f"m{n}", "to": reader["user"], "body": n}
+            await post(*place, sender, frame, tls)
+            frames = await poll(*place, {**reader, "cursor": f"1:{n}", "wait": 20}, tls)
+            got += [frame["body"] for frame in frames if frame["t"] == "msg"]
+        assert got == list(range(first, first + len(got)))
+
+    async def scenario():
+        await by_stream("sse", 0)
+        await by_stream("stream", 5)
+        await by_poll(10)
+
+    run(scenario())
 
 
 @pytest.mark.parametrize("end", ["kill", "terminate"])

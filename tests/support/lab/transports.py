@@ -68,6 +68,8 @@ class Http:
             yield data[:-2]
 
     async def close(self):
+        if self.writer.get_extra_info("ssl_object"):
+            self.writer.transport.abort()  # the peer may have no end of TLS to say
         self.writer.close()
         try:
             await self.writer.wait_closed()
