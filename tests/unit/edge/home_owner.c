@@ -112,7 +112,8 @@ static void on_gap(struct edge_attach *attach, const struct wire_gap *gap)
 
 static void on_lost(struct edge_attach *attach, enum edge_lost lost)
 {
-    static const char *const names[] = {"replaced", "refused", "not home", "dropped"};
+    static const char *const names[] = {"replaced", "refused", "not home",
+                                        "dropped",  "ended",   "reconnect"};
     assert_int_equal(attach->state, EDGE_DETACHED);
     TOLD("lost: %s\n", names[lost]);
 }
