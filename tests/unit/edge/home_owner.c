@@ -119,8 +119,15 @@ static void on_gap(struct edge_attach *attach, const struct wire_gap *gap)
 
 static void on_lost(struct edge_attach *attach, enum edge_lost lost)
 {
-    static const char *const names[] = {"replaced", "refused", "not home", "dropped",
-                                        "unauthorized"};
+    static const char *const names[] = {
+        [EDGE_LOST_REPLACED] = "replaced",
+        [EDGE_LOST_REFUSED] = "refused",
+        [EDGE_LOST_NOT_HOME] = "not home",
+        [EDGE_LOST_DROPPED] = "dropped",
+        [EDGE_LOST_ENDED] = "ended",
+        [EDGE_LOST_RECONNECT] = "reconnect",
+        [EDGE_LOST_UNAUTHORIZED] = "unauthorized",
+    };
     assert_int_equal(attach->state, EDGE_DETACHED);
     TOLD("lost: %s\n", names[lost]);
 }

@@ -347,6 +347,36 @@ static void a_device_that_was_dropped_is_lost(void **state)
     expect_sent("");
 }
 
+static void a_device_that_is_disconnected_is_lost_and_told_whether_for_good(void **state)
+{
+    (void)state;
+    attach_bob();
+    struct wire_entry entry = {
+        .kind = WIRE_KICK,
+        .kick = {
+            .user = TEXT("bob"), .device = TEXT("phone"), .attach = 76, .reason = WIRE_KICK_ENDED}};
+    owner_says(&entry); /* an earlier attach: it has come back since */
+    expect_told("");
+    entry.kick.attach = 77;
+    owner_says(&entry);
+    expect_told("lost: ended\n");
+    expect_sent("");
+}
+
+static void a_device_that_may_come_again_is_told_so(void **state)
+{
+    (void)state;
+    attach_bob();
+    struct wire_entry entry = {.kind = WIRE_KICK,
+                               .kick = {.user = TEXT("bob"),
+                                        .device = TEXT("phone"),
+                                        .attach = 77,
+                                        .reason = WIRE_KICK_RECONNECT}};
+    owner_says(&entry);
+    expect_told("lost: reconnect\n");
+    expect_sent("");
+}
+
 static void a_gap_is_passed_over(void **state)
 {
     (void)state;
@@ -471,6 +501,8 @@ int main(void)
         ROW(who_is_unattached_attaches_again),
         ROW(the_same_device_elsewhere_replaces),
         ROW(a_device_that_was_dropped_is_lost),
+        ROW(a_device_that_is_disconnected_is_lost_and_told_whether_for_good),
+        ROW(a_device_that_may_come_again_is_told_so),
         ROW(a_gap_is_passed_over),
         ROW(bad_frames_change_nothing),
         ROW(frames_at_fault_trip_nothing),

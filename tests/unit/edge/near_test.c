@@ -167,7 +167,7 @@ static void the_token_counts_before_the_place(void **state)
     struct address client = address(LONDON);
     struct auth_identity identity = {.user = "alice", .home = "iad"};
     build("", 0, 1);
-    struct edge_token *token = edge_token_new(&identity, 0, 0, 0);
+    struct edge_token *token = edge_token_new(&identity, TEXT(""), 0, 0, 0);
     assert_int_equal(edge_new_home(it.catalogue, it.near, token, &client, &region), 0);
     assert_string_equal(region->name, "iad");
     assert_int_equal(edge_new_home(it.catalogue, it.near, NULL, &client, &region), 0);
@@ -176,7 +176,7 @@ static void the_token_counts_before_the_place(void **state)
     assert_null(region);
     free(token);
     strcpy(identity.home, "mars");
-    token = edge_token_new(&identity, 0, 0, 0);
+    token = edge_token_new(&identity, TEXT(""), 0, 0, 0);
     assert_int_equal(edge_new_home(it.catalogue, it.near, token, &client, &region), -ENOENT);
     free(token);
 }

@@ -142,6 +142,41 @@ static void good_ones_are_taken(void **state)
     assert_int_equal(COUNT_OF(rows), 10);
 }
 
+static void the_scope_says_who_is_an_admin(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *word, *scope;
+        bool admin;
+    } rows[] = {
+        {"a.admin", "\"a.admin\"", true},
+        {"a.admin", "\"read a.admin write\"", true},
+        {"a.admin", "\"read  a.admin\"", true},
+        {"a.admin", "\"a.\\u0061dmin\"", true}, /* an escape */
+        {"a.admin", "\"a.administrator\"", false},
+        {"a.admin", "\"A.ADMIN\"", false},
+        {"a.admin", "\"read,a.admin\"", false},
+        {"a.admin", "\"\"", false},
+        {"a.admin", "[\"a.admin\"]", false},
+        {"a.admin", "null", false},
+        {"", "\"\"", false},
+        {"", "\"read  write\"", false},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct auth_identity identity = {0};
+        enum auth_reason reason;
+        char claims[512];
+        strcpy(it.settings.admin_scope, rows[i].word);
+        snprintf(claims, sizeof claims, "{" WHO "," TIMES ",\"scope\":%s}", rows[i].scope);
+        struct buffer token = sign(HEADER_H, claims, &it.signers[H]);
+        assert_int_equal(verify(buffer_text(&token), &identity, &reason), 0);
+        if (identity.admin != rows[i].admin)
+            fail_msg("row %zu", i);
+        buffer_free(&token);
+    }
+    it.settings.admin_scope[0] = '\0';
+}
+
 static void refused(size_t row, struct text token, enum auth_reason expected)
 {
     struct auth_identity identity = {.user = "nobody"};
@@ -406,6 +441,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_ones_are_taken),
+        cmocka_unit_test(the_scope_says_who_is_an_admin),
         cmocka_unit_test(what_is_signed_and_says_the_wrong_thing_is_refused),
         cmocka_unit_test(what_has_not_the_form_is_refused),
         cmocka_unit_test(a_token_changed_in_any_place_is_refused),
