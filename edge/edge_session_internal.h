@@ -50,7 +50,7 @@ void edge_sessions_each(struct edge_sessions *sessions,
 /* Lets as many more leave as the settings allow in the time that has passed. */
 void edge_sessions_refill(struct edge_sessions *sessions, int64_t now_ms);
 /* Whether the session, which is open, is on its way to another region: it is told so, or closed,
- * or waits for its turn, and will be looked at again. */
+ * and will be looked at again. */
 bool edge_session_leave(struct edge_session *session);
 
 /* edge_session_home.c */

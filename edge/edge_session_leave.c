@@ -5,7 +5,6 @@
 #include "edge/edge_leave.h"
 
 enum {
-    AGAIN_MS = 2000,       /* over the rate: when it is looked at again, and as much in addition */
     GRACE_MORE = 5,        /* times the grace: how long a send without an outcome holds it up */
     SPREAD_MAX_MS = 30000, /* by then each is looked at, whatever the rate */
 };
@@ -87,11 +86,8 @@ bool edge_session_leave(struct edge_session *session)
     if (!edge_leave_may(&view))
         return false;
     double *permits = view.drains ? &sessions->drain_permits : &sessions->rebalance_permits;
-    if (*permits < 1) {
-        if (view.drains)
-            edge_session_look_in(session, AGAIN_MS + dice_ms(AGAIN_MS));
-        return view.drains;
-    }
+    if (*permits < 1) /* its turn comes with a later look: it is pinged meanwhile */
+        return false;
     edge_near_rank(sessions->settings.near, &session->client, &ranking);
     enum edge_leave leave = edge_leave_judge(&view, &ranking);
     if (leave == EDGE_LEAVE_STAY)
