@@ -92,6 +92,7 @@ void edge_free(struct edge *edge)
     edge_close_to_clients(edge);
     edge_api_free(edge->api);
     edge_recalls_free(edge->recalls);
+    edge_users_free(edge->users);
     edge_sessions_free(edge->sessions);
     edge_history_free(edge->history);
     if (edge->home != NULL && edge->bus != NULL)

@@ -186,6 +186,10 @@ static void on_poll_lost(struct edge_attach *attach, enum edge_lost lost)
                     "this user has more devices than are kept, and this one was idle the longest");
     else if (lost == EDGE_LOST_NOT_HOME)
         poll_refuse(poll, 503, "moved", "the user's home has moved, call again");
+    else if (lost == EDGE_LOST_RECONNECT)
+        poll_refuse(poll, 503, "disconnected", "this call was ended, call again");
+    else if (lost == EDGE_LOST_ENDED)
+        poll_refuse(poll, 403, "disconnected", "this call was ended");
     else
         poll_refuse(poll, 403, "refused", "the mailbox may not be read");
 }

@@ -71,6 +71,13 @@ static void on_poll(void *context, struct edge_request *request, struct text use
         edge_api_poll(edge->api, request, user, query);
 }
 
+static void on_user(void *context, struct edge_request *request, enum edge_user_ask ask,
+                    struct text user, struct text body)
+{
+    struct edge *edge = context;
+    edge_users_ask(edge->users, request, ask, user, body);
+}
+
 static const char *edge_why_not_open(void *context)
 {
     const struct edge *edge = context;
@@ -113,6 +120,7 @@ static const struct edge_http_ops http_ops = {
     .on_exchange = on_exchange,
     .on_post = on_post,
     .on_poll = on_poll,
+    .on_user = on_user,
     .why_not_ready = edge_why_not_ready,
     .why_not_open = edge_why_not_open,
     .sessions = on_count_sessions,
@@ -158,7 +166,12 @@ bool edge_make_client_parts(struct edge *edge)
                                                                      .edge = settings,
                                                                      .directory = edge->directory,
                                                                      .history = edge->history});
-    return edge->sessions != NULL && edge->api != NULL && edge->recalls != NULL;
+    edge->users = edge_users_new(&(struct edge_users_settings){
+        .loop = edge->loop,
+        .directory = edge->directory,
+        .who = {.bus = edge->bus, .catalogue = edge->catalogue, .edge = settings->name}});
+    return edge->sessions != NULL && edge->api != NULL && edge->recalls != NULL &&
+           edge->users != NULL;
 }
 
 /* A process at its descriptor limit cannot accept; the listener must rest before that. */

@@ -24,8 +24,10 @@ struct edge_attach;
 enum edge_lost {
     EDGE_LOST_REPLACED, /* the same device is connected elsewhere, later than here */
     EDGE_LOST_REFUSED,
-    EDGE_LOST_NOT_HOME, /* ask the directory again; what it acknowledged is kept until attached */
-    EDGE_LOST_DROPPED,  /* the user has more devices than may be kept, and this one is stale */
+    EDGE_LOST_NOT_HOME,  /* ask the directory again; what it acknowledged is kept until attached */
+    EDGE_LOST_DROPPED,   /* the user has more devices than may be kept, and this one is stale */
+    EDGE_LOST_ENDED,     /* somebody who may has asked for it */
+    EDGE_LOST_RECONNECT, /* the same, but it may come back at once */
 };
 
 struct edge_attach_ops {

@@ -156,10 +156,9 @@ static void on_entry_acked(struct edge_home *home, const struct wire_acked *acke
 static void on_entry_kick(struct edge_home *home, const struct wire_kick *kick)
 {
     static const enum edge_lost lost[] = {
-        [WIRE_KICK_REPLACED] = EDGE_LOST_REPLACED,
-        [WIRE_KICK_MOVED] = EDGE_LOST_NOT_HOME,
-        [WIRE_KICK_REVOKED] = EDGE_LOST_REFUSED,
-        [WIRE_KICK_DROPPED] = EDGE_LOST_DROPPED,
+        [WIRE_KICK_REPLACED] = EDGE_LOST_REPLACED, [WIRE_KICK_MOVED] = EDGE_LOST_NOT_HOME,
+        [WIRE_KICK_REVOKED] = EDGE_LOST_REFUSED,   [WIRE_KICK_DROPPED] = EDGE_LOST_DROPPED,
+        [WIRE_KICK_ENDED] = EDGE_LOST_ENDED,       [WIRE_KICK_RECONNECT] = EDGE_LOST_RECONNECT,
     };
     struct edge_attach *attach = find_attach(home, kick->user, kick->attach);
     if (attach != NULL && kick->reason >= WIRE_KICK_REPLACED && kick->reason < COUNT_OF(lost))

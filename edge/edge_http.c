@@ -110,6 +110,11 @@ struct edge_http *edge_http_new(const struct edge_http_settings *settings,
         free(http);
         return NULL;
     }
+    if (edge_roles_parse(text_of(settings->edge->roles), &http->roles) != 0) {
+        error_text_set(reterr_why, -EINVAL, "'roles' must be " EDGE_ROLES_RULE);
+        free(http);
+        return NULL;
+    }
     list_init(&http->handshakes.list);
     configure(http);
     http->loop = h2o_evloop_create();

@@ -37,6 +37,8 @@ struct edge_upgrade {                   /* what the request of a WebSocket or a 
     int64_t wait_ms; /* of a poll: for the first message */
 };
 
+enum edge_user_ask { EDGE_USER_LOCATION, EDGE_USER_CONNECTIONS, EDGE_USER_DISCONNECT };
+
 struct edge_http_ops {
     /* The answer's head was written. Takes `fd`; `bytes` came behind the request, and may be
      * changed in place. */
@@ -51,6 +53,9 @@ struct edge_http_ops {
     /* GET /api/messages/{user}; the query is still encoded. */
     void (*on_poll)(void *context, struct edge_request *request, struct text user,
                     struct text query);
+    /* /api/users/{user}/... */
+    void (*on_user)(void *context, struct edge_request *request, enum edge_user_ask ask,
+                    struct text user, struct text body);
     /* NULL: ready; else why not, borrowed until the next call. */
     const char *(*why_not_ready)(void *context);
     /* NULL: new WebSockets and calls are welcome; else why not. */

@@ -139,6 +139,10 @@ void edge_request_answer(struct edge_request *request, const struct edge_answer 
     h2o_req_t *req = request->req;
     assert(!request->answered);
     request->answered = true;
+    if (text_equal(edge_http_text(req->method), TEXT("HEAD"))) { /* it changes nothing */
+        edge_http_answer_now(req, answer);
+        return;
+    }
     set_head(req, answer);
     h2o_iovec_t body = h2o_strdup(&req->pool, answer->json.data, answer->json.size);
     h2o_start_response(req, &request->generator);

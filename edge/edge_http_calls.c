@@ -6,14 +6,20 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Whoever's mailbox the path names, whatever is asked of it, the token is of that user. */
-static int authorize_call(const struct edge_call *call, struct edge_token **ret_token)
+enum call_right {
+    OF_THE_USER, /* whoever the path names, whatever is asked, the token is of that user... */
+    OR_OF_AN_ADMIN,
+};
+
+static int authorize_call(const struct edge_call *call, enum call_right right,
+                          struct edge_token **ret_token)
 {
     const struct edge_http_settings *settings = &call->http->settings;
     struct text shown = edge_auth_of_authorization(edge_http_header(call->req, "authorization"));
     int err = edge_auth_judge(settings->auth, shown, loop_now_ms(settings->loop), ret_token);
+    bool admin = right == OR_OF_AN_ADMIN && *ret_token != NULL && (*ret_token)->admin;
     if (err == 0)
-        err = edge_auth_fit(settings->auth, *ret_token, call->user, TEXT(""));
+        err = edge_auth_fit(settings->auth, *ret_token, admin ? TEXT("") : call->user, TEXT(""));
     if (err != 0) {
         free(*ret_token);
         *ret_token = NULL;
@@ -22,7 +28,7 @@ static int authorize_call(const struct edge_call *call, struct edge_token **ret_
 }
 
 /* NULL: it is answered. */
-static struct edge_request *take_call(const struct edge_call *call)
+static struct edge_request *take_call(const struct edge_call *call, enum call_right right)
 {
     struct edge_http *http = call->http;
     const struct edge_http_settings *settings = &http->settings;
@@ -37,7 +43,7 @@ static struct edge_request *take_call(const struct edge_call *call)
         edge_http_refuse_now(req, 503, "busy", "too many requests wait for an answer");
         return NULL;
     }
-    int err = authorize_call(call, &token);
+    int err = authorize_call(call, right, &token);
     if (err == 0)
         return edge_http_request_new(http, req, token);
     if (err == -EACCES)
@@ -47,26 +53,70 @@ static struct edge_request *take_call(const struct edge_call *call)
     return NULL;
 }
 
+static bool is_too_large(const struct edge_call *call)
+{
+    return call->req->entity.len > call->http->settings.edge->message_max;
+}
+
+static int refuse_size(const struct edge_call *call)
+{
+    return edge_http_refuse_now(call->req, 413, "too_large",
+                                "the body is larger than this edge takes");
+}
+
 int edge_http_on_post(const struct edge_call *call)
 {
     const struct edge_http_settings *settings = &call->http->settings;
-    if (call->req->entity.len > settings->edge->message_max)
-        return edge_http_refuse_now(call->req, 413, "too_large",
-                                    "the body is larger than this edge takes");
-    struct edge_request *request = take_call(call);
+    if (is_too_large(call))
+        return refuse_size(call);
+    struct edge_request *request = take_call(call, OF_THE_USER);
     if (request != NULL)
         settings->ops->on_post(settings->context, request, edge_http_text(call->req->entity));
     return 0;
+}
+
+static int refuse_user(const struct edge_call *call)
+{
+    return edge_http_refuse_now(call->req, 400, "bad_request",
+                                "the user id is not 1 to 128 bytes of UTF-8 without controls");
 }
 
 int edge_http_on_read(const struct edge_call *call)
 {
     const struct edge_http_settings *settings = &call->http->settings;
     if (!wire_is_person(call->user))
-        return edge_http_refuse_now(call->req, 400, "bad_request",
-                                    "the user id is not 1 to 128 bytes of UTF-8 without controls");
-    struct edge_request *request = take_call(call);
+        return refuse_user(call);
+    struct edge_request *request = take_call(call, OF_THE_USER);
     if (request != NULL)
         settings->ops->on_poll(settings->context, request, call->user, call->query);
     return 0;
+}
+
+static int on_user(const struct edge_call *call, enum edge_user_ask ask)
+{
+    const struct edge_http_settings *settings = &call->http->settings;
+    if (!wire_is_person(call->user))
+        return refuse_user(call);
+    if (is_too_large(call))
+        return refuse_size(call);
+    struct edge_request *request = take_call(call, OR_OF_AN_ADMIN);
+    if (request != NULL)
+        settings->ops->on_user(settings->context, request, ask, call->user,
+                               edge_http_text(call->req->entity));
+    return 0;
+}
+
+int edge_http_on_location(const struct edge_call *call)
+{
+    return on_user(call, EDGE_USER_LOCATION);
+}
+
+int edge_http_on_connections(const struct edge_call *call)
+{
+    return on_user(call, EDGE_USER_CONNECTIONS);
+}
+
+int edge_http_on_disconnect(const struct edge_call *call)
+{
+    return on_user(call, EDGE_USER_DISCONNECT);
 }

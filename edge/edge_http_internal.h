@@ -20,6 +20,7 @@ struct edge_http {
     struct edge_http_handshakes handshakes;
     h2o_socket_t *inner; /* the other loop's epoll set, watched */
     struct networks forwarders;
+    unsigned roles; /* enum edge_role, a set */
     size_t connections;
     size_t requests;
 };
@@ -85,6 +86,9 @@ int edge_http_route(struct edge_http *http, h2o_req_t *req);
 /* edge_http_calls.c */
 int edge_http_on_post(const struct edge_call *call);
 int edge_http_on_read(const struct edge_call *call);
+int edge_http_on_location(const struct edge_call *call);
+int edge_http_on_connections(const struct edge_call *call);
+int edge_http_on_disconnect(const struct edge_call *call);
 
 /* edge_http_upgrade.c */
 /* From the request for a connection of the client's own to its answer's head, after which the

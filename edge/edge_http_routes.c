@@ -59,6 +59,9 @@ const struct edge_route edge_http_routes[] = {
     {"/v1/frames", POST, SOCKET, edge_http_on_v1_frames},
     {"/api/messages", POST, API, edge_http_on_post},
     {"/api/messages/{user_id}", GET, API, edge_http_on_read},
+    {"/api/users/{user_id}/location", SAFE_GET, API, edge_http_on_location},
+    {"/api/users/{user_id}/connections", SAFE_GET, API, edge_http_on_connections},
+    {"/api/users/{user_id}/disconnect", POST, API, edge_http_on_disconnect},
 };
 const size_t edge_http_route_count = COUNT_OF(edge_http_routes);
 
@@ -78,8 +81,8 @@ static int refuse_method(h2o_req_t *req, const struct edge_found *found)
 
 static int call(struct edge_http *http, h2o_req_t *req, struct text path, struct text query)
 {
-    struct edge_found found = edge_routes_find(edge_http_routes, edge_http_route_count,
-                                               API | SOCKET, edge_http_text(req->method), path);
+    struct edge_found found = edge_routes_find(edge_http_routes, edge_http_route_count, http->roles,
+                                               edge_http_text(req->method), path);
     switch (found.routed) {
     case EDGE_ROUTED:
         return found.route->on_call(

@@ -10,6 +10,7 @@
 #include "edge/edge_neighbours.h"
 #include "edge/edge_recalls.h"
 #include "edge/edge_session.h"
+#include "edge/edge_users.h"
 #include "revoked/revoked.h"
 
 enum edge_stopping { EDGE_RUNNING, EDGE_DRAINING, EDGE_CLOSING, EDGE_STOPPED };
@@ -34,6 +35,7 @@ struct edge {
     struct edge_api *api;
     struct edge_history *history;
     struct edge_recalls *recalls;
+    struct edge_users *users;
     struct edge_http *http;
     struct edge_tls *tls; /* NULL: none */
     struct edge_listener *listener;

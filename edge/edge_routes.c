@@ -1,6 +1,46 @@
 #include "edge/edge_routes.h"
 
+#include <errno.h>
 #include <string.h>
+
+static const struct {
+    unsigned bit;
+    const char *name;
+} role_rows[] = {
+    {EDGE_ROLE_API, "api"},
+    {EDGE_ROLE_SOCKET, "socket"},
+};
+
+static unsigned role_of(struct text name)
+{
+    for (size_t i = 0; i < COUNT_OF(role_rows); i++)
+        if (text_equal(name, text_of(role_rows[i].name)))
+            return role_rows[i].bit;
+    return 0;
+}
+
+int edge_roles_parse(struct text list, unsigned *ret_roles)
+{
+    unsigned roles = 0;
+    for (bool more = true; more;) {
+        const char *comma = list.size == 0 ? NULL : memchr(list.data, ',', list.size);
+        size_t size = comma == NULL ? list.size : (size_t)(comma - list.data);
+        unsigned role = role_of(text_trim((struct text){.data = list.data, .size = size}));
+        if (role == 0 || (roles & role) != 0)
+            return -EINVAL;
+        roles |= role;
+        more = comma != NULL;
+        list = more ? (struct text){.data = comma + 1, .size = list.size - size - 1} : list;
+    }
+    *ret_roles = roles;
+    return 0;
+}
+
+bool edge_roles_are_valid(struct text list)
+{
+    unsigned roles;
+    return edge_roles_parse(list, &roles) == 0;
+}
 
 static const struct {
     unsigned bit;

@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/text.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum edge_method { /* bits of a set */
@@ -17,6 +18,11 @@ enum edge_role { /* bits of a set: what an edge is there for */
                  EDGE_ROLE_API = 1,
                  EDGE_ROLE_SOCKET = 2,
 };
+
+#define EDGE_ROLES_RULE "api, socket, or both with a comma between"
+/* Of "api, socket": the setting `roles`. -EINVAL for an unknown or missing one, or one twice. */
+MUST_USE int edge_roles_parse(struct text list, unsigned *ret_roles);
+bool edge_roles_are_valid(struct text list);
 
 struct edge_call; /* of edge_http_internal.h */
 

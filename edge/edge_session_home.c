@@ -191,10 +191,14 @@ static void on_lost(struct edge_attach *attach, enum edge_lost lost)
         [EDGE_LOST_REPLACED] = "replaced by a newer connection of this device",
         [EDGE_LOST_REFUSED] = "refused",
         [EDGE_LOST_DROPPED] = "device dropped",
+        [EDGE_LOST_ENDED] = "disconnected",
+        [EDGE_LOST_RECONNECT] = "disconnected, come again",
     };
     if (lost == EDGE_LOST_DROPPED && session->dialect->on_dropped != NULL)
         session->dialect->on_dropped(session);
-    edge_session_close(session, EDGE_CLOSE_NEVER, reasons[lost]);
+    edge_session_close(session,
+                       lost == EDGE_LOST_RECONNECT ? EDGE_CLOSE_RECONNECT : EDGE_CLOSE_NEVER,
+                       reasons[lost]);
 }
 
 static void session_doubted(struct edge_session *session, enum homes_found found, size_t region)

@@ -16,7 +16,8 @@ struct edge_settings {
     char name[TEXT_PROCESS_MAX + 1];
     char listen[SETTINGS_ADDRESS_SIZE]; /* empty: as the catalogue says */
     char origins[2048];                 /* empty: of no web page's scripts */
-    unsigned log_level;                 /* enum log_level */
+    char roles[32];
+    unsigned log_level; /* enum log_level */
     struct auth_settings auth;
     struct edge_tls_settings tls;
     char nats_urls[1024]; /* empty: as the catalogue says */

@@ -11,6 +11,7 @@ struct edge_token {
     int64_t refresh_ms;    /* by the loop's clock: no other one is looked at before */
     int64_t issued_at_s;   /* `iat` */
     bool told;             /* that it ends soon */
+    bool admin;            /* it may ask about any user */
     uint8_t user_size;
     uint8_t device_size; /* 0: of any device */
     uint8_t id_size;     /* 0: it has none */

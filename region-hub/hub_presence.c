@@ -261,6 +261,7 @@ struct hub_attach_result hub_presence_attach(struct hub_presence *presence,
     added->attach = again ? attach->attach : presence->last_number + 1;
     if (presence->last_number < added->attach)
         presence->last_number = added->attach;
+    added->since_ms = old != NULL && old->attach == added->attach ? old->since_ms : now_ms;
     turn_digest(added);
     if (old != NULL) {
         if (old->attach != added->attach) { /* else the same attach with another request */

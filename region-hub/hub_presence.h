@@ -42,6 +42,7 @@ struct hub_attachment {
     uint64_t attach;
     uint8_t flags; /* of the answer: WIRE_ATTACHED_... */
     uint32_t epoch;
+    int64_t since_ms;   /* when this attach began; attaching again it goes on */
     uint64_t start;     /* the cursor it began with */
     uint64_t received;  /* what the edge has reported */
     uint64_t confirmed; /* in the log */

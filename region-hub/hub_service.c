@@ -1,10 +1,12 @@
 #include "region-hub/hub_service.h"
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "log/log.h"
 #include "region-hub/hub_cursor.h"
 #include "region-hub/hub_home.h"
 #include "region-hub/hub_horizon.h"
+#include "region-hub/hub_who.h"
 #include "wire/beat.h"
 
 #include <errno.h>
@@ -352,32 +354,70 @@ static void on_ephemeral(struct hub_service *service, const struct wire_message 
         hub_delivery_ephemeral(settings->delivery, to.name, message, at_ms);
 }
 
-/* --- lanes --- */
+/* --- requests --- */
 
-static void answer_lane(struct hub_service *service, struct text reply,
-                        const struct wire_lane_ask *asked)
+static void begin_answer(const struct hub_service *service, struct buffer *bytes,
+                         struct wire_frame_writer *frame)
 {
     const struct hub_service_settings *settings = &service->settings;
-    char subject[WIRE_NAME_MAX];
-    if (reply.size == 0 || text_put(subject, sizeof subject, reply) != 0)
-        return;
     const struct wire_frame head = {
         .generation = service->generation,
         .shard = (uint16_t)settings->shard,
         .region = text_of(settings->region->name),
         .from = text_of(settings->hub),
     };
+    wire_frame_begin(frame, bytes, &head);
+}
+
+static void publish_answer(struct hub_service *service, struct text reply, struct buffer *bytes,
+                           struct wire_frame_writer *frame)
+{
+    char subject[WIRE_NAME_MAX];
+    if (reply.size > 0 && text_put(subject, sizeof subject, reply) == 0 &&
+        (wire_frame_end(frame) != 0 ||
+         bus_publish(service->settings.bus, subject, NULL, bytes->data, bytes->size) != 0))
+        log_limited(&service->broken_limit, LOG_LEVEL_WARNING, "a request got no answer");
+    buffer_free(bytes);
+}
+
+static void answer_lane(struct hub_service *service, struct text reply,
+                        const struct wire_lane_ask *asked)
+{
+    const struct hub_service_settings *settings = &service->settings;
     struct wire_entry entry = {.kind = WIRE_LANE_AT, .lane_at = {.source = asked->source}};
     (void)mailbox_lane(hub_apply_mailbox(settings->apply), asked->source, entry.lane_at.incarnation,
                        &entry.lane_at.sequence);
     struct buffer bytes = {0};
     struct wire_frame_writer frame;
-    wire_frame_begin(&frame, &bytes, &head);
+    begin_answer(service, &bytes, &frame);
     wire_entry_write(&frame, &entry);
-    if (wire_frame_end(&frame) != 0 ||
-        bus_publish(settings->bus, subject, NULL, bytes.data, bytes.size) != 0)
-        log_limited(&service->broken_limit, LOG_LEVEL_WARNING, "a forwarder got no answer");
-    buffer_free(&bytes);
+    publish_answer(service, reply, &bytes, &frame);
+}
+
+static enum wire_answer may_tell_who(const struct hub_service *service, struct text user)
+{
+    const struct hub_service_settings *settings = &service->settings;
+    if (!wire_is_person(user))
+        return WIRE_REFUSED;
+    return hash_shard(user, settings->region->shards) == settings->shard &&
+                   hub_home_serves(hub_apply_mailbox(settings->apply), user)
+               ? WIRE_OK
+               : WIRE_NOT_HOME;
+}
+
+static void answer_who(struct hub_service *service, struct text reply,
+                       const struct wire_who_ask *asked)
+{
+    const struct hub_service_settings *settings = &service->settings;
+    const struct hub_who who = {settings->presence, settings->delivery};
+    struct buffer bytes = {0};
+    struct wire_frame_writer frame;
+    if (reply.size == 0) /* nobody would learn what it did */
+        return;
+    begin_answer(service, &bytes, &frame);
+    hub_who_answer(&who, asked, may_tell_who(service, asked->user), now_of(service),
+                   clock_wall_ms(), &frame);
+    publish_answer(service, reply, &bytes, &frame);
 }
 
 /* --- frames --- */
@@ -447,6 +487,8 @@ void hub_service_message(struct hub_service *service, const struct bus_message *
             return;
         if (entry.kind == WIRE_HISTORY_ASK)
             hub_history_ask(settings->history, message->reply, &entry.history_ask);
+        else if (entry.kind == WIRE_WHO_ASK)
+            answer_who(service, message->reply, &entry.who_ask);
         else
             on_entry(service, edge, &entry);
     }

@@ -1,6 +1,6 @@
 /* Answers what edges ask of an owner: attach, detach, report, read, fetch, ephemeral messages,
- * claims, history, what devices show; and what forwarders ask about their lanes. It answers nothing
- * unless it serves. One shard thread. */
+ * claims, history, who is attached, what devices show; and what forwarders ask about their lanes.
+ * It answers nothing unless it serves. One shard thread. */
 #pragma once
 
 #include "catalogue/catalogue.h"

@@ -25,6 +25,7 @@ struct auth_settings {
     bool required;
     char issuer[256];
     char audience[256];
+    char admin_scope[65];
     int64_t leeway_ms;
     int64_t lifetime_max_ms;
     int64_t expiring_ms;
@@ -43,6 +44,8 @@ extern const struct setting auth_key_settings_table[];
         "What `iss` of a token must be."),                                                         \
     SETTING_TEXT(owner, auth.audience, "auth.audience", "", 0,                                     \
         "What `aud` of a token must be, or list."),                                                \
+    SETTING_TEXT(owner, auth.admin_scope, "auth.admin_scope", "", 0,                               \
+        "A word of `scope` that lets a token ask about users other than its own, and disconnect them; empty: none does."), \
     SETTING_DURATION(owner, auth.leeway_ms, "auth.leeway", 30000, 0, 60000,                        \
         "How far the clock of the issuer may be from the one here."),                              \
     SETTING_DURATION(owner, auth.lifetime_max_ms, "auth.lifetime_max", 86400000, 60000, 366 * 86400000LL, \

@@ -9,7 +9,8 @@
  * Claims: `iss` as the settings say; `aud` is, or lists, the audience; `sub`, a user id; `exp` and
  * `iat`, whole seconds, at most the longest lifetime apart (without `iat` nobody could say when a
  * revocation has outlived the tokens it is about). Where they are there: `nbf`; `jti`, 1 to 64
- * printable ASCII characters; `device`, a device id; `home`, a region's name. */
+ * printable ASCII characters; `device`, a device id; `home`, a region's name.
+ * `scope` is a text of words with spaces between (RFC 8693, 4.2); of any other type it has none. */
 #pragma once
 
 #include "auth/keys.h"
@@ -61,6 +62,7 @@ struct auth_identity {
     char device[TEXT_DEVICE_MAX + 1];
     char token_id[TEXT_MESSAGE_ID_MAX + 1];
     char home[TEXT_REGION_MAX + 1];
+    bool admin;          /* `scope` has the settings' word for it */
     int64_t issued_at_s; /* since 1970, as the next */
     int64_t expires_at_s;
 };

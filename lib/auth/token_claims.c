@@ -1,12 +1,14 @@
 /* The claims, after the signature was found good. */
 #include "auth/token_internal.h"
 
+#include <string.h>
+
 /* Year 9999: sums of it, in milliseconds, stay far from the end of 64 bits. */
 enum { MS_PER_S = 1000 };
 static const uint64_t seconds_max = 253402300799;
 
 struct claims {
-    struct json_value iss, aud, sub, exp, nbf, iat, jti, device, home;
+    struct json_value iss, aud, sub, exp, nbf, iat, jti, device, home, scope;
 };
 
 static bool is_text(struct json_value value, const char *wanted)
@@ -28,6 +30,27 @@ static bool names_audience(struct json_value aud, const char *audience)
     while (json_array_next(&reader, &one) == 1)
         if (is_text(one, audience))
             return true;
+    return false;
+}
+
+/* Whether a text of words with spaces between has this one. No text has an empty word, and one of
+ * more than the room has none. */
+static bool has_word(struct json_value value, struct text word)
+{
+    char room[1024];
+    struct text text;
+    if (word.size == 0 || value.type != JSON_STRING ||
+        json_string_read(value, room, sizeof room, &text) != 0)
+        return false;
+    while (text.size > 0) {
+        const char *space = memchr(text.data, ' ', text.size);
+        size_t size = space == NULL ? text.size : (size_t)(space - text.data);
+        if (text_equal((struct text){.data = text.data, .size = size}, word))
+            return true;
+        size_t used = space == NULL ? size : size + 1;
+        text.data += used;
+        text.size -= used;
+    }
     return false;
 }
 
@@ -109,9 +132,10 @@ void auth_claims_judge(const struct auth_settings *settings, const struct auth_p
 {
     struct claims claims;
     const struct json_pick picks[] = {
-        {"iss", &claims.iss}, {"aud", &claims.aud},   {"sub", &claims.sub},
-        {"exp", &claims.exp}, {"nbf", &claims.nbf},   {"iat", &claims.iat},
-        {"jti", &claims.jti}, {"home", &claims.home}, {"device", &claims.device},
+        {"iss", &claims.iss},     {"aud", &claims.aud},   {"sub", &claims.sub},
+        {"exp", &claims.exp},     {"nbf", &claims.nbf},   {"iat", &claims.iat},
+        {"jti", &claims.jti},     {"home", &claims.home}, {"device", &claims.device},
+        {"scope", &claims.scope},
     };
     if (json_object_pick(part->json, picks, COUNT_OF(picks)) != 0) {
         auth_refuse(ret, AUTH_REFUSED_CLAIMS);
@@ -122,5 +146,6 @@ void auth_claims_judge(const struct auth_settings *settings, const struct auth_p
     if (!names_audience(claims.aud, settings->audience))
         auth_refuse(ret, AUTH_REFUSED_AUD);
     judge_texts(&claims, ret);
+    ret->identity.admin = has_word(claims.scope, text_of(settings->admin_scope));
     judge_times(settings, &claims, now_ms, ret);
 }

@@ -404,6 +404,12 @@ bool homes_known(struct homes *homes, struct text user, size_t *ret_region)
            catalogue_region_index(homes->settings.catalogue, text_of(home.region), ret_region) == 0;
 }
 
+bool homes_remembers(struct homes *homes, struct text user, struct directory_home *ret_home)
+{
+    return directory_look_up(homes->cache, user, loop_now_ms(homes->settings.loop), ret_home) ==
+           DIRECTORY_FOUND;
+}
+
 void homes_cancel(struct homes_lookup *lookup)
 {
     if (lookup->homes == NULL)

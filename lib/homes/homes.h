@@ -52,6 +52,8 @@ MUST_USE int homes_find(struct homes *homes, struct text user, struct homes_look
                         enum homes_found *ret_found, size_t *ret_region);
 /* The quick way: true when the home is remembered and nobody before us waits for it. */
 bool homes_known(struct homes *homes, struct text user, size_t *ret_region);
+/* What is known of a user in this moment; false: nothing, and nobody is asked. */
+bool homes_remembers(struct homes *homes, struct text user, struct directory_home *ret_home);
 void homes_cancel(struct homes_lookup *lookup); /* fine when it does not wait */
 /* A hub said that the user is not at home where we thought. */
 void homes_forget(struct homes *homes, struct text user);

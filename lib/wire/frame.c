@@ -2,6 +2,7 @@
 
 #include "wire/frame_history.h"
 #include "wire/frame_show.h"
+#include "wire/frame_who.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -259,7 +260,7 @@ static void write_acked(struct buffer *out, const struct wire_entry *entry)
 /* Kick: text8 user, text8 device, u64 attach, u8 reason */
 static bool is_kick_reason(uint8_t reason)
 {
-    return reason >= WIRE_KICK_REPLACED && reason <= WIRE_KICK_DROPPED;
+    return reason >= WIRE_KICK_REPLACED && reason <= WIRE_KICK_RECONNECT;
 }
 
 static bool read_kick(struct wire_cursor *in, struct wire_entry *entry)
@@ -475,6 +476,9 @@ static const struct entry_format {
     [WIRE_HISTORY_ROW] = {wire_history_row_read, wire_history_row_write},
     [WIRE_SHOW] = {wire_show_read, wire_show_write},
     [WIRE_SHOWN] = {wire_shown_read, wire_shown_write},
+    [WIRE_WHO_ASK] = {wire_who_ask_read, wire_who_ask_write},
+    [WIRE_WHO] = {wire_who_read, wire_who_write},
+    [WIRE_WHO_CONNECTION] = {wire_connection_read, wire_connection_write},
 };
 
 static const struct entry_format *find_format(uint8_t kind)

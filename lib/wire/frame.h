@@ -6,14 +6,15 @@
  *   u8 kind, u8 zero, u32 size, `size` bytes.
  *
  * `generation` is that of the owner: hubs set their own, edges the one they know (0: none). A lower
- * one than known is dropped. All texts are borrowed from the bytes decoded. No device is empty. */
+ * one than known is dropped. All texts are borrowed from the bytes decoded. No device is empty
+ * but where it says so. */
 #pragma once
 
 #include "wire/record.h"
 
 enum wire_entry_kind {
     /* edge -> owner: hub.<r>.<s>.attach, .detach, .ack, .read, .fetch, .eph, .claim, .lane,
-     * .history */
+     * .history, .who */
     WIRE_ATTACH = 1,
     WIRE_DETACH = 2,
     WIRE_REPORT = 3,
@@ -25,6 +26,7 @@ enum wire_entry_kind {
     WIRE_MOVE_ASK = 9,     /* move.<r>.<s>, a request: see move.h */
     WIRE_HISTORY_ASK = 10, /* a request: answered by a frame with one WIRE_HISTORY_PAGE and rows */
     WIRE_SHOW = 11,        /* .ack */
+    WIRE_WHO_ASK = 12,     /* a request: answered by a frame with one WIRE_WHO and connections */
     /* owner -> edge: edge.<r>.<edge> */
     WIRE_ATTACHED = 32,
     WIRE_DELIVER = 33,
@@ -40,9 +42,11 @@ enum wire_entry_kind {
     WIRE_HISTORY_PAGE = 43,
     WIRE_HISTORY_ROW = 44,
     WIRE_SHOWN = 45,
+    WIRE_WHO = 46,
+    WIRE_WHO_CONNECTION = 47,
 };
 
-/* Codes of ATTACHED, CLAIMED, HISTORY_PAGE and SHOWN. */
+/* Codes of ATTACHED, CLAIMED, HISTORY_PAGE, SHOWN and WHO. */
 enum wire_answer {
     WIRE_OK = 0,
     WIRE_NOT_HOME = 1, /* the user's home is not here: ask the directory again */
@@ -142,6 +146,8 @@ enum wire_kick_reason {
     WIRE_KICK_MOVED = 2,
     WIRE_KICK_REVOKED = 3,
     WIRE_KICK_DROPPED = 4, /* the user has more devices than may be kept, and this one is stale */
+    WIRE_KICK_ENDED = 5,   /* somebody who may has asked for it: it is not to come back by itself */
+    WIRE_KICK_RECONNECT = 6, /* the same, but it may come back at once */
 };
 struct wire_kick {
     struct text user;
@@ -206,6 +212,31 @@ struct wire_history_row {
     struct text body;
 };
 
+/* Which devices of a user are attached, all or one; and what is to become of them. */
+enum wire_who_action {
+    WIRE_WHO_TELL = 0,
+    WIRE_WHO_END = 1,       /* each is kicked with WIRE_KICK_ENDED... */
+    WIRE_WHO_RECONNECT = 2, /* ...or with WIRE_KICK_RECONNECT */
+};
+enum { WIRE_WHO_MAX = 128 };
+struct wire_who_ask {
+    uint64_t request; /* the edge's own; the answer repeats it */
+    struct text user;
+    struct text device; /* empty: all of them */
+    uint8_t action;
+};
+struct wire_who { /* `count` connections follow it in its frame: those it was about */
+    uint64_t request;
+    uint8_t code;   /* enum wire_answer */
+    uint16_t count; /* at most WIRE_WHO_MAX */
+};
+struct wire_connection {
+    struct text device;
+    struct text region; /* of the edge */
+    struct text edge;
+    int64_t since_ms; /* since 1970: when the owner first heard of it */
+};
+
 struct wire_read_noted { /* for all devices of the user: what WIRE_READ_UP_TO said is in the log */
     struct text user;
     struct text of;
@@ -258,6 +289,9 @@ struct wire_entry {
         struct wire_history_row history_row;
         struct wire_show show;
         struct wire_shown shown;
+        struct wire_who_ask who_ask;
+        struct wire_who who;
+        struct wire_connection connection;
     };
 };
 

@@ -1,5 +1,6 @@
 #include "edge/edge_routes.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -116,6 +117,34 @@ static void every_role_has_its_rows_and_what_is_everywhere(void **state)
     }
 }
 
+static void roles_are_read_from_a_list(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *list;
+        unsigned roles; /* 0: refused */
+    } rows[] = {
+        {"api", API},
+        {"socket", SOCKET},
+        {"api,socket", API | SOCKET},
+        {" socket , api ", API | SOCKET},
+        {"", 0},
+        {",", 0},
+        {"api,", 0},
+        {"api,api", 0},
+        {"API", 0},
+        {"api socket", 0},
+        {"api,sockets", 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        unsigned roles = 99;
+        int err = edge_roles_parse(text_of(rows[i].list), &roles);
+        assert_int_equal(err, rows[i].roles == 0 ? -EINVAL : 0);
+        assert_int_equal(roles, err == 0 ? rows[i].roles : 99);
+        assert_int_equal(edge_roles_are_valid(text_of(rows[i].list)), err == 0);
+    }
+}
+
 static void methods_are_written_as_a_list(void **state)
 {
     (void)state;
@@ -147,6 +176,7 @@ int main(void)
         cmocka_unit_test(a_path_and_a_method_mean_a_row),
         cmocka_unit_test(what_is_no_row_is_told_why),
         cmocka_unit_test(every_role_has_its_rows_and_what_is_everywhere),
+        cmocka_unit_test(roles_are_read_from_a_list),
         cmocka_unit_test(methods_are_written_as_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

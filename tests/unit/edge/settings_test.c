@@ -66,6 +66,9 @@ static void networks_and_origins_are_checked(void **state)
         {"proxy.forwarded_header=X-Real-IP", -EINVAL},
         {"origins=https://a.example, https://b.example:8443", 0},
         {"origins=https://a.example/", -EINVAL},
+        {"roles=socket", 0},
+        {"roles=", -EINVAL},
+        {"roles=api, admin", -EINVAL},
     };
     struct edge_settings settings;
     settings_defaults(edge_settings_table, &settings);

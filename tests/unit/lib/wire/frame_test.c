@@ -198,8 +198,8 @@ static void numbers_are_held_to_their_bounds(void **state)
         {"entry_deliver", 32, 2, 4, -EPROTO},
         {"entry_kick", 21, 1, WIRE_KICK_REPLACED - 1, -EPROTO},
         {"entry_kick", 21, 1, WIRE_KICK_REPLACED, 0},
-        {"entry_kick", 21, 1, WIRE_KICK_DROPPED, 0},
-        {"entry_kick", 21, 1, WIRE_KICK_DROPPED + 1, -EPROTO},
+        {"entry_kick", 21, 1, WIRE_KICK_RECONNECT, 0},
+        {"entry_kick", 21, 1, WIRE_KICK_RECONNECT + 1, -EPROTO},
         {"entry_gap", 16, 8, 20, 0}, /* from, with a to of 20 */
         {"entry_gap", 16, 8, 21, -EBADMSG},
         {"entry_claimed", 13, 1, WIRE_UNSURE, 0}, /* code */
@@ -234,7 +234,7 @@ static void a_refused_claim_needs_no_home(void **state)
 static void an_unknown_entry_is_passed_over(void **state)
 {
     (void)state;
-    static const uint8_t kinds[] = {0, 12, 31, 46, 255};
+    static const uint8_t kinds[] = {0, 13, 31, 48, 255};
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         struct buffer bytes = golden_load("frame");
         struct wire_frame frame;
