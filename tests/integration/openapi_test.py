@@ -31,6 +31,8 @@ OLD = {**UPGRADE, "Sec-WebSocket-Version": "8"}
 LONG = "x" * 70000
 SEND, READ = "/api/messages", "/api/messages/{user_id}"
 USER = "/api/users/{user_id}/"
+ME = "?user=spec&device=d"
+ENDLESS = {"text/event-stream", "application/x-ndjson"}
 
 
 def to(user, **more):
@@ -65,6 +67,15 @@ CASES = [
     case("post", USER + "disconnect", 401, **BAD_TOKEN),
     case("post", USER + "disconnect", 404, user="nobody-3"),
     case("post", USER + "disconnect", 413, body={"reason": LONG + LONG[:40000]}),
+    *(
+        case("get", path, *row)
+        for path in ("/v1/sse", "/v1/stream", "/v1/poll")
+        for row in ((200, "spec", ME), (400, "spec", "?device=d"), (401, "spec", ME + "&token=x"))
+    ),
+    case("post", "/v1/frames", 200, query=ME, body={"t": "bye"}),
+    case("post", "/v1/frames", 400, query=ME, body="nonsense"),
+    case("post", "/v1/frames", 401, query=ME, body={"t": "bye"}, **BAD_TOKEN),
+    case("post", "/v1/frames", 413, query=ME, body={"t": LONG + LONG[:40000]}),
     case("get", "/healthz", 200),
     case("head", "/healthz", 200),
     case("get", "/readyz", 200),
@@ -115,7 +126,8 @@ def ask(cluster, method, target, body=None, headers=None):
         body = body if isinstance(body, str) else json.dumps(body)
     connection.request(method.upper(), target, body, headers or {})
     answer = connection.getresponse()
-    said = b"" if answer.status == 101 else answer.read()
+    endless = answer.status == 101 or answer.getheader("content-type") in ENDLESS
+    said = b"" if endless else answer.read()
     connection.close()
     return answer.status, {name.lower(): value for name, value in answer.getheaders()}, said
 
