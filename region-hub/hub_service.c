@@ -359,7 +359,7 @@ static void answer_lane(struct hub_service *service, struct text reply,
 {
     const struct hub_service_settings *settings = &service->settings;
     char subject[WIRE_NAME_MAX];
-    if (reply.size == 0 || text_put(subject, sizeof subject, reply) != 0)
+    if (!bus_is_inbox(reply) || text_put(subject, sizeof subject, reply) != 0)
         return;
     const struct wire_frame head = {
         .generation = service->generation,
