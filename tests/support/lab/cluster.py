@@ -410,7 +410,8 @@ max_payload: 1MB{gateway}
     def jetstream(self, region):
         """A connection to the API of JetStream, by the region's first node."""
         host, port = self._wan_host(region, 0), self._port(NATS_CLIENT, 0)
-        return self.in_region(region, lambda: JetStream(host, port))
+        credentials = self.pki / "operator" if self.secure else None
+        return self.in_region(region, lambda: JetStream(host, port, credentials))
 
     def http(self, name, path, body=None, timeout_s=10, headers=None):
         """(status, headers, body bytes) of a request to `name`; POST when a body is given."""
