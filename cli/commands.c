@@ -9,6 +9,8 @@
 #include "cli/homes.h"
 #include "cli/listen.h"
 #include "cli/move.h"
+#include "cli/nats_print.h"
+#include "cli/pki.h"
 #include "cli/promote.h"
 #include "cli/provision.h"
 #include "cli/rebuild.h"
@@ -41,6 +43,15 @@
 #define OPTION_CA                                                                                  \
     {                                                                                              \
         "ca", "FILE", "Whom an edge of https:// must be vouched for by, PEM (the system's)."       \
+    }
+
+#define OPTION_PKI                                                                                 \
+    {                                                                                              \
+        "dir", "DIR", "The folder of the authorities and of all certificates."                     \
+    }
+#define OPTION_DAYS                                                                                \
+    {                                                                                              \
+        "days", "NUMBER", "How long what is issued is good (398)."                                 \
     }
 
 #define OPTION_ARCHIVE                                                                             \
@@ -359,6 +370,43 @@ const struct cli_command cli_commands[] = {
      .summary = "Lists what is revoked now.",
      .options = {OPTION_CATALOGUE},
      .run = cli_token_revocations},
+    {.name = "pki make",
+     .operands = "",
+     .summary = "Makes authorities and a certificate for each process of the bus.",
+     .help =
+         "DIR/NAME is for the process of that name: copy it there as a whole. `operator` is for\n"
+         "whoever runs this command. What is there already is left alone, but for what has less\n"
+         "than a third of its time left: run it again now and then. The keys in DIR/authority\n"
+         "open everything; keep them off the machines of the regions.",
+     .options = {OPTION_PKI, OPTION_DAYS, OPTION_CATALOGUE},
+     .run = cli_pki_make},
+    {.name = "pki renew",
+     .operands = "[NAME...]",
+     .summary = "Issues certificates anew, of the named processes or of all.",
+     .operands_max = CLI_OPERANDS_MAX,
+     .options = {OPTION_PKI, OPTION_DAYS, OPTION_CATALOGUE},
+     .run = cli_pki_renew},
+    {.name = "pki authority",
+     .operands = "",
+     .summary = "Makes new authorities beside those that are believed.",
+     .help =
+         "Copy ca.pem and clients.pem of every DIR/NAME to where they belong and reload the NATS\n"
+         "servers; only then `pki renew`, which issues by the new ones. The old ones are believed\n"
+         "until they end.",
+     .options = {OPTION_PKI, OPTION_DAYS, OPTION_CATALOGUE},
+     .run = cli_pki_new_authority},
+    {.name = "nats config",
+     .operands = "NODE",
+     .summary = "Prints the configuration of a NATS server of the catalogue.",
+     .help =
+         "With its users, and what each may do: it changes when a hub or an edge of the region\n"
+         "comes or goes. `nats-server --signal reload` takes it without a break.",
+     .operands_min = 1,
+     .operands_max = 1,
+     .options = {{"data", "DIR", "Where it keeps its streams (/var/lib/meridian-nats)."},
+                 {"credentials", "DIR", "Where its certificates are (/etc/meridian/nats)."},
+                 OPTION_CATALOGUE},
+     .run = cli_nats_print},
     {.name = "help",
      .operands = "[COMMAND]",
      .summary = "Tells what there is, or how one command is used.",

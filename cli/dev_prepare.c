@@ -117,9 +117,13 @@ static int write_nats_config(const struct cli_dev *dev, const struct cli_plan *p
     struct cli_path store = cli_path_of(dev->folder.text, "nats/%s", node->name);
     struct buffer text = {0};
     /* JetStream counts a little more than what is reserved; a node may get all of its region. */
-    uint64_t max_bytes = cli_plan_bytes(plan, region) / 4 * 5;
+    const struct cli_nats_place place = {
+        .title = "Written by `meridian dev up`, anew each time.",
+        .store_dir = store.text,
+        .max_bytes = cli_plan_bytes(plan, region) / 4 * 5,
+    };
 
-    cli_nats_config(dev->catalogue, region, node, store.text, max_bytes, &text);
+    cli_nats_config(dev->catalogue, region, node, &place, &text);
     int err = text.failed ? -ENOMEM : cli_write_file(config.text, buffer_text(&text));
     buffer_free(&text);
     return err;

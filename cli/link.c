@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static int open_bus(struct cli_link *link, const struct catalogue_region *region,
@@ -20,7 +21,9 @@ static int open_bus(struct cli_link *link, const struct catalogue_region *region
         buffer_free(&urls);
         return error_text_set(reterr_why, -ENOMEM, "out of memory");
     }
-    struct bus_settings settings = {.urls = (const char *)urls.data, .name = name};
+    const struct bus_settings settings = {.urls = (const char *)urls.data,
+                                          .name = name,
+                                          .credentials = getenv("MERIDIAN_NATS_CREDENTIALS")};
     link->bus = bus_open(link->loop, &settings, reterr_why);
     if (link->bus == NULL)
         err = -EINVAL;

@@ -11,8 +11,9 @@ struct cli_link {
     struct bus *bus;
 };
 
-/* Connects to a node of `region`, waiting at most `wait_ms`. -ETIMEDOUT, -ENOMEM, -EINVAL. After a
- * failure there is nothing to close. */
+/* Connects to a node of `region`, with the certificate in the folder that the environment variable
+ * MERIDIAN_NATS_CREDENTIALS names, if it does, waiting at most `wait_ms`. -ETIMEDOUT, -ENOMEM,
+ * -EINVAL. After a failure there is nothing to close. */
 MUST_USE int cli_link_open(struct cli_link *link, const struct catalogue_region *region,
                            int64_t wait_ms, struct error_text *reterr_why);
 void cli_link_close(struct cli_link *link); /* a zeroed one is fine */

@@ -1,4 +1,4 @@
-/* The configuration of a nats-server for the cluster on this machine. Pure. */
+/* The configuration of a nats-server, for trying on this machine or in earnest. Pure. */
 #pragma once
 
 #include "base/buffer.h"
@@ -6,8 +6,15 @@
 
 /* Whether the region's servers listen for each other. */
 bool cli_nats_has_cluster(const struct catalogue *catalogue, const struct catalogue_region *region);
+struct cli_nats_place {
+    const char *title;       /* what the first line says */
+    const char *store_dir;   /* of JetStream */
+    uint64_t max_bytes;      /* what JetStream may reserve on this node */
+    const char *credentials; /* a folder of `meridian pki`; NULL: no TLS, and anybody may do all */
+};
 /* One cluster a region, gateways between regions where there are several, everything fsynced before
- * it is acknowledged. `max_bytes` is what JetStream may reserve on this node. */
+ * it is acknowledged. With credentials, nobody gets in at any port without a certificate, and each
+ * user may do what cli/nats_rights.h says. */
 void cli_nats_config(const struct catalogue *catalogue, const struct catalogue_region *region,
-                     const struct catalogue_node *node, const char *store_dir, uint64_t max_bytes,
+                     const struct catalogue_node *node, const struct cli_nats_place *place,
                      struct buffer *out);

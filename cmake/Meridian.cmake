@@ -25,7 +25,9 @@ if(MERIDIAN_FUZZ)
   target_compile_options(meridian_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(MERIDIAN_HARDEN)
+  # With the same bytes wherever the tree lies.
   target_compile_options(meridian_flags INTERFACE
+    -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.
     -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE)
   target_link_options(meridian_flags INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack)
 endif()

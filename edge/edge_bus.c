@@ -144,6 +144,8 @@ struct bus *edge_open_bus(struct edge *edge, struct error_text *reterr_why)
         .name = edge->settings->name,
         .user = edge->settings->nats_user[0] == '\0' ? NULL : edge->settings->nats_user,
         .password = edge->settings->nats_user[0] == '\0' ? NULL : edge->settings->nats_password,
+        .credentials =
+            edge->settings->nats_credentials[0] == '\0' ? NULL : edge->settings->nats_credentials,
         .pending_max_bytes = edge->settings->nats_pending_max,
         .on_state = on_bus_state,
         .context = edge,

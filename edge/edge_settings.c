@@ -48,6 +48,8 @@ const struct setting edge_settings_table[] = {
     TEXT_ROW(nats_urls, "nats.urls", 0, "Comma-separated nats:// addresses; empty: the region's nodes of the catalogue."),
     TEXT_ROW(nats_user, "nats.user", 0, "User at NATS; empty: none."),
     TEXT_ROW(nats_password, "nats.password", 0, "Password at NATS."),
+    TEXT_ROW(nats_credentials, "nats.credentials", 0,
+        "Folder of ca.pem, certificate.pem and key.pem, with which it connects to NATS by TLS; empty: without."),
     BYTES(nats_pending_max, "nats.pending_max", MIB(8), KIB(64), MIB(256),
         "Output to NATS that its socket has not taken yet; past it publishes wait."),
 

@@ -23,6 +23,7 @@ struct edge_settings {
     char nats_urls[1024]; /* empty: as the catalogue says */
     char nats_user[64];
     char nats_password[128];
+    char nats_credentials[512]; /* a folder; empty: none */
     uint64_t nats_pending_max;
 
     char proxy_networks[1024];

@@ -197,7 +197,7 @@ void hub_history_ask(struct hub_history *history, struct text reply,
 {
     const struct hub_history_settings *settings = &history->settings;
     int error = 0;
-    if (history->generation == 0 || reply.size == 0)
+    if (history->generation == 0 || !bus_is_inbox(reply))
         return;
     if (!wire_is_person(ask->user)) {
         refuse(history, reply, ask, WIRE_REFUSED);

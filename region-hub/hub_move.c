@@ -166,9 +166,7 @@ void hub_move_answer_rows(struct hub_move *move, const char *reply,
 /* Answers go to inboxes and nowhere else: not to a log, whatever the one who asks would like. */
 static bool take_reply(struct text reply, char ret_reply[WIRE_NAME_MAX])
 {
-    static const struct text inboxes = {"_INBOX", sizeof "_INBOX" - 1};
-    return reply.size > inboxes.size && memcmp(reply.data, inboxes.data, inboxes.size) == 0 &&
-           text_put(ret_reply, WIRE_NAME_MAX, reply) == 0;
+    return bus_is_inbox(reply) && text_put(ret_reply, WIRE_NAME_MAX, reply) == 0;
 }
 
 /* A home that nobody could have heard yet is not taken for silent. */

@@ -391,7 +391,7 @@ static void publish_answer(struct hub_service *service, struct text reply, struc
                            struct wire_frame_writer *frame)
 {
     char subject[WIRE_NAME_MAX];
-    if (reply.size > 0 && text_put(subject, sizeof subject, reply) == 0 &&
+    if (bus_is_inbox(reply) && text_put(subject, sizeof subject, reply) == 0 &&
         (wire_frame_end(frame) != 0 ||
          bus_publish(service->settings.bus, subject, NULL, bytes->data, bytes->size) != 0))
         log_limited(&service->broken_limit, LOG_LEVEL_WARNING, "a request got no answer");
@@ -430,7 +430,7 @@ static void answer_who(struct hub_service *service, struct text reply,
     const struct hub_who who = {settings->presence, settings->delivery};
     struct buffer bytes = {0};
     struct wire_frame_writer frame;
-    if (reply.size == 0) /* nobody would learn what it did */
+    if (!bus_is_inbox(reply)) /* nobody would learn what it did */
         return;
     begin_answer(service, &bytes, &frame);
     hub_who_answer(&who, asked, may_tell_who(service, asked->user), now_of(service),

@@ -38,6 +38,10 @@ const struct setting hub_settings_table[] = {
                  "Comma-separated nats:// addresses; empty: the region's nodes in the catalogue."),
     SETTING_TEXT(HUB, nats_user, "nats.user", "", 0, "User of NATS; empty: none."),
     SETTING_TEXT(HUB, nats_password, "nats.password", "", 0, "Its password.", SETTING_SECRET),
+    SETTING_TEXT(
+        HUB, nats_credentials, "nats.credentials", "", 0,
+        "Folder of ca.pem, certificate.pem and key.pem, with which it connects to NATS by TLS; "
+        "empty: without."),
     SETTING_BYTES(HUB, nats_pending_max_bytes, "nats.pending_max_bytes", 64 << 20, 1 << 20, 1 << 30,
                   "Output of one shard that NATS has not taken; more is dropped and repaired."),
 

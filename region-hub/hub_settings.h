@@ -23,6 +23,7 @@ struct hub_settings {
     char nats_urls[2048]; /* empty: as the catalogue says */
     char nats_user[128];
     char nats_password[128];
+    char nats_credentials[512]; /* a folder; empty: none */
     uint64_t nats_pending_max_bytes;
 
     uint32_t devices_max; /* attached, of one shard */

@@ -38,6 +38,8 @@ static bool open_bus(struct hub_shard *shard)
                      .name = shard->process,
                      .user = settings->nats_user[0] == '\0' ? NULL : settings->nats_user,
                      .password = settings->nats_user[0] == '\0' ? NULL : settings->nats_password,
+                     .credentials =
+                         settings->nats_credentials[0] == '\0' ? NULL : settings->nats_credentials,
                      .pending_max_bytes = settings->nats_pending_max_bytes,
                      .on_state = hub_shard_on_state,
                      .context = shard,

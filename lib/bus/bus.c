@@ -1,5 +1,6 @@
 #include "bus/bus.h"
 
+#include "bus/credentials.h"
 #include "bus/link.h"
 #include "bus/litter.h"
 #include "bus/message.h"
@@ -184,6 +185,8 @@ static int check_settings(const struct bus_settings *settings, struct error_text
     if (settings->user != NULL && settings->password == NULL)
         return error_text_set(reterr_why, -EINVAL, "the bus user '%s' has no password",
                               settings->user);
+    if (settings->credentials != NULL)
+        return bus_credentials_check(settings->credentials, reterr_why);
     return 0;
 }
 
@@ -208,6 +211,7 @@ struct bus *bus_open(struct loop *loop, const struct bus_settings *settings,
         .name = settings->name,
         .user = settings->user,
         .password = settings->password,
+        .credentials = settings->credentials,
         .on_up = on_up,
         .on_down = on_down,
         .on_read = on_read,

@@ -20,11 +20,14 @@ struct bus; /* opaque, see bus.c */
 
 struct bus_settings {
     const char *urls; /* comma-separated nats:// addresses, tried in turn for ever */
-    /* What NATS shows; also this process's inbox, "_INBOX_<name>.>", where the first 48 bytes of
+    /* What NATS shows; also this process's inbox, "_INBOX.<name>.>", where the first 48 bytes of
      * the name count and all but letters, digits and '-' become '_'. */
     const char *name;
-    const char *user;         /* NULL: none */
-    const char *password;     /* NULL: none */
+    const char *user;     /* NULL: none */
+    const char *password; /* NULL: none */
+    /* A folder, see bus/credentials.h; NULL: neither TLS nor a certificate. Its files are read
+     * again for each connection. */
+    const char *credentials;
     size_t pending_max_bytes; /* output not yet taken by the socket; 0: 8 MiB */
     /* May be NULL. First called from the loop, never from bus_open(). At `connected` all
      * subscriptions are made; what was published before a loss may or may not have left. */
@@ -45,6 +48,10 @@ bool bus_is_connected(const struct bus *bus);
 const char *bus_server_version(const struct bus *bus);
 /* Why it is not connected, "" when no attempt has ended yet. Borrowed until the next turn. */
 const char *bus_last_failure(const struct bus *bus);
+
+/* Whether answers may go there. Whoever answers may do more than who asks, and must not be made to
+ * do it by a reply subject. */
+bool bus_is_inbox(struct text subject);
 
 /* Borrowed by the callback for its duration. */
 struct bus_message {

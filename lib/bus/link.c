@@ -1,6 +1,7 @@
 #include "bus/link.h"
 
 #include "base/hash.h"
+#include "bus/link_options.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,14 +17,8 @@
 #include <unistd.h>
 
 enum {
-    CONNECT_TIMEOUT_MS = 2000,
     RETRY_MS = 250,
     RETRY_JITTER_MS = 100,
-    /* A silent server is given up after 4 to 6 s. */
-    PING_INTERVAL_MS = 2000,
-    PINGS_OUT_MAX = 2,
-    /* What one turn reads at most, too. */
-    IO_BUFFER_BYTES = 256 * 1024,
     INFO_TIMEOUT_S = 1,
     LAST_WRITE_TRIES = 10,
     LAST_WRITE_WAIT_MS = 20,
@@ -33,10 +28,11 @@ struct bus_link {
     struct loop *loop;
     pthread_t loop_thread;
     struct bus_link_settings settings;
-    char *urls;
+    char *urls; /* what the settings point to */
     char *name;
     char *user;
     char *password;
+    char *credentials;
 
     /* Of the loop's thread. */
     natsConnection *connection; /* NULL: none, or not handed over yet */
@@ -163,64 +159,16 @@ static natsStatus on_detach(void *data)
     return NATS_OK;
 }
 
-/* Without a handler the library writes to stderr. What it reports here (a permission, a slow
- * consumer) has no request to belong to; such a request runs into its timeout. It may call late,
- * so nothing of ours is handed to it. */
-static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status,
-                     void *context)
-{
-    (void)connection;
-    (void)subscription;
-    (void)status;
-    (void)context;
-}
-
 /* --- the thread that connects --- */
-
-static natsStatus set_urls(natsOptions *options, const char *urls)
-{
-    char *copy = strdup(urls);
-    if (copy == NULL)
-        return NATS_NO_MEMORY;
-    const char *servers[64];
-    int count = 0;
-    char *rest = NULL;
-    for (char *url = strtok_r(copy, ", ", &rest); url != NULL && count < (int)COUNT_OF(servers);
-         url = strtok_r(NULL, ", ", &rest))
-        servers[count++] = url;
-    natsStatus status = natsOptions_SetServers(options, servers, count);
-    free(copy);
-    return status;
-}
-
-static natsStatus set_options(struct bus_link *link, natsOptions *options)
-{
-    natsStatus steps[] = {
-        set_urls(options, link->urls),
-        natsOptions_SetName(options, link->name),
-        link->user == NULL ? NATS_OK : natsOptions_SetUserInfo(options, link->user, link->password),
-        natsOptions_SetEventLoop(options, link, on_attach, on_want_read, on_want_write, on_detach),
-        natsOptions_SetSendAsap(options, true),
-        natsOptions_SetAllowReconnect(options, false),
-        natsOptions_SetIgnoreDiscoveredServers(options, true),
-        natsOptions_SetTimeout(options, CONNECT_TIMEOUT_MS),
-        natsOptions_SetPingInterval(options, PING_INTERVAL_MS),
-        natsOptions_SetMaxPingsOut(options, PINGS_OUT_MAX),
-        natsOptions_SetIOBufSize(options, IO_BUFFER_BYTES),
-        natsOptions_SetErrorHandler(options, on_error, NULL),
-    };
-    for (size_t i = 0; i < COUNT_OF(steps); i++)
-        if (steps[i] != NATS_OK)
-            return steps[i];
-    return NATS_OK;
-}
 
 static natsStatus connect_to_any(struct bus_link *link, natsConnection **ret_connection)
 {
+    const struct bus_link_settings *settings = &link->settings;
     natsOptions *options = NULL;
-    natsStatus status = natsOptions_Create(&options);
+    natsStatus status = bus_link_options(&options, settings);
     if (status == NATS_OK)
-        status = set_options(link, options);
+        status = natsOptions_SetEventLoop(options, link, on_attach, on_want_read, on_want_write,
+                                          on_detach);
     if (status == NATS_OK)
         status = natsConnection_Connect(ret_connection, options);
     natsOptions_Destroy(options);
@@ -479,6 +427,7 @@ static void free_memory(struct bus_link *link)
     free(link->name);
     free(link->user);
     free(link->password);
+    free(link->credentials);
     free(link);
 }
 
@@ -497,10 +446,11 @@ struct bus_link *bus_link_new(struct loop *loop, const struct bus_link_settings 
     pthread_mutex_init(&link->lock, NULL);
     pthread_cond_init(&link->is_detached, NULL);
     bool failed = false;
-    link->urls = copy_or_null(settings->urls, &failed);
-    link->name = copy_or_null(settings->name, &failed);
-    link->user = copy_or_null(settings->user, &failed);
-    link->password = copy_or_null(settings->password, &failed);
+    link->settings.urls = link->urls = copy_or_null(settings->urls, &failed);
+    link->settings.name = link->name = copy_or_null(settings->name, &failed);
+    link->settings.user = link->user = copy_or_null(settings->user, &failed);
+    link->settings.password = link->password = copy_or_null(settings->password, &failed);
+    link->settings.credentials = link->credentials = copy_or_null(settings->credentials, &failed);
     if (failed) {
         free_memory(link);
         return NULL;

@@ -15,10 +15,11 @@
 struct bus_link; /* opaque, see link.c */
 
 struct bus_link_settings {
-    const char *urls; /* these four are copied */
+    const char *urls; /* these five are copied */
     const char *name;
     const char *user;
     const char *password;
+    const char *credentials;
     /* Connected: subscribe again. False when memory is short; the link then starts anew. */
     bool (*on_up)(void *context, natsConnection *connection);
     /* The connection is over; it may still be named to destroy subscriptions. */

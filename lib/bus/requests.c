@@ -258,8 +258,8 @@ void requests_drain(struct requests *requests)
 
 static void make_prefix(char *prefix, size_t size, const char *name)
 {
-    snprintf(prefix, size, "_INBOX_%.*s.", (int)size - 16, name);
-    for (char *at = prefix; at[1] != '\0'; at++) {
+    snprintf(prefix, size, "_INBOX.%.*s.", (int)size - 16, name);
+    for (char *at = prefix + strlen("_INBOX."); at[1] != '\0'; at++) {
         bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
         bool digit = *at >= '0' && *at <= '9';
         if (!letter && !digit && *at != '-')

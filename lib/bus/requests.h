@@ -31,7 +31,7 @@ struct requests {
     struct loop *loop;
     struct bus_litter *litter;
     natsConnection *connection;    /* NULL while there is none */
-    char prefix[64];               /* "_INBOX_<name>." */
+    char prefix[64];               /* "_INBOX.<name>." */
     uint64_t last_number;          /* of tokens and inboxes; begins at random */
     struct bus_request *answering; /* whose callback runs, for an answer */
     struct request_inbox inboxes[REQUEST_INBOXES + 1];

@@ -64,7 +64,7 @@ class BusLink:
     def ask(self, subject, data):
         """The bytes of the first answer."""
         self.count += 1
-        inbox = f"_INBOX_lab.{id(self):x}.{self.count}"
+        inbox = f"_INBOX.lab.{id(self):x}.{self.count}"
         self.link.sendall(f"SUB {inbox} {self.count}\r\n".encode())
         self.publish(subject, data, inbox)
         _, answer = self.next()

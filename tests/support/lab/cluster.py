@@ -63,7 +63,8 @@ def _loopback_block():
 
 class Cluster:
     """regions: how many, or their names. network: a Network, else loopback addresses.
-    edge_settings, hub_settings: {key: value} given as --set."""
+    edge_settings, hub_settings: {key: value} given as --set. secure: certificates at NATS, from
+    `meridian pki`, and the configuration that `meridian nats config` prints."""
 
     def __init__(
         self,
@@ -79,6 +80,7 @@ class Cluster:
         edge_settings=None,
         hub_settings=None,
         keep=False,
+        secure=False,
     ):
         self.names = REGIONS[:regions] if isinstance(regions, int) else list(regions)
         self.shards, self.node_count, self.hub_count, self.edge_count = shards, nodes, hubs, edges
@@ -88,6 +90,7 @@ class Cluster:
         self.region_extra = region_settings or {}
         self.edge_settings = edge_settings or {}
         self.hub_settings = hub_settings or {}
+        self.secure = secure
         self.keep = keep or bool(os.environ.get("MERIDIAN_KEEP"))
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="meridian-lab-", dir="/var/tmp"))
         (self.folder / "data").mkdir()
@@ -166,7 +169,7 @@ class Cluster:
                         name,
                         "--data",
                         self.folder / "data" / name,
-                        *self._sets(self.hub_settings),
+                        *self._sets({**self.hub_settings, **self._credentials(name)}),
                     ],
                 )
                 self.url[name] = f"http://{health}"
@@ -191,13 +194,28 @@ class Cluster:
                         region,
                         "--name",
                         name,
-                        *self._sets(self.edge_settings),
+                        *self._sets({**self.edge_settings, **self._credentials(name)}),
                     ],
                 )
                 self.url[name] = f"http://{listen}"
         self.catalogue.write_text("\n".join(lines) + "\n")
+        if self.secure:
+            self._checked("pki", "make", "--dir", self.pki, "--catalogue", self.catalogue)
         for name in self.nodes:
             (self.folder / f"{name}.conf").write_text(self._nats_configuration(name))
+
+    @property
+    def pki(self):
+        return self.folder / "pki"
+
+    def _credentials(self, name):
+        return {"nats.credentials": self.pki / name} if self.secure else {}
+
+    def _checked(self, *arguments):
+        done = self.meridian(*arguments)
+        if done.returncode != 0:
+            raise LabError(f"{arguments} failed ({done.returncode}): {done.stdout}{done.stderr}")
+        return done.stdout
 
     @property
     def catalogue(self):
@@ -213,6 +231,11 @@ class Cluster:
         self.region_of[name] = region
 
     def _nats_configuration(self, name):
+        if self.secure:
+            return self._checked(
+                *("nats", "config", name, "--catalogue", self.catalogue),
+                *("--credentials", self.pki / name, "--data", self.folder / "data" / name),
+            )
         region = self.region_of[name]
         index = int(name.rsplit("n", 1)[1]) - 1
         host = self._wan_host(region, index)
@@ -297,8 +320,10 @@ max_payload: 1MB{gateway}
         """Runs the command line tool to its end, in the namespace of `region` if any."""
         namespace = self.network.namespace(region or self.primary) if self.network else None
         prefix = inside(namespace) if namespace else []
+        secure = {"MERIDIAN_NATS_CREDENTIALS": str(self.pki / "operator")} if self.secure else {}
         return subprocess.run(
             [*prefix, BUILD / "bin" / "meridian", *map(str, arguments)],
+            env={**os.environ, **secure},
             capture_output=True,
             text=True,
             timeout=timeout_s,
@@ -385,7 +410,8 @@ max_payload: 1MB{gateway}
     def jetstream(self, region):
         """A connection to the API of JetStream, by the region's first node."""
         host, port = self._wan_host(region, 0), self._port(NATS_CLIENT, 0)
-        return self.in_region(region, lambda: JetStream(host, port))
+        credentials = self.pki / "operator" if self.secure else None
+        return self.in_region(region, lambda: JetStream(host, port, credentials))
 
     def http(self, name, path, body=None, timeout_s=10, headers=None):
         """(status, headers, body bytes) of a request to `name`; POST when a body is given."""

@@ -2,13 +2,20 @@
 
 import json
 import socket
+import ssl
 
 
 class JetStream:
-    """One connection to the NATS server of a region, for requests."""
+    """One connection to the NATS server of a region, for requests. credentials: a folder of
+    `meridian pki`, or None."""
 
-    def __init__(self, host, port):
+    def __init__(self, host, port, credentials=None):
         self.link = socket.create_connection((host, port), timeout=10)
+        if credentials:
+            self.link.recv(65536)  # what a server says of itself comes in the clear
+            context = ssl.create_default_context(cafile=credentials / "ca.pem")
+            context.load_cert_chain(credentials / "certificate.pem", credentials / "key.pem")
+            self.link = context.wrap_socket(self.link, server_hostname=host)
         self.input = self.link.makefile("rb")
         self.link.sendall(b'CONNECT {"verbose":false,"headers":true}\r\nSUB answer 1\r\n')
 

@@ -24,7 +24,8 @@ static const char two[] =
     "   edges: [{name: sin-e, listen: 127.0.0.1:6, url: http://127.0.0.1:6}]}\n";
 
 /* The configuration of the last region's node, as a string. */
-static char *render(const char *first, const char *second, const char *store)
+static char *render_with(const char *first, const char *second, const char *store,
+                         const char *credentials)
 {
     struct buffer yaml = {0}, out = {0};
     struct error_text why = {0};
@@ -32,18 +33,25 @@ static char *render(const char *first, const char *second, const char *store)
     struct catalogue *catalogue = catalogue_load_text(buffer_text(&yaml), "r.yaml", &why);
     assert_string_equal(why.text, "");
     const struct catalogue_region *region = &catalogue->regions[catalogue->region_count - 1];
-    cli_nats_config(catalogue, region, &region->nodes[0], store, 1000, &out);
+    const struct cli_nats_place place = {
+        .title = "For trying.", .store_dir = store, .max_bytes = 1000, .credentials = credentials};
+    cli_nats_config(catalogue, region, &region->nodes[0], &place, &out);
     buffer_append(&out, "", 1);
     catalogue_free(catalogue);
     buffer_free(&yaml);
     return (char *)out.data;
 }
 
+static char *render(const char *first, const char *second, const char *store)
+{
+    return render_with(first, second, store, NULL);
+}
+
 static void a_server_all_alone_has_neither_cluster_nor_gateway(void **state)
 {
     (void)state;
     char *config = render(one, "", "/store");
-    assert_string_equal(config, "# Written by `meridian dev up`, anew each time.\n"
+    assert_string_equal(config, "# For trying.\n"
                                 "server_name: dub-n\n"
                                 "server_tags: [\"region:dub\"]\n"
                                 "listen: \"127.0.0.2:1\"\n"
@@ -88,12 +96,42 @@ static void a_folder_may_have_any_name(void **state)
     free(config);
 }
 
+static void with_credentials_every_port_asks_for_a_certificate(void **state)
+{
+    (void)state;
+    char *config = render_with(one, two, "/store", "/keys");
+    size_t ports = 0;
+    for (const char *at = config; (at = strstr(at, "tls {")) != NULL; at++)
+        ports++;
+    assert_int_equal(ports, 3);
+    assert_non_null(strstr(config, "ca_file: \"/keys/clients.pem\"\n  verify_and_map: true"));
+    assert_non_null(strstr(config, "user: \"nodes.sin.meridian\""));
+    assert_null(strstr(config, "no_auth_user"));
+    free(config);
+}
+
+static void users_are_those_of_the_region_and_the_operator(void **state)
+{
+    (void)state;
+    char *config = render_with(one, two, "/store", "/keys");
+    assert_non_null(strstr(config, "CN=sin-e,OU=edge,O=meridian"));
+    assert_non_null(strstr(config, "CN=sin-h,OU=hub,O=meridian"));
+    assert_non_null(strstr(config, "CN=operator,OU=operator,O=meridian"));
+    assert_null(strstr(config, "CN=dub-e"));
+    assert_non_null(strstr(config, "\"pa.*.*.sin-h-0.*\""));
+    assert_non_null(strstr(config, "\"$JS.API.STREAM.PURGE.OUT_sin_dub\""));
+    assert_null(strstr(config, "LOG_dub"));
+    free(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_all_alone_has_neither_cluster_nor_gateway),
         cmocka_unit_test(several_regions_have_gateways_to_each_other),
         cmocka_unit_test(a_folder_may_have_any_name),
+        cmocka_unit_test(with_credentials_every_port_asks_for_a_certificate),
+        cmocka_unit_test(users_are_those_of_the_region_and_the_operator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
