@@ -2,7 +2,9 @@
  *
  * POST /api/messages {"recipient_id", "message", "id"?, "sender_id"?}: 202
  * {"status":"sent","id"} once it is accepted; 504 {"status":"unknown","id"} when that is not
- * known in time: repeat it with that id.
+ * known in time: repeat it with that id. The header Idempotency-Key is the id of a message without
+ * one. An array of such objects is answered by an array, in its order, of what each would be
+ * answered; 207 when not all are sent. There KEY.0 is the id of the first one without, and so on.
  *
  * GET /api/messages/{user}?limit=&wait=&after=: a JSON array. Attaches the device "poll" for as
  * long as it takes, gathers what is there or waits for the first message, answers, and, where

@@ -1,100 +1,182 @@
-/* POST /api/messages: a letter, and its sender until the outcome is known. */
+/* POST /api/messages: one letter, or an array of them. Each has a sender of its own until its
+ * outcome is known; what one of them lacks does not stop the others. */
 #include "edge/edge_api_internal.h"
 
 #include "edge/edge_plain.h"
 #include "json/json.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { KEY_OF_ARRAY_MAX = TEXT_MESSAGE_ID_MAX - 4 }; /* ".255" goes behind it */
+
+struct post_item {
+    struct post *post;
+    struct edge_sender sender;
+    bool decided;
+    bool sent;                   /* when it is decided; else... */
+    struct edge_refusal refusal; /* ...why not */
+    char id[TEXT_MESSAGE_ID_MAX + 1];
+};
 
 struct post {
     struct list link; /* the first member, by which edge_api.c frees it */
     struct edge_api *api;
     struct edge_request *request; /* NULL when it has gone */
     struct edge_request_owner owner;
-    struct edge_sender sender;
     int64_t due_ms;
-    char id[TEXT_MESSAGE_ID_MAX + 1];
+    bool array;
+    size_t count;
+    size_t left; /* not decided */
+    struct post_item items[];
 };
+
+/* --- the answer --- */
 
 static void post_end(struct post *post)
 {
     if (post->request != NULL)
         edge_request_own(post->request, NULL);
-    edge_sender_done(&post->sender);
+    for (size_t i = 0; i < post->count; i++)
+        edge_sender_done(&post->items[i].sender);
     list_remove(&post->link);
     list_push(&post->api->ended, &post->link);
     loop_later(post->api->settings.loop, &post->api->later);
 }
 
-static void post_answer(struct post *post, int status, const char *word)
+static void write_item(struct buffer *json, const struct post_item *item)
 {
-    struct buffer json = {0};
-    buffer_printf(&json, "{\"status\":\"%s\",\"id\":", word);
-    json_write_string(&json, text_of(post->id));
-    buffer_append_text(&json, TEXT("}"));
-    struct edge_request *request = post->request;
-    post_end(post);
-    edge_request_answer(request,
-                        &(struct edge_answer){.status = status, .json = buffer_text(&json)});
-    buffer_free(&json);
+    if (!item->sent) {
+        edge_refusal_write(json, &item->refusal);
+        return;
+    }
+    buffer_append_text(json, TEXT("{\"status\":\"sent\",\"id\":"));
+    json_write_string(json, text_of(item->id));
+    buffer_append_text(json, TEXT("}"));
 }
 
-static void post_reject(struct post *post, const struct edge_code_row *row)
+/* An array says of each what its own answer would, and is 207 where they differ from "sent". */
+static void write_items(const struct post *post, struct buffer *json, struct edge_answer *ret)
 {
-    struct buffer json = {0};
-    buffer_printf(&json, "{\"code\":\"%s\",\"retryable\":%s,\"id\":", row->name,
-                  row->retryable ? "true" : "false");
-    json_write_string(&json, text_of(post->id));
-    buffer_append_text(&json, TEXT(",\"message\":"));
-    json_write_string(&json, text_of(row->message));
-    buffer_append_text(&json, TEXT("}"));
-    struct edge_request *request = post->request;
-    post_end(post);
-    edge_request_answer(request, &(struct edge_answer){.status = row->http_status,
-                                                       .json = buffer_text(&json),
-                                                       .retry_after_ms = row->retry_after_ms});
-    buffer_free(&json);
+    buffer_append_text(json, TEXT("["));
+    for (size_t i = 0; i < post->count; i++) {
+        const struct post_item *item = &post->items[i];
+        if (i > 0)
+            buffer_append_text(json, TEXT(","));
+        write_item(json, item);
+        if (item->sent)
+            continue;
+        ret->status = 207;
+        if (item->refusal.retry_after_ms > ret->retry_after_ms)
+            ret->retry_after_ms = item->refusal.retry_after_ms;
+    }
+    buffer_append_text(json, TEXT("]"));
 }
 
-static void on_post_outcome(struct edge_sender *sender, const struct edge_outcome *outcome)
+static void post_answer(struct post *post)
 {
-    struct post *post = container_of(sender, struct post, sender);
-    if (outcome->code == EDGE_ACCEPTED)
-        post_answer(post, 202, "sent");
+    struct edge_request *request = post->request;
+    const struct post_item *first = &post->items[0];
+    struct edge_answer answer = {.status = 202};
+    struct buffer json = {0};
+    post_end(post); /* its memory stays until the end of the turn */
+    if (!post->array && first->refusal.status == 401) {
+        edge_request_unauthorized(request);
+        return;
+    }
+    if (!post->array && !first->sent) {
+        edge_request_refuse_as(request, &first->refusal);
+        return;
+    }
+    if (post->array)
+        write_items(post, &json, &answer);
     else
-        post_reject(post, edge_code_row(outcome->code));
+        write_item(&json, first);
+    answer.json = buffer_text(&json);
+    edge_request_answer(request, &answer);
+    buffer_free(&json);
+}
+
+static void item_decided(struct post_item *item)
+{
+    item->decided = true;
+    if (--item->post->left == 0)
+        post_answer(item->post);
+}
+
+static void item_refused(struct post_item *item, struct edge_refusal refusal)
+{
+    item->refusal = refusal;
+    item->refusal.outcome = "rejected";
+    item->refusal.id = text_of(item->id);
+    item_decided(item);
+}
+
+static void on_item_outcome(struct edge_sender *sender, const struct edge_outcome *outcome)
+{
+    struct post_item *item = container_of(sender, struct post_item, sender);
+    item->sent = outcome->code == EDGE_ACCEPTED;
+    item->refusal = edge_refusal_of_message(outcome->code, text_of(item->id));
+    item_decided(item);
+}
+
+/* What was not heard of is answered as unknown. */
+static void post_due(struct post *post)
+{
+    for (size_t i = 0; i < post->count; i++)
+        if (!post->items[i].decided)
+            post->items[i].refusal = edge_refusal_unknown(text_of(post->items[i].id));
+    post_answer(post);
 }
 
 static void on_post_gone(struct edge_request_owner *owner, bool written)
 {
     struct post *post = container_of(owner, struct post, owner);
     (void)written;
-    post->request = NULL; /* the message itself goes its way */
+    post->request = NULL; /* the messages themselves go their way */
     post_end(post);
 }
 
-static struct post *post_new(struct edge_api *api, struct edge_request *request,
-                             const struct edge_plain_object *object)
+/* --- the messages --- */
+
+/* The draft of the header has the key in quotes; many send it without. NULL, or what is wrong. */
+static const char *read_key(const struct edge_request *request, bool array, struct text *ret_key)
 {
-    struct post *post = calloc(1, sizeof *post);
-    if (post == NULL)
+    struct text key = text_trim(edge_request_header(request, "idempotency-key"));
+    *ret_key = TEXT("");
+    if (key.size == 0)
         return NULL;
-    post->api = api;
-    post->request = request;
-    post->owner.on_gone = on_post_gone;
-    post->sender.on_outcome = on_post_outcome;
-    post->due_ms = edge_api_now(api) + api->settings.edge->answer_ms;
-    edge_sender_init(&post->sender);
-    if (object->id.size == 0 || text_put(post->id, sizeof post->id, object->id) != 0)
-        edge_plain_make_id(post->id);
-    edge_request_own(request, &post->owner);
-    list_push(&api->posts, &post->link);
-    return post;
+    if (key.size > 2 && key.data[0] == '"' && key.data[key.size - 1] == '"')
+        key = (struct text){.data = key.data + 1, .size = key.size - 2};
+    if (!text_is_message_id(key))
+        return "Idempotency-Key is not 1 to 64 printable ASCII characters";
+    if (array && key.size > KEY_OF_ARRAY_MAX)
+        return "Idempotency-Key of an array is not 1 to 60 printable ASCII characters";
+    *ret_key = key;
+    return NULL;
+}
+
+/* NULL, or what is wrong. */
+static const char *choose_id(struct post_item *item, const struct edge_plain_object *object,
+                             struct text key)
+{
+    const struct post *post = item->post;
+    if (object->id.size > 0)
+        (void)!text_put(item->id, sizeof item->id, object->id);
+    else if (key.size > 0 && post->array)
+        (void)snprintf(item->id, sizeof item->id, "%.*s.%zu", TEXT_ARGS(key),
+                       (size_t)(item - post->items));
+    else if (key.size > 0)
+        (void)!text_put(item->id, sizeof item->id, key);
+    else
+        edge_plain_make_id(item->id);
+    bool differ = !post->array && key.size > 0 && !text_equal(text_of(item->id), key);
+    return differ ? "id and Idempotency-Key differ" : NULL;
 }
 
 /* Of the token, copied, for the request may be over before the letter is. */
-static struct text post_sender(const struct edge_token *token, struct edge_plain_object *object)
+static struct text sender_of(const struct edge_token *token, struct edge_plain_object *object)
 {
     if (token == NULL)
         return object->sender.size > 0 ? object->sender : TEXT("anonymous");
@@ -103,41 +185,133 @@ static struct text post_sender(const struct edge_token *token, struct edge_plain
     return (struct text){.data = object->sender_room, .size = user.size};
 }
 
-void edge_api_post(struct edge_api *api, struct edge_request *request, struct text body)
+static void post_send(struct post_item *item, struct text json, struct text key)
 {
+    const struct edge_api_settings *settings = &item->post->api->settings;
+    const struct edge_token *token = edge_request_token(item->post->request);
     struct edge_plain_object object;
-    const char *wrong = edge_plain_read(body, true, &object);
+    const char *wrong = edge_plain_read(json, true, &object);
+    if (wrong == NULL)
+        wrong = choose_id(item, &object, key);
     if (wrong != NULL) {
-        edge_request_refuse(request, 400, "bad_request", wrong);
+        item_refused(item, edge_refusal(400, "bad_request", wrong));
         return;
     }
-    if (object.raw.size > api->settings.edge->body_max) {
-        edge_request_refuse(request, 413, "too_large", edge_code_row(EDGE_TOO_LARGE)->message);
+    if (object.raw.size > settings->edge->body_max) {
+        item_refused(item, edge_refusal_of_message(EDGE_TOO_LARGE, TEXT("")));
         return;
     }
-    const struct edge_token *token = edge_request_token(request);
-    if (edge_auth_fit(api->settings.auth, token, object.sender, TEXT("")) != 0) {
-        edge_request_unauthorized(request);
+    if (edge_auth_fit(settings->auth, token, object.sender, TEXT("")) != 0) {
+        item_refused(item, edge_refusal(401, EDGE_AUTH_CODE, EDGE_AUTH_MESSAGE));
         return;
     }
-    struct post *post = post_new(api, request, &object);
+    struct edge_letter letter = {.flags = WIRE_FLAG_PLAIN,
+                                 .sender = sender_of(token, &object),
+                                 .device = TEXT(""),
+                                 .id = text_of(item->id),
+                                 .body = object.raw,
+                                 .recipients = &object.recipient,
+                                 .recipient_count = 1};
+    edge_dispatch_send(settings->dispatch, &item->sender, &letter);
+}
+
+static struct post *post_new(struct edge_api *api, struct edge_request *request, size_t count)
+{
+    struct post *post = calloc(1, sizeof *post + count * sizeof post->items[0]);
+    if (post == NULL)
+        return NULL;
+    post->api = api;
+    post->request = request;
+    post->owner.on_gone = on_post_gone;
+    post->due_ms = edge_api_now(api) + api->settings.edge->answer_ms;
+    post->count = count;
+    post->left = count;
+    for (size_t i = 0; i < count; i++) {
+        post->items[i].post = post;
+        post->items[i].sender.on_outcome = on_item_outcome;
+        edge_sender_init(&post->items[i].sender);
+    }
+    edge_request_own(request, &post->owner);
+    list_push(&api->posts, &post->link);
+    return post;
+}
+
+/* -EBADMSG and the like: no array. */
+static int count_items(struct text array, size_t *ret_count)
+{
+    struct json_reader reader;
+    struct json_value value;
+    int more = json_array_open(&reader, array);
+    if (more != 0)
+        return more;
+    *ret_count = 0;
+    while ((more = json_array_next(&reader, &value)) == 1)
+        ++*ret_count;
+    return more;
+}
+
+static void post_array(struct edge_api *api, struct edge_request *request, struct text body,
+                       struct text key)
+{
+    struct json_reader reader;
+    struct json_value value;
+    size_t count;
+    if (count_items(body, &count) != 0 || count == 0) {
+        edge_request_refuse(request, 400, "bad_request", "not an array of one message or more");
+        return;
+    }
+    if (count > api->settings.edge->post_messages_max) {
+        edge_request_refuse(request, 413, "too_large",
+                            "more messages than this edge takes at once");
+        return;
+    }
+    struct post *post = post_new(api, request, count);
     if (post == NULL) {
         edge_request_refuse(request, 503, "busy", "memory is short");
         return;
     }
-    struct edge_letter letter = {.flags = WIRE_FLAG_PLAIN,
-                                 .sender = post_sender(token, &object),
-                                 .device = TEXT(""),
-                                 .id = text_of(post->id),
-                                 .body = object.raw,
-                                 .recipients = &object.recipient,
-                                 .recipient_count = 1};
-    edge_dispatch_send(api->settings.dispatch, &post->sender, &letter);
+    post->array = true;
+    (void)!json_array_open(&reader, body); /* it was read once */
+    for (size_t i = 0; i < count && json_array_next(&reader, &value) == 1; i++)
+        post_send(&post->items[i], value.raw, key);
 }
+
+static void post_one(struct edge_api *api, struct edge_request *request, struct text body,
+                     struct text key)
+{
+    struct post *post = post_new(api, request, 1);
+    if (post == NULL)
+        edge_request_refuse(request, 503, "busy", "memory is short");
+    else
+        post_send(&post->items[0], body, key);
+}
+
+static bool is_array(struct text body)
+{
+    size_t at = 0;
+    while (at < body.size && strchr(" \t\r\n", body.data[at]) != NULL && body.data[at] != '\0')
+        at++;
+    return at < body.size && body.data[at] == '[';
+}
+
+void edge_api_post(struct edge_api *api, struct edge_request *request, struct text body)
+{
+    struct text key;
+    bool array = is_array(body);
+    const char *wrong = read_key(request, array, &key);
+    if (wrong != NULL)
+        edge_request_refuse(request, 400, "bad_request", wrong);
+    else if (array)
+        post_array(api, request, body, key);
+    else
+        post_one(api, request, body, key);
+}
+
+/* --- time --- */
 
 void edge_api_end_posts(struct edge_api *api)
 {
-    list_each(node, &api->posts) post_answer(container_of(node, struct post, link), 504, "unknown");
+    list_each(node, &api->posts) post_due(container_of(node, struct post, link));
 }
 
 void edge_api_tick_posts(struct edge_api *api, int64_t now_ms)
@@ -147,6 +321,6 @@ void edge_api_tick_posts(struct edge_api *api, int64_t now_ms)
         struct post *post = container_of(node, struct post, link);
         if (now_ms < post->due_ms)
             break; /* the oldest come first */
-        post_answer(post, 504, "unknown");
+        post_due(post);
     }
 }

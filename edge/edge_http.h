@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "edge/edge_auth.h"
 #include "edge/edge_neighbours.h"
+#include "edge/edge_refusal.h"
 #include "edge/edge_settings.h"
 #include "edge/edge_tls.h"
 #include "loop/loop.h"
@@ -82,9 +83,12 @@ struct edge_answer {
 };
 /* Once. on_gone() follows, also at once. */
 void edge_request_answer(struct edge_request *request, const struct edge_answer *answer);
+/* Empty when the request has none of that name (in small letters); borrowed as the token is. */
+struct text edge_request_header(const struct edge_request *request, const char *name);
 /* Whose request it is; borrowed as long as the request is not answered. NULL: whose it says. */
 const struct edge_token *edge_request_token(const struct edge_request *request);
-/* {"code": code, "message": message} */
+void edge_request_refuse_as(struct edge_request *request, const struct edge_refusal *refusal);
+/* As edge_refusal() has it. */
 void edge_request_refuse(struct edge_request *request, int status, const char *code,
                          const char *message);
 /* 401, for want of a good token: the one answer there is. */

@@ -2,7 +2,6 @@
 #include "edge/edge_http_internal.h"
 
 #include "log/log.h"
-#include "json/json.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -55,6 +54,22 @@ static void set_head(h2o_req_t *req, const struct edge_answer *answer)
     }
 }
 
+void edge_http_add_methods(h2o_req_t *req, const char *name, unsigned methods)
+{
+    struct buffer list = {0};
+    edge_methods_write(&list, methods);
+    edge_http_add_header(req, name, buffer_text(&list));
+    buffer_free(&list);
+}
+
+int edge_http_answer_nothing(h2o_req_t *req)
+{
+    req->res.status = 204;
+    req->res.reason = "No Content";
+    h2o_send_inline(req, "", 0);
+    return 0;
+}
+
 /* The whole of a small answer that nobody waits for. */
 int edge_http_answer_now(h2o_req_t *req, const struct edge_answer *answer)
 {
@@ -63,21 +78,21 @@ int edge_http_answer_now(h2o_req_t *req, const struct edge_answer *answer)
     return 0;
 }
 
-int edge_http_refuse_now(h2o_req_t *req, int status, const char *code, const char *message)
+static int refuse_now(h2o_req_t *req, const struct edge_refusal *refusal)
 {
     struct buffer json = {0};
-    buffer_append_text(&json, TEXT("{\"code\":"));
-    json_write_string(&json, text_of(code));
-    buffer_append_text(&json, TEXT(",\"message\":"));
-    json_write_string(&json, text_of(message));
-    bool retryable = status == 503 || status == 429;
-    buffer_printf(&json, ",\"retryable\":%s}", retryable ? "true" : "false");
-    struct edge_answer answer = {.status = status, .json = buffer_text(&json)};
-    if (retryable)
-        answer.retry_after_ms = 1000;
-    edge_http_answer_now(req, &answer);
+    edge_refusal_write(&json, refusal);
+    edge_http_answer_now(req, &(struct edge_answer){.status = refusal->status,
+                                                    .json = buffer_text(&json),
+                                                    .retry_after_ms = refusal->retry_after_ms});
     buffer_free(&json);
     return 0;
+}
+
+int edge_http_refuse_now(h2o_req_t *req, int status, const char *code, const char *message)
+{
+    const struct edge_refusal refusal = edge_refusal(status, code, message);
+    return refuse_now(req, &refusal);
 }
 
 int edge_http_refuse_unauthorized(struct edge_http *http, h2o_req_t *req)
@@ -133,8 +148,19 @@ void edge_request_answer(struct edge_request *request, const struct edge_answer 
 void edge_request_refuse(struct edge_request *request, int status, const char *code,
                          const char *message)
 {
+    const struct edge_refusal refusal = edge_refusal(status, code, message);
+    edge_request_refuse_as(request, &refusal);
+}
+
+void edge_request_refuse_as(struct edge_request *request, const struct edge_refusal *refusal)
+{
     request->answered = true;
-    edge_http_refuse_now(request->req, status, code, message);
+    refuse_now(request->req, refusal);
+}
+
+struct text edge_request_header(const struct edge_request *request, const char *name)
+{
+    return edge_http_header(request->req, name);
 }
 
 const struct edge_token *edge_request_token(const struct edge_request *request)

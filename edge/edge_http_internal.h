@@ -3,6 +3,7 @@
 
 #include "edge/edge_h2o.h"
 #include "edge/edge_http.h"
+#include "edge/edge_routes.h"
 
 struct edge_http_handshakes { /* of TLS, that are not done */
     struct list list;         /* oldest first */
@@ -46,15 +47,42 @@ MUST_USE int edge_http_share_ssl(h2o_socket_t *socket, SSL **ret_ssl);
 struct text edge_http_header(const h2o_req_t *req, const char *name);
 /* Copies the value, not the name. */
 void edge_http_add_header(h2o_req_t *req, const char *name, struct text value);
+/* The value of `name` becomes a list: "GET, HEAD". */
+void edge_http_add_methods(h2o_req_t *req, const char *name, unsigned methods);
 /* These answer at once, and return 0, as a handler of libh2o does. */
 int edge_http_answer_now(h2o_req_t *req, const struct edge_answer *answer);
+int edge_http_answer_nothing(h2o_req_t *req); /* 204 */
 int edge_http_refuse_now(h2o_req_t *req, int status, const char *code, const char *message);
 int edge_http_refuse_unauthorized(struct edge_http *http, h2o_req_t *req);
 /* Takes `token`. */
 struct edge_request *edge_http_request_new(struct edge_http *http, h2o_req_t *req,
                                            struct edge_token *token);
 
+/* edge_http_errors.c */
+/* Makes JSON of what libh2o refuses by itself on this path. */
+void edge_http_answer_errors(h2o_pathconf_t *path);
+
+/* edge_http_cors.c */
+/* Tells pages of other origins, with each answer on this path, whether they may read it. */
+void edge_http_allow_origins(struct edge_http *http, h2o_pathconf_t *path);
+/* What such a page asks before it sends: is it allowed, and by which methods? */
+void edge_http_add_preflight(struct edge_http *http, h2o_req_t *req, unsigned methods);
+
+/* edge_http_routes.c */
+struct edge_call { /* a request that has found its route; borrows of the request */
+    struct edge_http *http;
+    h2o_req_t *req;
+    struct text user;  /* of the path; empty where that names nobody */
+    struct text query; /* still encoded */
+};
+extern const struct edge_route edge_http_routes[];
+extern const size_t edge_http_route_count;
+/* These answer, now or later, and return 0, as a handler of libh2o does. */
+int edge_http_route(struct edge_http *http, h2o_req_t *req);
+
+/* edge_http_calls.c */
+int edge_http_on_post(const struct edge_call *call);
+int edge_http_on_read(const struct edge_call *call);
+
 /* edge_http_upgrade.c */
-/* Answers a request for a WebSocket; `user` is of the path, and empty where that names nobody. */
-int edge_http_on_websocket(struct edge_http *http, h2o_req_t *req, struct text user,
-                           struct text query);
+int edge_http_on_websocket(const struct edge_call *call);

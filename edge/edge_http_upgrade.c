@@ -176,9 +176,10 @@ static int refuse(struct edge_http *http, h2o_req_t *req, int err)
     return edge_http_refuse_now(req, 503, "not_ready", "memory is short");
 }
 
-int edge_http_on_websocket(struct edge_http *http, h2o_req_t *req, struct text user,
-                           struct text query)
+int edge_http_on_websocket(const struct edge_call *call)
 {
+    struct edge_http *http = call->http;
+    h2o_req_t *req = call->req;
     struct edge_handshake handshake = read_handshake(http, req);
     struct edge_handshake_refusal refusal = edge_handshake_judge(&handshake);
     if (refusal.status != 0)
@@ -192,7 +193,7 @@ int edge_http_on_websocket(struct edge_http *http, h2o_req_t *req, struct text u
     upgrading->http = http;
     upgrading->upgrade.v1 = handshake.v1;
     upgrading->upgrade.client = edge_http_client(http, req);
-    why = read_who(upgrading, user, query);
+    why = read_who(upgrading, call->user, call->query);
     if (why != NULL) {
         upgrading_free(upgrading);
         return edge_http_refuse_now(req, 400, "bad_request", why);

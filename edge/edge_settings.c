@@ -1,6 +1,7 @@
 #include "edge/edge_settings.h"
 
 #include "catalogue/catalogue.h"
+#include "edge/edge_origins.h"
 #include "wire/batch.h"
 #include "wire/frame.h"
 #include "wire/record.h"
@@ -34,6 +35,8 @@ const struct setting edge_settings_table[] = {
         "a process's name: 1 to 32 of a-z, 0-9 and -", "Name of this edge, unique over all regions; usually given by --name."),
     SETTING_TEXT_VALID(struct edge_settings, listen, "listen", "", 0, settings_is_address,
         SETTINGS_RULE_ADDRESS, "Where clients connect; empty: what the catalogue says of this edge."),
+    SETTING_TEXT_VALID(struct edge_settings, origins, "origins", "", 0, edge_origins_are_valid,
+        EDGE_ORIGINS_RULE, "Comma-separated origins of web pages that may use this edge, or *; empty: none is told that it may."),
     SETTING_ENUM(struct edge_settings, log_level, "log.level", 2, edge_log_levels,
         "Least severe events that are logged: error, warning, info or debug."),
     AUTH_SETTINGS_ROWS(struct edge_settings, auth),
@@ -76,6 +79,8 @@ const struct setting edge_settings_table[] = {
         "Receipts of reading that are not in a log yet, or were a second ago; one more is answered busy."),
     U32(reads_one_max, "limits.reads_one_max", 64, 1, 4096,
         "Those of one connection."),
+    U32(post_messages_max, "limits.post_messages_max", 100, 1, 256,
+        "Messages in one POST; with more none is sent, and it is answered 413."),
     U32(polls_max, "limits.polls_max", 1024, 1, 100000,
         "Requests that read a mailbox at one time; one more is answered 503."),
     U32(poll_messages_max, "limits.poll_messages_max", 256, 1, 256,

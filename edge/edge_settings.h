@@ -15,6 +15,7 @@ struct edge_settings {
     char region[TEXT_REGION_MAX + 1];
     char name[TEXT_PROCESS_MAX + 1];
     char listen[SETTINGS_ADDRESS_SIZE]; /* empty: as the catalogue says */
+    char origins[2048];                 /* empty: of no web page's scripts */
     unsigned log_level;                 /* enum log_level */
     struct auth_settings auth;
     struct edge_tls_settings tls;
@@ -39,6 +40,7 @@ struct edge_settings {
     uint32_t sends_max;
     uint32_t reads_max;
     uint32_t reads_one_max;
+    uint32_t post_messages_max;
     uint32_t polls_max;
     uint32_t poll_messages_max;
     int64_t poll_wait_max_ms;

@@ -30,17 +30,21 @@ def other_version(name, **request):
     return bad("4.4", name, 426, headers, **request)
 
 
+def other_method(name, status=405, **request):
+    return bad("4.1", name, status, {"allow": "GET, OPTIONS"}, **request)
+
+
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ROWS = [
     good("4.1", "a handshake as browsers send it", Origin="http://app.example"),
     good("4.2.1", "Origin is not needed, and may be null", Origin="null"),
     good("4.2.1", "headers that nobody knows", Cookie="a=b", X_Any="1", DNT="1"),
     # Method and version of HTTP
-    bad("4.1", "POST", method="POST", Content_Length="0"),
-    bad("4.1", "PUT", method="PUT", Content_Length="0"),
-    bad("4.1", "HEAD", method="HEAD"),
-    bad("4.1", "OPTIONS", method="OPTIONS"),
-    bad("4.1", "a method in small letters", method="get"),
+    other_method("POST", method="POST", Content_Length="0"),
+    other_method("PUT", method="PUT", Content_Length="0"),
+    other_method("HEAD", method="HEAD"),
+    other_method("OPTIONS", 204, method="OPTIONS"),
+    other_method("a method in small letters", method="get"),
     bad("4.1", "HTTP/1.0", version="HTTP/1.0"),
     bad("4.1", "no such HTTP", version="HTTP/9.9"),
     good("4.1", "the whole address as the target", path="http://meridian/ws/whole"),

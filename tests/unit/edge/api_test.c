@@ -165,16 +165,22 @@ static int get(const char *target)
     return fd;
 }
 
-static int post(const char *json)
+static int post_with(const char *headers, const char *json)
 {
     char request[1024];
     int fd = client_connect(&it.lab);
-    snprintf(request, sizeof request,
-             "POST /api/messages HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n%s",
-             strlen(json), json);
+    int size = snprintf(request, sizeof request,
+                        "POST /api/messages HTTP/1.1\r\nHost: x\r\n%sContent-Length: %zu\r\n\r\n%s",
+                        headers, strlen(json), json);
+    assert_true(size < (int)sizeof request);
     client_say(fd, request);
     lab_turns(&it.lab, 20);
     return fd;
+}
+
+static int post(const char *json)
+{
+    return post_with("", json);
 }
 
 static void a_bad_query_is_refused(void **state)
@@ -222,7 +228,7 @@ static void calls_wait_for_the_directory_within_its_bound(void **state)
     (void)state;
     int fds[] = {get("a"), get("b"), post("{\"recipient_id\":\"c\",\"message\":1}")};
     client_expect(&it.lab, fds[1], " 503 ", "busy");
-    client_expect(&it.lab, fds[2], " 503 ", "\"code\":\"busy\",\"retryable\":true");
+    client_expect(&it.lab, fds[2], " 503 ", "\"code\":\"busy\",\"message\"");
     for (size_t i = 0; i < COUNT_OF(fds); i++)
         close(fds[i]);
 }
@@ -235,7 +241,7 @@ static void a_post_without_an_outcome_is_unknown(void **state)
     edge_api_tick(it.api, now_ms + it.settings.answer_ms / 2);
     assert_string_equal(client_hear(&it.lab, fd), "");
     edge_api_tick(it.api, now_ms + it.settings.answer_ms);
-    client_expect(&it.lab, fd, " 504 ", "{\"status\":\"unknown\",\"id\":\"k1\"}");
+    client_expect(&it.lab, fd, " 504 ", "{\"status\":\"unknown\",\"id\":\"k1\",\"code\":");
     close(fd);
 }
 
@@ -259,6 +265,101 @@ static void a_bad_post_is_refused(void **state)
         client_expect(&it.lab, fd, rows[i].status, rows[i].answer);
         close(fd);
     }
+    assert_int_equal(edge_api_waiting(it.api), 0);
+}
+
+#define KEY60 "123456789012345678901234567890123456789012345678901234567890"
+#define TO_C "{\"recipient_id\":\"c\",\"message\":1}"
+#define TO_C_ID(id) "{\"recipient_id\":\"c\",\"message\":1,\"id\":\"" id "\"}"
+
+static void a_key_is_the_id_of_what_has_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *json, *ids[2];
+    } rows[] = {
+        {"k", TO_C, {"\"id\":\"k\""}},
+        {"\"k k\"", TO_C, {" 400 ", "Idempotency-Key is"}},
+        {"\"k\"", TO_C, {"\"id\":\"k\""}},
+        {"k", TO_C_ID("k"), {"\"id\":\"k\""}},
+        {"k", TO_C_ID("m"), {" 400 ", "id and Idempotency-Key differ"}},
+        {KEY60 "1234", TO_C, {"\"id\":\"" KEY60 "1234\""}},
+        {KEY60 "12345", TO_C, {" 400 ", "Idempotency-Key is"}},
+        {"a b", TO_C, {" 400 ", "Idempotency-Key is"}},
+        {"", TO_C_ID("m"), {"\"id\":\"m\""}},
+        {"k", "[" TO_C "," TO_C "]", {"\"id\":\"k.0\"", "\"id\":\"k.1\""}},
+        {"k", "[" TO_C_ID("m") "," TO_C "]", {"\"id\":\"m\"", "\"id\":\"k.1\""}},
+        {KEY60, "[" TO_C "]", {"\"id\":\"" KEY60 ".0\""}},
+        {KEY60 "1", "[" TO_C "]", {" 400 ", "Idempotency-Key of an array is"}},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char header[128];
+        snprintf(header, sizeof header, "Idempotency-Key: %s\r\n", rows[i].key);
+        int fd = post_with(header, rows[i].json);
+        edge_api_tick(it.api, loop_now_ms(it.lab.loop) + it.settings.answer_ms);
+        client_expect(&it.lab, fd, rows[i].ids[0], rows[i].ids[1] == NULL ? "" : rows[i].ids[1]);
+        close(fd);
+    }
+}
+
+static void an_array_says_what_became_of_each(void **state)
+{
+    (void)state;
+    it.settings.body_max = 64;
+    int fd = post(" [" TO_C_ID("m1") ", 7, {\"recipient_id\":\"\",\"message\":1}, "
+                                     "{\"recipient_id\":\"c\",\"id\":\"m4\",\"message\":"
+                                     "\"1234567890123456789012345\"}, " TO_C_ID("m5") "]");
+    assert_string_equal(client_hear(&it.lab, fd), ""); /* two wait for the directory */
+    edge_api_tick(it.api, loop_now_ms(it.lab.loop) + it.settings.answer_ms);
+    const char *heard = client_hear(&it.lab, fd);
+    static const char *const parts[] = {
+        " 207 ",
+        "[{\"status\":\"unknown\",\"id\":\"m1\"",
+        ",{\"status\":\"rejected\",\"code\":\"bad_request\",\"message\":\"not a JSON object",
+        ",{\"status\":\"rejected\",\"code\":\"bad_request\",\"message\":\"recipient_id is",
+        ",{\"status\":\"rejected\",\"id\":\"m4\",\"code\":\"too_large\"",
+        ",{\"status\":\"unknown\",\"id\":\"m5\"",
+        "}]",
+    };
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        heard = strstr(heard, parts[i]);
+        if (heard == NULL)
+            fail_msg("'%s' is missing, or in another place", parts[i]);
+    }
+    close(fd);
+    assert_int_equal(edge_api_waiting(it.api), 0);
+}
+
+static void an_array_has_a_bound(void **state)
+{
+    (void)state;
+    it.settings.post_messages_max = 2;
+    static const struct {
+        const char *json, *status, *answer;
+    } rows[] = {
+        {"[7,7]", " 207 ", "[{"},
+        {"[7,7,7]", " 413 ", "{\"code\":\"too_large\""},
+        {"[]", " 400 ", "an array of one message"},
+        {"[7", " 400 ", "an array of one message"},
+        {"[7] x", " 400 ", "an array of one message"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        int fd = post(rows[i].json);
+        client_expect(&it.lab, fd, rows[i].status, rows[i].answer);
+        close(fd);
+    }
+    assert_int_equal(edge_api_waiting(it.api), 0);
+}
+
+static void who_goes_leaves_no_array_behind(void **state)
+{
+    (void)state;
+    int fd = post("[" TO_C "," TO_C "]");
+    assert_int_equal(edge_api_waiting(it.api), 1);
+    close(fd);
+    lab_turns(&it.lab, 20);
+    edge_api_tick(it.api, loop_now_ms(it.lab.loop) + it.settings.answer_ms);
+    lab_turns(&it.lab, 20);
     assert_int_equal(edge_api_waiting(it.api), 0);
 }
 
@@ -286,6 +387,10 @@ int main(void)
                                         end),
         ROW(a_post_without_an_outcome_is_unknown),
         ROW(a_bad_post_is_refused),
+        ROW(a_key_is_the_id_of_what_has_none),
+        ROW(an_array_says_what_became_of_each),
+        ROW(an_array_has_a_bound),
+        ROW(who_goes_leaves_no_array_behind),
         ROW(stopping_answers_what_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,7 +207,10 @@ static void a_bad_handshake_is_answered(void **state)
          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n\r\n",
          " 400 ", "Sec-WebSocket-Key"},
         {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", " 404 ", "not_found"},
-        {"DELETE /api/messages HTTP/1.1\r\nHost: x\r\n\r\n", " 404 ", "not_found"},
+        {"DELETE /api/messages HTTP/1.1\r\nHost: x\r\n\r\n", " 405 ", "method_not_allowed"},
+        {"DELETE /api/messages HTTP/1.1\r\nHost: x\r\n\r\n", " 405 ", "allow: POST, OPTIONS"},
+        {"HEAD /api/messages/b HTTP/1.1\r\nHost: x\r\n\r\n", " 405 ", "allow: GET, OPTIONS"},
+        {"POST /ws/a" HANDSHAKE "\r\n", " 405 ", "allow: GET, OPTIONS"},
         {"GET /api/messages/%01 HTTP/1.1\r\nHost: x\r\n\r\n", " 400 ", "user id"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -221,6 +224,165 @@ static void a_bad_handshake_is_answered(void **state)
     client_say(fd, "GET /ws/a" HANDSHAKE "\r\n");
     client_expect(&it.lab, fd, " 503 ", "not yet");
     close(fd);
+}
+
+static void what_libh2o_refuses_is_json_too(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request, *status, *body;
+    } rows[] = {
+        {"POST /api/messages HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", " 400 ",
+         "{\"code\":\"bad_request\",\"message\":\"broken content-length "
+         "header\",\"retryable\":false}"},
+        {"POST /api/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", " 413 ",
+         "{\"code\":\"too_large\",\"message\":\"request entity is too "
+         "large\",\"retryable\":false}"},
+        {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n", " 400 ",
+         "{\"code\":\"bad_request\",\"message\":\"broken chunked-encoding\",\"retryable\":false}"},
+        {"POST / HTTP/1.1\r\nHost: x\r\nExpect: x\r\nContent-Length: 1\r\n\r\n", " 417 ",
+         "{\"code\":\"expectation_failed\",\"message\":\"unknown expectation\","
+         "\"retryable\":false}"},
+        {"HEAD / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", " 400 ", ""},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char length[64];
+        int fd = client_connect(&it.lab);
+        client_say(fd, rows[i].request);
+        const char *heard = client_hear(&it.lab, fd);
+        const char *body = strstr(heard, "\r\n\r\n");
+        assert_non_null(body);
+        assert_non_null(strstr(heard, rows[i].status));
+        assert_non_null(strstr(heard, "content-type: application/json\r\n"));
+        assert_string_equal(body + 4, rows[i].body);
+        snprintf(length, sizeof length, "Content-Length: %zu\r\n", strlen(rows[i].body));
+        assert_true(rows[i].body[0] == '\0' || strstr(heard, length) != NULL);
+        close(fd);
+    }
+}
+
+/* `path` by `method`, asked by a page of `origin`. */
+static const char *ask_from(const char *method, const char *path, const char *origin)
+{
+    char request[256];
+    int fd = client_connect(&it.lab);
+    snprintf(request, sizeof request,
+             "%s %s HTTP/1.1\r\nHost: x\r\n%s%s\r\nAccess-Control-Request-Method: POST\r\n\r\n",
+             method, path, origin[0] == '\0' ? "X-Any: x" : "Origin: ", origin);
+    client_say(fd, request);
+    const char *heard = client_hear(&it.lab, fd);
+    close(fd);
+    return heard;
+}
+
+static bool says(const char *heard, const char *line)
+{
+    char whole[160];
+    snprintf(whole, sizeof whole, "\r\n%s\r\n", line);
+    return strstr(heard, whole) != NULL;
+}
+
+static void pages_of_other_origins_are_told_whether_they_may(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *origins, *origin, *allow; /* NULL: nothing is allowed */
+        bool vary;
+    } rows[] = {
+        {"", "https://a", NULL, false},
+        {"https://a", "", NULL, true},
+        {"https://a", "https://b", NULL, true},
+        {"https://a, https://b", "https://b", "access-control-allow-origin: https://b", true},
+        {"*", "", NULL, false},
+        {"*", "https://b", "access-control-allow-origin: *", false},
+    };
+    static const char *const paths[] = {"/healthz", "/nowhere", "/ws/a", "/api/messages"};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        strcpy(it.settings.origins, rows[i].origins);
+        for (size_t k = 0; k < COUNT_OF(paths); k++) {
+            const char *heard = ask_from("DELETE", paths[k], rows[i].origin);
+            assert_int_equal(says(heard, "vary: origin"), rows[i].vary);
+            if (rows[i].allow == NULL)
+                assert_null(strstr(heard, "access-control"));
+            else
+                assert_true(says(heard, rows[i].allow));
+            assert_null(strstr(heard, "access-control-allow-methods"));
+        }
+    }
+}
+
+static void a_preflight_names_methods_and_headers(void **state)
+{
+    (void)state;
+    strcpy(it.settings.origins, "https://a");
+    const char *heard = ask_from("OPTIONS", "/api/messages", "https://a");
+    static const char *const lines[] = {
+        "access-control-allow-origin: https://a",
+        "access-control-allow-methods: POST, OPTIONS",
+        "access-control-allow-headers: authorization, content-type, idempotency-key",
+        "access-control-max-age: 3600",
+        "allow: POST, OPTIONS",
+    };
+    assert_non_null(strstr(heard, " 204 "));
+    for (size_t i = 0; i < COUNT_OF(lines); i++)
+        if (!says(heard, lines[i]))
+            fail_msg("'%s' is missing in %s", lines[i], heard);
+    heard = ask_from("OPTIONS", "/api/messages", "https://b");
+    assert_true(says(heard, "allow: POST, OPTIONS"));
+    assert_null(strstr(heard, "access-control"));
+    heard = ask_from("OPTIONS", "/nowhere", "https://a");
+    assert_non_null(strstr(heard, " 404 "));
+    assert_null(strstr(heard, "access-control-allow-methods"));
+}
+
+static void what_libh2o_refuses_may_be_read_too(void **state)
+{
+    (void)state;
+    strcpy(it.settings.origins, "https://a");
+    int fd = client_connect(&it.lab);
+    client_say(fd, "POST / HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\nContent-Length: x\r\n\r\n");
+    client_expect(&it.lab, fd, " 400 ", "access-control-allow-origin: https://a");
+    close(fd);
+}
+
+static void a_path_says_which_methods_it_takes(void **state)
+{
+    (void)state;
+    int fd = client_connect(&it.lab);
+    for (int i = 0; i < 2; i++) { /* the connection goes on */
+        client_say(fd, "OPTIONS /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+        const char *heard = client_hear(&it.lab, fd);
+        assert_non_null(strstr(heard, " 204 "));
+        assert_non_null(strstr(heard, "allow: GET, HEAD, OPTIONS"));
+        assert_null(strcasestr(heard, "content-length"));
+        assert_null(strcasestr(heard, "transfer-encoding"));
+        assert_string_equal(strstr(heard, "\r\n\r\n"), "\r\n\r\n");
+    }
+    close(fd);
+}
+
+static void a_head_is_a_get_without_its_body(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/healthz", "/readyz"};
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        char request[64];
+        char length[64];
+        int fd = client_connect(&it.lab);
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", paths[i]);
+        client_say(fd, request);
+        const char *heard = client_hear(&it.lab, fd);
+        const char *body = strstr(heard, "\r\n\r\n") + 4;
+        snprintf(length, sizeof length, "Content-Length: %zu\r\n", strlen(body));
+        assert_non_null(strstr(heard, length));
+        snprintf(request, sizeof request, "HEAD %s HTTP/1.1\r\nHost: x\r\n\r\n", paths[i]);
+        client_say(fd, request);
+        heard = client_hear(&it.lab, fd);
+        assert_non_null(strstr(heard, " 200 "));
+        assert_non_null(strstr(heard, length));
+        assert_string_equal(strstr(heard, "\r\n\r\n"), "\r\n\r\n");
+        close(fd);
+    }
 }
 
 static void an_answer_comes_when_it_is_given(void **state)
@@ -364,6 +526,12 @@ int main(void)
         ROW(a_handshake_hands_the_descriptor_over),
         ROW(a_plain_handshake_has_its_user_in_the_path),
         ROW(a_bad_handshake_is_answered),
+        ROW(what_libh2o_refuses_is_json_too),
+        ROW(pages_of_other_origins_are_told_whether_they_may),
+        ROW(a_preflight_names_methods_and_headers),
+        ROW(what_libh2o_refuses_may_be_read_too),
+        ROW(a_path_says_which_methods_it_takes),
+        ROW(a_head_is_a_get_without_its_body),
         ROW(an_answer_comes_when_it_is_given),
         ROW(an_answer_to_nobody_is_not_written),
         ROW(requests_that_wait_have_a_bound),

@@ -49,7 +49,7 @@ static void the_file_names_every_key(void **state)
     }
 }
 
-static void networks_of_balancers_are_checked(void **state)
+static void networks_and_origins_are_checked(void **state)
 {
     (void)state;
     static const struct {
@@ -64,6 +64,8 @@ static void networks_of_balancers_are_checked(void **state)
         {"proxy.forwarded_networks=10.0.0.0/8 fd00::/8", -EINVAL},
         {"proxy.forwarded_header=forwarded", 0},
         {"proxy.forwarded_header=X-Real-IP", -EINVAL},
+        {"origins=https://a.example, https://b.example:8443", 0},
+        {"origins=https://a.example/", -EINVAL},
     };
     struct edge_settings settings;
     settings_defaults(edge_settings_table, &settings);
@@ -256,7 +258,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_file_says_what_the_table_says),
         cmocka_unit_test(the_file_names_every_key),
-        cmocka_unit_test(networks_of_balancers_are_checked),
+        cmocka_unit_test(networks_and_origins_are_checked),
         cmocka_unit_test(fits_an_edge_of_the_catalogue),
         cmocka_unit_test(refuses_what_the_catalogue_does_not_know),
         cmocka_unit_test(trusts_on_loopback_alone),
