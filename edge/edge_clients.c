@@ -1,6 +1,8 @@
 /* The edge and its clients: how many may come, what HTTP asks, and the parts that serve them. */
 #include "edge/edge_internal.h"
 
+#include "edge/edge_exchange.h"
+
 #include "log/log.h"
 
 #include <errno.h>
@@ -44,6 +46,13 @@ static void on_upgraded(void *context, const struct edge_upgrade *upgrade, int f
 {
     struct edge *edge = context;
     edge_sessions_open(edge->sessions, upgrade, fd, bytes, size);
+}
+
+static void on_exchange(void *context, struct edge_request *request, const struct edge_upgrade *who,
+                        const struct text *body)
+{
+    struct edge *edge = context;
+    edge_exchange_open(edge->sessions, request, who, body);
 }
 
 static void on_post(void *context, struct edge_request *request, struct text body)
@@ -101,6 +110,7 @@ static size_t on_count_sessions(void *context)
 
 static const struct edge_http_ops http_ops = {
     .on_upgraded = on_upgraded,
+    .on_exchange = on_exchange,
     .on_post = on_post,
     .on_poll = on_poll,
     .why_not_ready = edge_why_not_ready,

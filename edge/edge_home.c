@@ -323,4 +323,5 @@ void edge_home_tick(struct edge_home *home, int64_t now_ms)
     /* A callback may detach the attach it is for, no other. */
     list_each(node, &home->work) attach_tick(home, container_of(node, struct edge_attach, work));
     edge_reads_tick(&home->reads, now_ms, edge_home_write_read, home);
+    edge_home_tick_shows(home);
 }

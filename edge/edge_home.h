@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/list.h"
+#include "base/table.h"
 #include "base/text.h"
 #include "catalogue/catalogue.h"
 #include "edge/edge_places.h"
@@ -95,7 +96,7 @@ struct edge_home_settings {
     void *context;
 };
 MUST_USE struct edge_home *edge_home_new(const struct edge_home_settings *settings);
-void edge_home_free(struct edge_home *home); /* everything was detached */
+void edge_home_free(struct edge_home *home); /* everything was detached, and nothing is shown */
 
 /* Starts to attach at (region, user's shard there). -ENOMEM. */
 MUST_USE int edge_home_attach(struct edge_home *home, struct edge_attach *attach, size_t region,
@@ -112,6 +113,27 @@ MUST_USE int edge_home_ack(struct edge_home *home, struct edge_attach *attach, u
  * until the device leaves. -EINVAL as above; -ENOBUFS when too many wait; -ENOMEM. */
 MUST_USE int edge_home_read(struct edge_home *home, struct edge_attach *attach, struct text of,
                             uint32_t epoch, uint64_t seq);
+/* What a device has, or its user has read, said without an attach here: it may have one elsewhere.
+ * Embedded in its owner, zeroed but for on_shown and what it says; the texts stay the owner's and
+ * must live until it is over. */
+struct edge_show {
+    /* It is over. WIRE_OK: in the log, up to this cursor; WIRE_REFUSED: the mailbox has no such
+     * cursor, or the device got nothing; WIRE_NOT_HOME: ask the directory again. */
+    void (*on_shown)(struct edge_show *show, enum wire_answer answer, uint32_t epoch, uint64_t seq);
+    struct text user;
+    struct text device;
+    struct text of; /* whose messages the user has read; empty: the device has all up to seq */
+    uint32_t epoch;
+    uint64_t seq;
+    uint64_t request;  /* 0: it is not asked */
+    uint32_t asked_ms; /* the last time; low bits */
+    uint16_t place;
+    UT_hash_handle hh;
+};
+/* Asks the owner at (region, user's shard there), again and again until it answers. */
+void edge_home_show(struct edge_home *home, struct edge_show *show, size_t region, int64_t now_ms);
+/* It is asked no more. Fine when it is not. */
+void edge_home_unshow(struct edge_home *home, struct edge_show *show);
 /* An ephemeral message for users of one shard; it may be lost. */
 void edge_home_ephemeral(struct edge_home *home, size_t region, uint32_t shard,
                          const struct wire_message *message,

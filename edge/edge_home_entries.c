@@ -235,6 +235,9 @@ static void on_entry(struct edge_home *home, struct edge_home_place *place,
     case WIRE_READ_NOTED:
         on_entry_read_noted(home, &entry->read_noted);
         break;
+    case WIRE_SHOWN:
+        edge_home_shown(home, &entry->shown);
+        break;
     case WIRE_CLAIMED:
         home->settings.on_claimed(home->settings.context, &entry->claimed);
         break;

@@ -74,8 +74,8 @@ struct edge_home_outgoing *edge_home_place_frame(struct edge_home *home,
     return outgoing;
 }
 
-static void place_write(struct edge_home *home, struct edge_home_place *place,
-                        enum edge_home_verb verb, const struct wire_entry *entry)
+void edge_home_place_write(struct edge_home *home, struct edge_home_place *place,
+                           enum edge_home_verb verb, const struct wire_entry *entry)
 {
     /* More than any entry without a body takes; a frame must not grow past its bound. */
     size_t size = 64 + 2 * TEXT_USER_MAX + TEXT_DEVICE_MAX;
@@ -97,7 +97,7 @@ void edge_home_write_report(struct edge_home *home, struct edge_attach *attach)
                                           .acked = attach->acked}};
     list_remove(&attach->dirty);
     if (attach->attach != 0)
-        place_write(home, edge_home_place_of(home, attach), EDGE_HOME_VERB_ACK, &entry);
+        edge_home_place_write(home, edge_home_place_of(home, attach), EDGE_HOME_VERB_ACK, &entry);
 }
 
 void edge_home_write_fetch(struct edge_home *home, struct edge_attach *attach)
@@ -109,7 +109,7 @@ void edge_home_write_fetch(struct edge_home *home, struct edge_attach *attach)
                                          .epoch = attach->epoch,
                                          .from = attach->next}};
     attach->asked_ms = (uint32_t)home->now_ms;
-    place_write(home, edge_home_place_of(home, attach), EDGE_HOME_VERB_FETCH, &entry);
+    edge_home_place_write(home, edge_home_place_of(home, attach), EDGE_HOME_VERB_FETCH, &entry);
 }
 
 void edge_home_write_attach(struct edge_home *home, struct edge_attach *attach)
@@ -129,7 +129,7 @@ void edge_home_write_attach(struct edge_home *home, struct edge_attach *attach)
         entry.attach.seq = attach->next - 1;
     }
     attach->asked_ms = (uint32_t)home->now_ms;
-    place_write(home, edge_home_place_of(home, attach), EDGE_HOME_VERB_ATTACH, &entry);
+    edge_home_place_write(home, edge_home_place_of(home, attach), EDGE_HOME_VERB_ATTACH, &entry);
 }
 
 void edge_home_write_detach(struct edge_home *home, struct edge_home_place *place, struct text user,
@@ -137,7 +137,7 @@ void edge_home_write_detach(struct edge_home *home, struct edge_home_place *plac
 {
     struct wire_entry entry = {.kind = WIRE_DETACH,
                                .detach = {.user = user, .device = device, .attach = attach}};
-    place_write(home, place, EDGE_HOME_VERB_DETACH, &entry);
+    edge_home_place_write(home, place, EDGE_HOME_VERB_DETACH, &entry);
 }
 
 void edge_home_write_read(void *context, struct edge_attach *attach, const struct edge_read *read)
@@ -151,7 +151,7 @@ void edge_home_write_read(void *context, struct edge_attach *attach, const struc
                                               .epoch = read->epoch,
                                               .seq = read->seq}};
     if (attach->attach != 0)
-        place_write(home, edge_home_place_of(home, attach), EDGE_HOME_VERB_READ, &entry);
+        edge_home_place_write(home, edge_home_place_of(home, attach), EDGE_HOME_VERB_READ, &entry);
 }
 
 static void place_flush(struct edge_home *home, struct edge_home_place *place, int64_t *wait_ms)

@@ -61,6 +61,7 @@ struct edge_home {
     struct edge_home_outbox *outboxes; /* [own shard][region] */
     struct edge_attaches attaches;
     struct edge_reads reads;
+    struct edge_show *shows; /* by request */
     struct list work;
     struct list busy;
     uint64_t requests; /* the last number given */
@@ -120,6 +121,9 @@ void edge_home_place_wake(struct edge_home *home, struct edge_home_place *place)
 struct edge_home_outgoing *edge_home_place_frame(struct edge_home *home,
                                                  struct edge_home_place *place,
                                                  enum edge_home_verb verb, size_t size);
+/* An entry without a body. */
+void edge_home_place_write(struct edge_home *home, struct edge_home_place *place,
+                           enum edge_home_verb verb, const struct wire_entry *entry);
 void edge_home_place_free_outgoing(struct edge_home_place *place);
 void edge_home_write_attach(struct edge_home *home, struct edge_attach *attach);
 void edge_home_write_report(struct edge_home *home, struct edge_attach *attach);
@@ -127,3 +131,7 @@ void edge_home_write_fetch(struct edge_home *home, struct edge_attach *attach);
 void edge_home_write_detach(struct edge_home *home, struct edge_home_place *place, struct text user,
                             struct text device, uint64_t attach);
 void edge_home_write_read(void *context, struct edge_attach *attach, const struct edge_read *read);
+
+/* edge_home_shows.c */
+void edge_home_shown(struct edge_home *home, const struct wire_shown *shown);
+void edge_home_tick_shows(struct edge_home *home);

@@ -18,21 +18,34 @@
 struct edge_http;    /* opaque */
 struct edge_request; /* a request that waits for its answer */
 
-struct edge_upgrade {         /* what a WebSocket's request said */
-    bool v1;                  /* meridian.v1; else plain */
-    struct text user;         /* of the path; empty: the hello says it */
-    struct text device;       /* of the query; empty: not given */
-    struct edge_token *token; /* on_upgraded() takes it; NULL: it showed none */
-    bool unauthorized;        /* v1: it is to be told so, and closed */
-    struct address client;    /* behind the balancers, if any */
-    struct edge_place *place; /* on_upgraded() takes it; NULL: nobody is counted */
-    SSL *ssl;                 /* on_upgraded() takes it; NULL: plain */
+struct edge_framing;
+
+struct edge_upgrade {                   /* what the request of a WebSocket or a stream said */
+    bool v1;                            /* meridian.v1; else plain */
+    struct text user;                   /* of the path; empty: the hello says it */
+    struct text device;                 /* of the query; empty: not given */
+    struct edge_token *token;           /* on_upgraded() takes it; NULL: it showed none */
+    bool unauthorized;                  /* v1: it is to be told so, and closed */
+    struct address client;              /* behind the balancers, if any */
+    struct edge_place *place;           /* on_upgraded() takes it; NULL: nobody is counted */
+    SSL *ssl;                           /* on_upgraded() takes it; NULL: plain */
+    const struct edge_framing *framing; /* of a stream; NULL: a WebSocket */
+    /* What a WebSocket says in its hello; without one user and device are known, too. */
+    uint8_t attach_flags; /* WIRE_ATTACH_... */
+    uint32_t epoch;
+    uint64_t seq;
+    int64_t wait_ms; /* of a poll: for the first message */
 };
 
 struct edge_http_ops {
-    /* 101 was written. Takes `fd`; `bytes` came behind the request, and may be changed in place. */
+    /* The answer's head was written. Takes `fd`; `bytes` came behind the request, and may be
+     * changed in place. */
     void (*on_upgraded)(void *context, const struct edge_upgrade *upgrade, int fd, uint8_t *bytes,
                         size_t size);
+    /* A call of meridian.v1 that is answered as a whole: a poll, or frames in a body, which lives
+     * as long as the request. Takes who->token. */
+    void (*on_exchange)(void *context, struct edge_request *request, const struct edge_upgrade *who,
+                        const struct text *body);
     /* POST /api/messages */
     void (*on_post)(void *context, struct edge_request *request, struct text body);
     /* GET /api/messages/{user}; the query is still encoded. */

@@ -7,7 +7,7 @@
 
 #define PREFLIGHT_MAX_AGE_S "3600"
 /* What pages may send beside what any page can, and read beside what any page may. */
-#define HEADERS_TAKEN "authorization, content-type, idempotency-key"
+#define HEADERS_TAKEN "authorization, content-type, idempotency-key, last-event-id"
 #define HEADERS_SHOWN "meridian-cursor, meridian-resync, retry-after, allow"
 
 struct filter { /* ours, behind h2o's */
@@ -25,7 +25,7 @@ static bool is_allowed(const struct edge_http *http, const h2o_req_t *req)
     return edge_origins_allow(origins_of(http), edge_http_header(req, "origin"));
 }
 
-static void add_headers(const struct edge_http *http, h2o_req_t *req)
+void edge_http_add_origin(const struct edge_http *http, h2o_req_t *req)
 {
     struct text origins = origins_of(http);
     bool any = edge_origins_are_any(origins);
@@ -42,7 +42,7 @@ static void add_headers(const struct edge_http *http, h2o_req_t *req)
 
 static void on_setup_ostream(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
 {
-    add_headers(((struct filter *)filter)->http, req);
+    edge_http_add_origin(((struct filter *)filter)->http, req);
     h2o_setup_next_ostream(req, slot);
 }
 

@@ -65,6 +65,8 @@ void edge_http_answer_errors(h2o_pathconf_t *path);
 /* edge_http_cors.c */
 /* Tells pages of other origins, with each answer on this path, whether they may read it. */
 void edge_http_allow_origins(struct edge_http *http, h2o_pathconf_t *path);
+/* The same for an answer that does not go through libh2o's filters. */
+void edge_http_add_origin(const struct edge_http *http, h2o_req_t *req);
 /* What such a page asks before it sends: is it allowed, and by which methods? */
 void edge_http_add_preflight(struct edge_http *http, h2o_req_t *req, unsigned methods);
 
@@ -85,4 +87,26 @@ int edge_http_on_post(const struct edge_call *call);
 int edge_http_on_read(const struct edge_call *call);
 
 /* edge_http_upgrade.c */
+/* From the request for a connection of the client's own to its answer's head, after which the
+ * descriptor is no more HTTP's. */
+struct edge_http_upgrading {
+    struct edge_http *http;
+    struct edge_upgrade upgrade;
+    char user[TEXT_USER_MAX];
+    char device[TEXT_DEVICE_MAX];
+};
+/* NULL when memory is short. */
+MUST_USE struct edge_http_upgrading *edge_http_upgrading_new(struct edge_http *http,
+                                                             h2o_req_t *req);
+void edge_http_upgrading_free(struct edge_http_upgrading *upgrading); /* NULL is fine */
+/* Answers that it cannot be: -EACCES, -EUSERS, or memory is short. Takes it. */
+int edge_http_refuse_upgrade(struct edge_http_upgrading *upgrading, h2o_req_t *req, int err);
+/* Sends the head that `req` holds; takes it. */
+int edge_http_take_over(struct edge_http_upgrading *upgrading, h2o_req_t *req);
 int edge_http_on_websocket(const struct edge_call *call);
+
+/* edge_http_v1.c */
+int edge_http_on_sse(const struct edge_call *call);
+int edge_http_on_lines(const struct edge_call *call);
+int edge_http_on_v1_poll(const struct edge_call *call);
+int edge_http_on_v1_frames(const struct edge_call *call);

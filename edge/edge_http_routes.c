@@ -53,6 +53,10 @@ const struct edge_route edge_http_routes[] = {
     {"/readyz", SAFE_GET, 0, on_readyz},
     {"/ws", GET, SOCKET, edge_http_on_websocket},
     {"/ws/{user_id}", GET, SOCKET, edge_http_on_websocket},
+    {"/v1/sse", GET, SOCKET, edge_http_on_sse},
+    {"/v1/stream", GET, SOCKET, edge_http_on_lines},
+    {"/v1/poll", GET, SOCKET, edge_http_on_v1_poll},
+    {"/v1/frames", POST, SOCKET, edge_http_on_v1_frames},
     {"/api/messages", POST, API, edge_http_on_post},
     {"/api/messages/{user_id}", GET, API, edge_http_on_read},
 };

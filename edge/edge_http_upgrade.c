@@ -1,4 +1,4 @@
-/* WebSockets, from the request for one to its 101, after which the descriptor is no more HTTP's. */
+/* Connections that stop being HTTP's, and WebSockets, from the request for one to its 101. */
 #include "edge/edge_http_internal.h"
 
 #include "edge/edge_handshake.h"
@@ -12,13 +12,6 @@
 #include <string.h>
 
 static const char subprotocol[] = "meridian.v1";
-
-struct upgrading { /* from the request for a WebSocket to its 101 */
-    struct edge_http *http;
-    struct edge_upgrade upgrade;
-    char user[TEXT_USER_MAX];
-    char device[TEXT_DEVICE_MAX];
-};
 
 /* libh2o frees its own part of a TLS connection only together with a descriptor. */
 static int keep_descriptor(const h2o_socket_export_t *exported)
@@ -34,7 +27,8 @@ static void dispose(h2o_socket_export_t *exported)
         h2o_socket_dispose_export(exported);
 }
 
-static void hand_over(struct upgrading *upgrading, h2o_socket_t *socket, size_t request_size)
+static void hand_over(struct edge_http_upgrading *upgrading, h2o_socket_t *socket,
+                      size_t request_size)
 {
     struct edge_http *http = upgrading->http;
     struct edge_upgrade *upgrade = &upgrading->upgrade;
@@ -56,8 +50,10 @@ static void hand_over(struct upgrading *upgrading, h2o_socket_t *socket, size_t 
     dispose(&exported);
 }
 
-static void upgrading_free(struct upgrading *upgrading)
+void edge_http_upgrading_free(struct edge_http_upgrading *upgrading)
 {
+    if (upgrading == NULL)
+        return;
     edge_place_leave(upgrading->upgrade.place);
     free(upgrading->upgrade.token);
     SSL_free(upgrading->upgrade.ssl);
@@ -66,13 +62,41 @@ static void upgrading_free(struct upgrading *upgrading)
 
 static void on_upgraded(void *data, h2o_socket_t *socket, size_t request_size)
 {
-    struct upgrading *upgrading = data;
-    if (socket != NULL) /* NULL: the 101 could not be written */
+    struct edge_http_upgrading *upgrading = data;
+    if (socket != NULL) /* NULL: the head could not be written */
         hand_over(upgrading, socket, request_size);
-    upgrading_free(upgrading);
+    edge_http_upgrading_free(upgrading);
 }
 
-static int switch_protocols(h2o_req_t *req, struct upgrading *upgrading, struct text key)
+struct edge_http_upgrading *edge_http_upgrading_new(struct edge_http *http, h2o_req_t *req)
+{
+    struct edge_http_upgrading *upgrading = calloc(1, sizeof *upgrading);
+    if (upgrading == NULL)
+        return NULL;
+    upgrading->http = http;
+    upgrading->upgrade.client = edge_http_client(http, req);
+    return upgrading;
+}
+
+int edge_http_take_over(struct edge_http_upgrading *upgrading, h2o_req_t *req)
+{
+    h2o_http1_upgrade(req, NULL, 0, on_upgraded, upgrading);
+    return 0;
+}
+
+int edge_http_refuse_upgrade(struct edge_http_upgrading *upgrading, h2o_req_t *req, int err)
+{
+    struct edge_http *http = upgrading->http;
+    edge_http_upgrading_free(upgrading);
+    if (err == -EACCES)
+        return edge_http_refuse_unauthorized(http, req);
+    if (err == -EUSERS)
+        return edge_http_refuse_now(req, 429, "too_many_connections",
+                                    "too many connections are open from where you are");
+    return edge_http_refuse_now(req, 503, "not_ready", "memory is short");
+}
+
+static int switch_protocols(h2o_req_t *req, struct edge_http_upgrading *upgrading, struct text key)
 {
     char accept[EDGE_HANDSHAKE_ACCEPT];
     edge_handshake_accept(key, accept);
@@ -82,12 +106,12 @@ static int switch_protocols(h2o_req_t *req, struct upgrading *upgrading, struct 
     edge_http_add_header(req, "sec-websocket-accept", text_of(accept));
     if (upgrading->upgrade.v1)
         edge_http_add_header(req, "sec-websocket-protocol", text_of(subprotocol));
-    h2o_http1_upgrade(req, NULL, 0, on_upgraded, upgrading);
-    return 0;
+    return edge_http_take_over(upgrading, req);
 }
 
 /* Reads what the path and the query say of who connects. */
-static const char *read_who(struct upgrading *upgrading, struct text user, struct text query)
+static const char *read_who(struct edge_http_upgrading *upgrading, struct text user,
+                            struct text query)
 {
     struct text value;
     struct edge_upgrade *upgrade = &upgrading->upgrade;
@@ -110,7 +134,7 @@ static const char *read_who(struct upgrading *upgrading, struct text user, struc
 /* Whose WebSocket it becomes. A token in Authorization is answered here when it is bad. One among
  * the subprotocols is a browser's, which learns nothing of an HTTP answer: it is told after the
  * 101. A meridian.v1 client without any may still show one in its hello. */
-static int authorize(h2o_req_t *req, struct upgrading *upgrading, struct text bearer)
+static int authorize(h2o_req_t *req, struct edge_http_upgrading *upgrading, struct text bearer)
 {
     const struct edge_http_settings *settings = &upgrading->http->settings;
     struct edge_upgrade *upgrade = &upgrading->upgrade;
@@ -157,23 +181,13 @@ static int refuse_handshake(h2o_req_t *req, const struct edge_handshake_refusal 
 }
 
 /* Whoever may come may find no place. */
-static int admit(h2o_req_t *req, struct upgrading *upgrading, struct text bearer)
+static int admit(h2o_req_t *req, struct edge_http_upgrading *upgrading, struct text bearer)
 {
     int err = authorize(req, upgrading, bearer);
     if (err == 0)
         err = edge_neighbours_enter(upgrading->http->settings.neighbours,
                                     &upgrading->upgrade.client, &upgrading->upgrade.place);
     return err;
-}
-
-static int refuse(struct edge_http *http, h2o_req_t *req, int err)
-{
-    if (err == -EACCES)
-        return edge_http_refuse_unauthorized(http, req);
-    if (err == -EUSERS)
-        return edge_http_refuse_now(req, 429, "too_many_connections",
-                                    "too many WebSockets are open from where you are");
-    return edge_http_refuse_now(req, 503, "not_ready", "memory is short");
 }
 
 int edge_http_on_websocket(const struct edge_call *call)
@@ -187,21 +201,17 @@ int edge_http_on_websocket(const struct edge_call *call)
     const char *why = http->settings.ops->why_not_open(http->settings.context);
     if (why != NULL)
         return edge_http_refuse_now(req, 503, "not_ready", why);
-    struct upgrading *upgrading = calloc(1, sizeof *upgrading);
+    struct edge_http_upgrading *upgrading = edge_http_upgrading_new(http, req);
     if (upgrading == NULL)
         return edge_http_refuse_now(req, 503, "not_ready", "memory is short");
-    upgrading->http = http;
     upgrading->upgrade.v1 = handshake.v1;
-    upgrading->upgrade.client = edge_http_client(http, req);
     why = read_who(upgrading, call->user, call->query);
     if (why != NULL) {
-        upgrading_free(upgrading);
+        edge_http_upgrading_free(upgrading);
         return edge_http_refuse_now(req, 400, "bad_request", why);
     }
     int err = admit(req, upgrading, handshake.bearer);
-    if (err != 0) {
-        upgrading_free(upgrading);
-        return refuse(http, req, err);
-    }
+    if (err != 0)
+        return edge_http_refuse_upgrade(upgrading, req, err);
     return switch_protocols(req, upgrading, handshake.key);
 }

@@ -1,5 +1,6 @@
 #include "edge/edge_recall.h"
 
+#include "edge/edge_exchange.h"
 #include "edge/edge_history.h"
 #include "edge/edge_places.h"
 
@@ -55,6 +56,7 @@ static void on_answer(struct edge_history_ask *ask, enum edge_history_outcome ou
     struct edge_recall *recall = container_of(ask, struct edge_recall, ask);
     struct edge_session *session = recall->session;
     session->recall = NULL; /* writing may end the session */
+    edge_exchange_page(session->exchange);
     if (page != NULL) {
         struct buffer *out = edge_session_scratch(session);
         begin(out, "history", text_of(recall->id));
@@ -151,7 +153,8 @@ void edge_recall_ask(struct edge_session *session, const struct edge_recall_fram
         write_error(session, id, "bad_request", wrong, false);
     else if (session->recall != NULL)
         write_error(session, id, "busy", "this connection asks for history already", true);
-    else if (session->attach.state == EDGE_DETACHED) /* its home is not known, or moves */
+    else if (session->attach.state == EDGE_DETACHED && session->exchange == NULL)
+        /* its home is not known, or moves */
         write_outcome(session, id, EDGE_HISTORY_UNREACHABLE);
     else
         ask_owner(session, id, &query);

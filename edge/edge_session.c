@@ -3,14 +3,19 @@
 #include "edge/edge_session_internal.h"
 
 #include "edge/edge_admit.h"
+#include "edge/edge_exchange.h"
 #include "edge/edge_plain.h"
 #include "edge/edge_recall.h"
+#include "edge/edge_url.h"
 #include "edge/edge_v1.h"
 #include "log/log.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { SCRATCH_KEPT_MAX = 128 * 1024 };
@@ -53,9 +58,10 @@ struct buffer *edge_session_scratch(struct edge_session *session)
 
 /* The end of a session. */
 
-/* Lets go of everything but the stream. */
-static void session_leave(struct edge_session *session)
+void edge_session_leave(struct edge_session *session)
 {
+    if (session->exchange != NULL)
+        edge_exchange_leave(session->exchange);
     edge_session_end_finding(session);
     edge_recall_end(session);
     edge_home_detach(session->sessions->settings.home, &session->attach);
@@ -68,31 +74,46 @@ void edge_session_end(struct edge_session *session)
     struct edge_sessions *sessions = session->sessions;
     if (session->state == EDGE_SESSION_DEAD)
         return;
-    session_leave(session);
+    edge_session_leave(session);
     edge_stream_close(&session->stream);
     edge_place_leave(session->place);
     session->state = EDGE_SESSION_DEAD;
     list_remove(&session->wheel);
     list_push(&sessions->dead, &session->wheel);
     loop_later(sessions->settings.loop, &sessions->bury);
+    if (session->exchange != NULL) {
+        edge_exchange_end(session->exchange);
+        return;
+    }
     sessions->count--;
     sessions->settings.on_closed(sessions->settings.context);
+}
+
+/* Where the next text goes; NULL when memory is short. Looking for room may end the session. */
+static struct buffer *session_output(struct edge_session *session)
+{
+    return session->exchange != NULL ? edge_exchange_output(session->exchange)
+                                     : edge_stream_output(&session->stream);
 }
 
 void edge_session_close(struct edge_session *session, uint16_t code, const char *reason)
 {
     if (session->state >= EDGE_SESSION_CLOSING)
         return;
-    struct buffer *out = edge_stream_output(&session->stream);
+    struct buffer *out = session_output(session);
     if (session->state >= EDGE_SESSION_CLOSING) /* looking for room has ended it */
         return;
-    session_leave(session);
+    edge_session_leave(session);
     session->state = EDGE_SESSION_CLOSING;
     if (out == NULL) {
         edge_session_end(session);
         return;
     }
-    edge_ws_write_close(out, code, text_of(reason));
+    session->framing->write_close(out, code, text_of(reason));
+    if (session->exchange != NULL) {
+        edge_exchange_answer(session->exchange);
+        return;
+    }
     edge_stream_pause(&session->stream, false); /* its end must be seen */
     edge_stream_finish(&session->stream);
     edge_session_look_in(session, session->sessions->settings.edge->close_ms);
@@ -110,16 +131,28 @@ void edge_session_refuse(struct edge_session *session)
 
 /* Writing and sending. */
 
-void edge_session_write(struct edge_session *session, struct text json)
+static void session_write(struct edge_session *session, struct text json, struct text cursor)
 {
-    struct buffer *out =
-        session->state >= EDGE_SESSION_CLOSING ? NULL : edge_stream_output(&session->stream);
+    struct buffer *out = session->state >= EDGE_SESSION_CLOSING ? NULL : session_output(session);
     if (session->state >= EDGE_SESSION_CLOSING) /* looking for room may have ended it */
         return;
     if (out == NULL)
         edge_session_close(session, EDGE_CLOSE_RECONNECT, "memory is short");
     else
-        edge_ws_write(out, EDGE_WS_TEXT, json.data, json.size);
+        session->framing->write(out, json, cursor);
+}
+
+void edge_session_write(struct edge_session *session, struct text json)
+{
+    session_write(session, json, TEXT(""));
+}
+
+void edge_session_write_at(struct edge_session *session, struct text json, uint32_t epoch,
+                           uint64_t seq)
+{
+    char cursor[EDGE_CURSOR_MAX];
+    edge_cursor_write(cursor, epoch, seq);
+    session_write(session, json, text_of(cursor));
 }
 
 static void on_outcome(struct edge_sender *sender, const struct edge_outcome *outcome)
@@ -128,6 +161,7 @@ static void on_outcome(struct edge_sender *sender, const struct edge_outcome *ou
     uint32_t most = session->sessions->settings.edge->sends_max;
     if (session->stream.paused && sender->pending_count <= most / 2)
         edge_stream_pause(&session->stream, false);
+    edge_exchange_outcome(session->exchange, outcome->id);
     session->dialect->on_outcome(session, outcome);
 }
 
@@ -138,6 +172,7 @@ void edge_session_send(struct edge_session *session, struct edge_letter *letter)
     letter->sender = edge_session_user(session);
     letter->device = edge_session_device(session);
     session->active_ms = session->heard_ms;
+    edge_exchange_sends(session->exchange, letter->recipient_count);
     edge_dispatch_send(session->sessions->settings.dispatch, &session->sender, letter);
     if (session->state >= EDGE_SESSION_CLOSING)
         edge_sender_done(&session->sender); /* writing a rejection ended it in the middle */
@@ -149,7 +184,7 @@ void edge_session_send(struct edge_session *session, struct edge_letter *letter)
 
 /* What the client says. */
 
-static bool on_ws_event(void *context, const struct edge_ws_event *event)
+static bool on_event(void *context, const struct edge_ws_event *event)
 {
     struct edge_session *session = context;
     struct buffer *out;
@@ -161,7 +196,7 @@ static bool on_ws_event(void *context, const struct edge_ws_event *event)
     case EDGE_WS_PING:
         out = edge_stream_output(&session->stream);
         if (out != NULL && session->state < EDGE_SESSION_CLOSING)
-            edge_ws_write(out, EDGE_WS_PONG, event->data, event->size);
+            session->framing->write_pong(out, event->data, event->size);
         break;
     case EDGE_WS_PONG:
         break;
@@ -175,7 +210,7 @@ static bool on_ws_event(void *context, const struct edge_ws_event *event)
     return session->state < EDGE_SESSION_CLOSING;
 }
 
-static const char *reason_of(int code)
+static const char *reason_of(const struct edge_session *session, int code)
 {
     switch (code) {
     case EDGE_CLOSE_TOO_BIG:
@@ -183,7 +218,7 @@ static const char *reason_of(int code)
     case EDGE_CLOSE_NOT_UTF8:
         return "the text is no UTF-8";
     default:
-        return "the frame breaks RFC 6455";
+        return session->framing->broken;
     }
 }
 
@@ -194,10 +229,10 @@ static void session_take(struct edge_session *session, uint8_t *bytes, size_t si
         return; /* thrown away; the end of the stream is what is waited for */
     session->heard_ms = edge_sessions_now(sessions);
     session->pinged = false;
-    int code = edge_ws_feed(&session->ws, bytes, size, sessions->settings.edge->message_max,
-                            on_ws_event, session);
+    int code = session->framing->feed(&session->ws, bytes, size,
+                                      sessions->settings.edge->message_max, on_event, session);
     if (code > 0)
-        edge_session_close(session, (uint16_t)code, reason_of(code));
+        edge_session_close(session, (uint16_t)code, reason_of(session, code));
     else if (code < 0)
         edge_session_close(session, EDGE_CLOSE_LATER, "memory is short");
 }
@@ -210,6 +245,11 @@ static struct edge_session *session_of_stream(struct edge_stream *stream)
 static void on_bytes(struct edge_stream *stream, uint8_t *bytes, size_t size)
 {
     session_take(session_of_stream(stream), bytes, size);
+}
+
+static size_t frame_size(struct edge_stream *stream, const uint8_t *bytes, size_t size)
+{
+    return session_of_stream(stream)->framing->frame_size(bytes, size);
 }
 
 static void on_flushed(struct edge_stream *stream)
@@ -243,7 +283,7 @@ static void on_end(struct edge_stream *stream, int error)
 
 static const struct edge_stream_ops stream_ops = {
     .on_bytes = on_bytes,
-    .frame_size = edge_ws_frame_size,
+    .frame_size = frame_size,
     .on_flushed = on_flushed,
     .on_end = on_end,
 };
@@ -258,6 +298,19 @@ static struct text plain_device(const struct edge_session *session, struct text 
     return device.size > 0 ? device : TEXT("plain");
 }
 
+/* Its client says nothing, so the kernel is asked whether what was written arrives. */
+static void session_begin_stream(struct edge_session *session, const struct edge_upgrade *upgrade)
+{
+    unsigned silent_ms = (unsigned)(2 * session->sessions->settings.edge->heartbeat_ms);
+    (void)setsockopt(session->stream.io.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silent_ms,
+                     sizeof silent_ms);
+    edge_session_identify(session, &(struct edge_hello){.user = upgrade->user,
+                                                        .device = upgrade->device,
+                                                        .flags = upgrade->attach_flags,
+                                                        .epoch = upgrade->epoch,
+                                                        .seq = upgrade->seq});
+}
+
 static void session_begin(struct edge_session *session, const struct edge_upgrade *upgrade)
 {
     struct edge_sessions *sessions = session->sessions;
@@ -267,24 +320,40 @@ static void session_begin(struct edge_session *session, const struct edge_upgrad
     log_debug("a session begins", LOG_STRING("client", address_name(&session->client).text));
     edge_session_look_in(session, sessions->settings.edge->hello_timeout_ms);
     if (upgrade->v1) {
-        session->dialect = &edge_v1_dialect;
-        if (upgrade->unauthorized)
+        if (upgrade->framing != NULL)
+            session_begin_stream(session, upgrade);
+        else if (upgrade->unauthorized)
             edge_session_refuse(session);
         else if (upgrade->user.size > 0 &&
                  edge_session_name(session, upgrade->user, upgrade->device) != 0)
             edge_session_end(session);
         return;
     }
-    session->dialect = &edge_plain_dialect;
     edge_session_identify(session,
                           &(struct edge_hello){.user = upgrade->user,
                                                .device = plain_device(session, upgrade->device)});
 }
 
+struct edge_session *edge_session_new(struct edge_sessions *sessions,
+                                      const struct edge_dialect *dialect)
+{
+    struct edge_session *session = calloc(1, sizeof *session);
+    if (session == NULL)
+        return NULL;
+    session->sessions = sessions;
+    session->dialect = dialect;
+    session->attach.ops = &edge_session_attach_ops;
+    session->sender.on_outcome = on_outcome;
+    edge_sender_init(&session->sender);
+    session->begun_ms = session->heard_ms = session->active_ms = edge_sessions_now(sessions);
+    return session;
+}
+
 void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrade *upgrade, int fd,
                         uint8_t *bytes, size_t size)
 {
-    struct edge_session *session = calloc(1, sizeof *session);
+    struct edge_session *session =
+        edge_session_new(sessions, upgrade->v1 ? &edge_v1_dialect : &edge_plain_dialect);
     if (session == NULL) {
         SSL_free(upgrade->ssl);
         close(fd);
@@ -292,11 +361,7 @@ void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrad
         free(upgrade->token);
         return;
     }
-    session->sessions = sessions;
-    session->attach.ops = &edge_session_attach_ops;
-    session->sender.on_outcome = on_outcome;
-    edge_sender_init(&session->sender);
-    session->begun_ms = session->heard_ms = session->active_ms = edge_sessions_now(sessions);
+    session->framing = upgrade->framing != NULL ? upgrade->framing : &edge_framing_ws;
     if (edge_stream_open_tls(sessions->streams, &session->stream, fd, upgrade->ssl, &stream_ops) !=
         0) {
         edge_place_leave(upgrade->place);

@@ -1,13 +1,14 @@
-/* A WebSocket of a client, from the 101 to its end: who it is, where it is attached, what it is
- * told. What the frames look like is a dialect's: meridian.v1 (edge_v1.h) or plain
- * (edge_plain.h).
+/* A connection of a client, from its HTTP answer's head to its end: who it is, where it is
+ * attached, what it is told. What the texts say is a dialect's: meridian.v1 (edge_v1.h) or plain
+ * (edge_plain.h). How they are laid out, as a WebSocket's or otherwise, is a framing's
+ * (edge_framing.h).
  *
- *   HELLO      -> FINDING     who it is was said (plain: by the path)
+ *   HELLO      -> FINDING     who it is was said (plain: by the path; a stream: by the query)
  *   FINDING    -> ATTACHING   the home is known
  *   ATTACHING  -> OPEN        the owner has answered: welcome
  *   ATTACHING, OPEN -> FINDING   the owner says that the home is elsewhere: "moved", once it is
  *                                attached there
- *   any        -> CLOSING     a close frame was written; input is thrown away
+ *   any        -> CLOSING     the last words were written; input is thrown away
  *   any        -> DEAD        the stream is closed; freed at the end of the turn
  *
  * A session in FINDING or later may send; deliveries come when it is OPEN. */
@@ -16,9 +17,9 @@
 #include "base/buffer.h"
 #include "edge/edge_auth.h"
 #include "edge/edge_dispatch.h"
+#include "edge/edge_framing.h"
 #include "edge/edge_http.h"
 #include "edge/edge_stream.h"
-#include "edge/edge_ws.h"
 
 struct edge_session;
 struct edge_sessions; /* opaque: all of an edge */
@@ -87,9 +88,11 @@ struct edge_session {
     struct edge_sender sender;
     struct edge_sessions *sessions;
     const struct edge_dialect *dialect;
-    struct finding *finding;    /* while the directory is asked */
-    struct edge_recall *recall; /* while history is asked for */
-    struct edge_token *token;   /* NULL: it showed none, and need not */
+    const struct edge_framing *framing;
+    struct finding *finding;        /* while the directory is asked */
+    struct edge_recall *recall;     /* while history is asked for */
+    struct edge_exchange *exchange; /* NULL: it has a stream */
+    struct edge_token *token;       /* NULL: it showed none, and need not */
     struct list wheel;
     struct edge_place *place; /* NULL: it is not counted */
     char *names;              /* user, then device; NULL before the hello */
@@ -112,9 +115,12 @@ struct edge_hello {
 };
 /* Says who it is; once. The texts are copied. */
 void edge_session_identify(struct edge_session *session, const struct edge_hello *hello);
-/* Writes a text frame. */
+/* Writes a text. */
 void edge_session_write(struct edge_session *session, struct text json);
-/* Writes a close frame and waits for the client's; nothing else is written or read any more. */
+/* One that brings the client to this cursor. */
+void edge_session_write_at(struct edge_session *session, struct text json, uint32_t epoch,
+                           uint64_t seq);
+/* Writes the last words and waits for the client's; nothing else is written or read any more. */
 void edge_session_close(struct edge_session *session, uint16_t code, const char *reason);
 /* For want of a good token: says so in the one way there is. */
 void edge_session_refuse(struct edge_session *session);

@@ -2,6 +2,7 @@
 #include "edge/edge_session_internal.h"
 
 #include "base/hash.h"
+#include "edge/edge_exchange.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -130,7 +131,6 @@ static void on_attached(struct edge_attach *attach, const struct wire_attached *
                         bool again, bool resync)
 {
     struct edge_session *session = session_of_attach(attach);
-    (void)again;
     session->state = EDGE_SESSION_OPEN;
     if (!session->welcomed) {
         session->welcomed = true;
@@ -148,6 +148,7 @@ static void on_attached(struct edge_attach *attach, const struct wire_attached *
         session->dialect->on_resync(session);
     /* Should the home move, what was written is where it goes on. */
     attach->flags |= WIRE_ATTACH_HAS_CURSOR;
+    edge_exchange_attached(session->exchange, attached, again, resync);
 }
 
 static void on_deliver(struct edge_attach *attach, const struct wire_deliver *deliver)
@@ -155,6 +156,7 @@ static void on_deliver(struct edge_attach *attach, const struct wire_deliver *de
     struct edge_session *session = session_of_attach(attach);
     session->active_ms = edge_sessions_now(session->sessions);
     session->dialect->on_deliver(session, deliver);
+    edge_exchange_got(session->exchange);
 }
 
 static void on_confirmed(struct edge_attach *attach)
@@ -169,6 +171,7 @@ static void on_gap(struct edge_attach *attach, const struct wire_gap *gap)
     struct edge_session *session = session_of_attach(attach);
     if (session->dialect->on_gap != NULL)
         session->dialect->on_gap(session, gap);
+    edge_exchange_got(session->exchange);
 }
 
 static void on_lost(struct edge_attach *attach, enum edge_lost lost)

@@ -17,7 +17,8 @@ struct edge_sessions {
     struct list dead;
     struct loop_later bury;
     struct buffer scratch;
-    size_t count;
+    size_t count; /* with a stream */
+    size_t polls;
 };
 
 static inline uint32_t edge_sessions_now(const struct edge_sessions *sessions)
@@ -26,6 +27,11 @@ static inline uint32_t edge_sessions_now(const struct edge_sessions *sessions)
 }
 
 /* edge_session.c */
+/* NULL when memory is short. To be put into the wheel, and freed by edge_session_end(). */
+MUST_USE struct edge_session *edge_session_new(struct edge_sessions *sessions,
+                                               const struct edge_dialect *dialect);
+/* Lets go of everything but the stream or the request. */
+void edge_session_leave(struct edge_session *session);
 /* It is looked at again after about `delay_ms`, or sooner where its token asks for it. */
 void edge_session_look_in(struct edge_session *session, int64_t delay_ms);
 /* At once, without a word to the client. */

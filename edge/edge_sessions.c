@@ -2,11 +2,13 @@
 #include "edge/edge_session_internal.h"
 
 #include "edge/edge_admit.h"
+#include "edge/edge_exchange.h"
 
 #include <stdlib.h>
 
 static void session_free(struct edge_session *session)
 {
+    edge_exchange_free(session->exchange);
     edge_ws_done(&session->ws); /* no sooner: edge_ws_feed() may have been on the stack */
     free(session->names);
     free(session->token);
@@ -88,14 +90,21 @@ static void session_ping(struct edge_session *session)
 {
     struct buffer *out = edge_stream_output(&session->stream);
     if (out != NULL)
-        edge_ws_write(out, EDGE_WS_PING, NULL, 0);
-    session->pinged = true;
+        session->framing->write_ping(out);
+    if (session->framing->one_way)
+        session->heard_ms = edge_sessions_now(session->sessions); /* nobody will answer it */
+    else
+        session->pinged = true;
 }
 
 static void session_look_open(struct edge_session *session)
 {
     const struct edge_settings *edge = session->sessions->settings.edge;
     uint32_t now = edge_sessions_now(session->sessions);
+    if (session->exchange != NULL) { /* it ends by itself, and has nobody to ping */
+        edge_session_look_in(session, edge->heartbeat_ms);
+        return;
+    }
     if (session->stream.paused) /* signs of life are not read */
         session->heard_ms = now;
     if (edge->idle_ms > 0 && now - session->active_ms >= edge->idle_ms) {
@@ -109,6 +118,7 @@ static void session_look_open(struct edge_session *session)
     }
     if (silent_ms >= edge->heartbeat_ms - EDGE_WHEEL_TICK_MS)
         session_ping(session);
+    silent_ms = now - session->heard_ms;
     int64_t next_ms =
         session->pinged ? 2 * edge->heartbeat_ms - silent_ms : edge->heartbeat_ms - silent_ms;
     if (next_ms > edge->heartbeat_ms)
@@ -189,6 +199,7 @@ static void call_goaway(struct edge_session *session, const void *context)
     const struct leaving *leaving = context;
     if (session->state < EDGE_SESSION_CLOSING && session->dialect->on_goaway != NULL)
         session->dialect->on_goaway(session, leaving->reason, leaving->reconnect_ms);
+    edge_exchange_hurry(session->exchange);
 }
 
 void edge_sessions_goaway(struct edge_sessions *sessions, const char *reason, int64_t reconnect_ms)

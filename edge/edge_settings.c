@@ -87,6 +87,8 @@ const struct setting edge_settings_table[] = {
         "Messages in the answer to one such request."),
     DURATION(poll_wait_max_ms, "limits.poll_wait_max", SECONDS(60), 0, SECONDS(600),
         "The longest wait= such a request may ask for."),
+    U32(frames_max, "limits.frames_max", 64, 1, 256,
+        "Frames in the body of one POST /v1/frames; more are answered 413."),
     U32(histories_max, "limits.histories_max", 256, 1, 100000,
         "Pages of history that are asked for at one time; one more is answered busy."),
     U32(history_messages_max, "limits.history_messages_max", WIRE_HISTORY_ROWS_MAX, 1, WIRE_HISTORY_ROWS_MAX,

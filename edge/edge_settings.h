@@ -44,6 +44,7 @@ struct edge_settings {
     uint32_t polls_max;
     uint32_t poll_messages_max;
     int64_t poll_wait_max_ms;
+    uint32_t frames_max;
     uint32_t histories_max;
     uint32_t history_messages_max;
 

@@ -272,7 +272,8 @@ static size_t frame_start(const struct edge_output *output, size_t at)
     const struct edge_stream_ops *ops = output->stream->ops;
     size_t start = 0;
     while (start < at) {
-        size_t size = ops->frame_size(output->bytes.data + start, output->bytes.size - start);
+        size_t size =
+            ops->frame_size(output->stream, output->bytes.data + start, output->bytes.size - start);
         if (size > at - start)
             break;
         start += size;
@@ -301,7 +302,7 @@ void edge_stream_cut(struct edge_stream *stream)
     size_t begun = output->written + output->held;
     size_t end = frame_start(output, begun);
     if (end < begun) /* this one is partly out: the rest must follow */
-        end += stream->ops->frame_size(output->bytes.data + end, output->bytes.size - end);
+        end += stream->ops->frame_size(stream, output->bytes.data + end, output->bytes.size - end);
     output->bytes.size = end;
 }
 

@@ -26,7 +26,7 @@ struct edge_stream_ops {
      * once. */
     void (*on_end)(struct edge_stream *stream, int error);
     /* The size of the frame that begins at `bytes`, for edge_stream_cut(). */
-    size_t (*frame_size)(const uint8_t *bytes, size_t size);
+    size_t (*frame_size)(struct edge_stream *stream, const uint8_t *bytes, size_t size);
 };
 
 /* Embedded in its owner, zeroed before edge_stream_open(). */

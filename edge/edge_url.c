@@ -1,6 +1,8 @@
 #include "edge/edge_url.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -53,21 +55,32 @@ size_t edge_url_path_at(struct text target)
     return 0;
 }
 
+bool edge_url_next(struct text *query, struct text *ret_key, struct text *ret_value)
+{
+    if (query->size == 0)
+        return false;
+    const char *end = memchr(query->data, '&', query->size);
+    size_t size = end == NULL ? query->size : (size_t)(end - query->data);
+    const char *equals = memchr(query->data, '=', size);
+    size_t name = equals == NULL ? size : (size_t)(equals - query->data);
+    size_t skip = equals == NULL ? size : name + 1;
+    *ret_key = (struct text){.data = query->data, .size = name};
+    *ret_value = (struct text){.data = query->data + skip, .size = size - skip};
+    size_t used = end == NULL ? size : size + 1;
+    query->data += used;
+    query->size -= used;
+    return true;
+}
+
 bool edge_url_query(struct text query, struct text key, struct text *ret_value)
 {
-    while (query.size > 0) {
-        const char *end = memchr(query.data, '&', query.size);
-        size_t size = end == NULL ? query.size : (size_t)(end - query.data);
-        const char *equals = memchr(query.data, '=', size);
-        size_t name = equals == NULL ? size : (size_t)(equals - query.data);
-        if (text_equal((struct text){.data = query.data, .size = name}, key)) {
-            size_t skip = equals == NULL ? size : name + 1;
-            *ret_value = (struct text){.data = query.data + skip, .size = size - skip};
+    struct text found;
+    struct text value;
+    while (edge_url_next(&query, &found, &value)) {
+        if (text_equal(found, key)) {
+            *ret_value = value;
             return true;
         }
-        size_t used = end == NULL ? size : size + 1;
-        query.data += used;
-        query.size -= used;
     }
     return false;
 }
@@ -87,4 +100,9 @@ int edge_cursor_parse(struct text from, uint32_t *ret_epoch, uint64_t *ret_seq)
     *ret_epoch = (uint32_t)epoch;
     *ret_seq = seq;
     return 0;
+}
+
+void edge_cursor_write(char cursor[EDGE_CURSOR_MAX], uint32_t epoch, uint64_t seq)
+{
+    (void)snprintf(cursor, EDGE_CURSOR_MAX, "%" PRIu32 ":%" PRIu64, epoch, seq);
 }

@@ -23,18 +23,27 @@ static void member_cursor(struct buffer *out, const char *key, uint32_t epoch, u
     buffer_printf(out, ",\"%s\":\"%" PRIu32 ":%" PRIu64 "\"", key, epoch, seq);
 }
 
-static void write_whole(struct edge_session *session, const struct buffer *out)
+/* It must not miss a frame in silence. */
+static bool is_whole(struct edge_session *session, const struct buffer *out)
 {
-    if (out->failed) /* it must not miss a frame in silence */
+    if (out->failed)
         edge_session_close(session, EDGE_CLOSE_RECONNECT, "memory is short");
-    else
-        edge_session_write(session, buffer_text(out));
+    return !out->failed;
 }
 
 static void end(struct edge_session *session, struct buffer *out)
 {
     buffer_append_text(out, TEXT("}"));
-    write_whole(session, out);
+    if (is_whole(session, out))
+        edge_session_write(session, buffer_text(out));
+}
+
+/* Of what brings the client to a cursor. */
+static void end_at(struct edge_session *session, struct buffer *out, uint32_t epoch, uint64_t seq)
+{
+    buffer_append_text(out, TEXT("}"));
+    if (is_whole(session, out))
+        edge_session_write_at(session, buffer_text(out), epoch, seq);
 }
 
 void edge_v1_write_error(struct edge_session *session, const char *code, const char *message)
@@ -109,7 +118,7 @@ static void v1_on_welcome(struct edge_session *session, const struct wire_attach
                   ",\"recipients_max\":%" PRIu32 ",\"sends_max\":%" PRIu32 "}",
                   edge->body_max, edge->message_max, edge->recipients_max, edge->sends_max);
     member_expiry(session, out);
-    end(session, out);
+    end_at(session, out, session->attach.epoch, session->attach.next - 1);
 }
 
 static void v1_on_moved(struct edge_session *session)
@@ -125,7 +134,18 @@ static void v1_on_resync(struct edge_session *session)
     struct buffer *out = begin(session, "resync");
     member_cursor(out, "cursor", session->attach.epoch, session->attach.next - 1);
     member_text(out, "reason", TEXT("the cursor cannot be honoured"));
-    end(session, out);
+    end_at(session, out, session->attach.epoch, session->attach.next - 1);
+}
+
+static void write_delivery(struct edge_session *session, const struct buffer *out,
+                           const struct wire_deliver *deliver)
+{
+    if (!is_whole(session, out))
+        return;
+    if (deliver->seq != 0)
+        edge_session_write_at(session, buffer_text(out), deliver->epoch, deliver->seq);
+    else
+        edge_session_write(session, buffer_text(out));
 }
 
 static void write_message(struct edge_session *session, const struct wire_deliver *deliver)
@@ -145,8 +165,8 @@ static void write_message(struct edge_session *session, const struct wire_delive
     buffer_append_text(out, deliver->body);
     buffer_printf(out, ",\"at\":%" PRIi64 ",\"trace\":\"", deliver->at_ms);
     buffer_append(out, trace, sizeof trace);
-    buffer_append_text(out, TEXT("\""));
-    end(session, out);
+    buffer_append_text(out, TEXT("\"}"));
+    write_delivery(session, out, deliver);
 }
 
 static void v1_on_deliver(struct edge_session *session, const struct wire_deliver *deliver)
@@ -157,7 +177,7 @@ static void v1_on_deliver(struct edge_session *session, const struct wire_delive
     }
     struct buffer *out = edge_session_scratch(session);
     edge_receipt_write(out, deliver);
-    write_whole(session, out);
+    write_delivery(session, out, deliver);
 }
 
 void edge_v1_write_acked(struct edge_session *session)
@@ -173,7 +193,7 @@ static void v1_on_gap(struct edge_session *session, const struct wire_gap *gap)
     member_cursor(out, "from", gap->epoch, gap->from);
     member_cursor(out, "to", gap->epoch, gap->to);
     member_text(out, "reason", gap->reason);
-    end(session, out);
+    end_at(session, out, gap->epoch, gap->to);
 }
 
 static void v1_on_reachable(struct edge_session *session, bool reachable)

@@ -2,6 +2,7 @@
 #include "edge/edge_v1_internal.h"
 
 #include "edge/edge_admit.h"
+#include "edge/edge_exchange.h"
 #include "edge/edge_recall.h"
 #include "edge/edge_url.h"
 
@@ -114,7 +115,9 @@ static void on_ack(struct edge_session *session, const struct edge_v1_frame *fra
         edge_v1_write_error(session, "bad_request", "ack needs a cursor, \"epoch:seq\"");
         return;
     }
-    if (edge_home_ack(edge_session_shared(session)->home, &session->attach, epoch, seq) != 0)
+    if (session->exchange != NULL)
+        edge_exchange_show(session->exchange, TEXT(""), epoch, seq);
+    else if (edge_home_ack(edge_session_shared(session)->home, &session->attach, epoch, seq) != 0)
         edge_v1_write_error(session, "bad_cursor", "nothing was delivered with this cursor");
     else if (seq <= session->attach.confirmed)
         edge_v1_write_acked(session);
@@ -140,6 +143,10 @@ static void on_receipt(struct edge_session *session, const struct edge_v1_frame 
     }
     if (read_cursor(frame->cursor, &epoch, &seq) != 0) {
         edge_v1_write_error(session, "bad_request", "receipt needs a cursor, \"epoch:seq\"");
+        return;
+    }
+    if (session->exchange != NULL) {
+        edge_exchange_show(session->exchange, of, epoch, seq);
         return;
     }
     int err = edge_home_read(edge_session_shared(session)->home, &session->attach, of, epoch, seq);

@@ -1,10 +1,11 @@
 #include "region-hub/hub_cursor.h"
 
-static bool is_honoured(const struct hub_cursor_of *of, const struct wire_attach *asked)
+bool hub_cursor_is_honoured(uint32_t epoch, uint64_t head, uint64_t base, uint32_t asked_epoch,
+                            uint64_t asked_seq)
 {
-    if (asked->epoch == of->epoch)
-        return asked->seq <= of->head;
-    return asked->epoch == of->epoch - 1 && asked->epoch > 0 && asked->seq <= of->base;
+    if (asked_epoch == epoch)
+        return asked_seq <= head;
+    return asked_epoch == epoch - 1 && asked_epoch > 0 && asked_seq <= base;
 }
 
 struct hub_cursor hub_cursor_choose(const struct hub_cursor_of *of, const struct wire_attach *asked)
@@ -13,7 +14,8 @@ struct hub_cursor hub_cursor_choose(const struct hub_cursor_of *of, const struct
     if (of->noted > cursor.seq)
         cursor.seq = of->noted;
     if ((asked->flags & WIRE_ATTACH_HAS_CURSOR) != 0) {
-        const bool honoured = is_honoured(of, asked);
+        const bool honoured =
+            hub_cursor_is_honoured(of->epoch, of->head, of->base, asked->epoch, asked->seq);
         cursor.flags = honoured ? WIRE_ATTACHED_RESUMED : WIRE_ATTACHED_RESYNC;
         if (honoured)
             cursor.seq = asked->seq;

@@ -19,6 +19,9 @@ struct hub_cursor {
     uint64_t seq;  /* deliveries begin after it */
     uint8_t flags; /* WIRE_ATTACHED_... */
 };
+/* Whether a cursor is one of the mailbox with this epoch, head and base. */
+bool hub_cursor_is_honoured(uint32_t epoch, uint64_t head, uint64_t base, uint32_t asked_epoch,
+                            uint64_t asked_seq);
 /* The device's own cursor counts if it is one of this mailbox, or one of the epoch before that is
  * not above the base; any other is answered by resync. Without a cursor, or after resync, it goes
  * on where it was, or begins where it asks to. */

@@ -2,6 +2,8 @@
 
 #include "region-hub/hub_home.h"
 
+#include <errno.h>
+
 enum { LEVEL_READS = 2 }; /* of the log, from which on hubs know these records */
 
 static struct wire_entry noted(const struct wire_read *read)
@@ -9,6 +11,16 @@ static struct wire_entry noted(const struct wire_read *read)
     return (struct wire_entry){
         .kind = WIRE_READ_NOTED,
         .read_noted = {.user = read->user, .of = read->of, .epoch = read->epoch, .seq = read->seq}};
+}
+
+int hub_reads_note(const struct hub_reads *reads, const struct wire_read *read)
+{
+    const struct mailbox *mailbox = hub_apply_mailbox(reads->apply);
+    if (!wire_is_person(read->of) || !hub_home_takes(mailbox, read->user))
+        return -EINVAL;
+    if (mailbox_state(mailbox).config.level < LEVEL_READS)
+        return -ENOTSUP;
+    return hub_writer_read(reads->writer, read);
 }
 
 void hub_reads_ask(const struct hub_reads *reads, uint64_t generation,
@@ -21,15 +33,13 @@ void hub_reads_ask(const struct hub_reads *reads, uint64_t generation,
                                    .epoch = asked->epoch,
                                    .seq = asked->seq};
     struct mailbox_user user;
-    if (asked->epoch != attachment->epoch || asked->seq == 0 || !wire_is_person(asked->of) ||
+    if (asked->epoch != attachment->epoch || asked->seq == 0 ||
         !mailbox_find_user(mailbox, asked->user, &user) || user.epoch != asked->epoch ||
-        asked->seq > user.head || !hub_home_takes(mailbox, asked->user))
+        asked->seq > user.head)
         return;
-    if (mailbox_state(mailbox).config.level < LEVEL_READS) { /* nobody will be told of it */
+    if (hub_reads_note(reads, &read) == -ENOTSUP) { /* what else fails the edge says again */
         const struct wire_entry entry = noted(&read);
         hub_delivery_send(reads->delivery, attachment->edge, &entry);
-    } else if (hub_writer_read(reads->writer, &read) != 0) {
-        return; /* the queue is full: the edge says it again */
     }
 }
 

@@ -14,6 +14,10 @@ struct hub_reads { /* all borrowed */
     struct hub_writer *writer;
 };
 
+/* The user has read so much, which is one of its mailbox's cursors: to be written by
+ * read->generation. -ENOTSUP: the log knows no such records, and nobody will be told; else why it
+ * cannot be now. */
+MUST_USE int hub_reads_note(const struct hub_reads *reads, const struct wire_read *read);
 /* The device `attachment` says so, and is what it says: so the user has. What cannot be true is
  * passed over; what cannot be written now the edge repeats. */
 void hub_reads_ask(const struct hub_reads *reads, uint64_t generation,

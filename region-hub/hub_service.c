@@ -404,6 +404,9 @@ static void on_entry(struct hub_service *service, struct hub_edge *edge,
     case WIRE_EPHEMERAL_SEND:
         on_ephemeral(service, &entry->ephemeral);
         break;
+    case WIRE_SHOW:
+        hub_shown_ask(service->settings.shown, edge, &entry->show);
+        break;
     case WIRE_CLAIM:
         hub_claims_ask(service->settings.claims, edge, &entry->claim);
         break;

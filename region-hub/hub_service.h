@@ -1,6 +1,6 @@
 /* Answers what edges ask of an owner: attach, detach, report, read, fetch, ephemeral messages,
- * claims, history; and what forwarders ask about their lanes. It answers nothing unless it serves.
- * One shard thread. */
+ * claims, history, what devices show; and what forwarders ask about their lanes. It answers nothing
+ * unless it serves. One shard thread. */
 #pragma once
 
 #include "catalogue/catalogue.h"
@@ -11,6 +11,7 @@
 #include "region-hub/hub_history.h"
 #include "region-hub/hub_presence.h"
 #include "region-hub/hub_reads.h"
+#include "region-hub/hub_shown.h"
 
 struct hub_service; /* opaque, see hub_service.c */
 
@@ -28,6 +29,7 @@ struct hub_service_settings { /* all borrowed */
     struct hub_claims *claims;
     const struct hub_reads *reads;
     struct hub_history *history;
+    struct hub_shown *shown;
     void *context;
     /* False: not now, ask again. Told for each attach. */
     bool (*may_serve)(void *context, struct text user);

@@ -44,6 +44,10 @@ const struct setting hub_settings_table[] = {
                 "Claims of homes on their way, of one shard; one more is answered busy."),
     SETTING_U32(HUB, acks_max, "limits.acks_max", 200000, 1, 10000000,
                 "Devices of one shard whose acks wait to be written, or were in the last second."),
+    SETTING_U32(
+        HUB, shown_max, "limits.shown_max", 16384, 1, 1000000,
+        "Acks and receipts of one shard that came by HTTP and wait for the log; more are taken, "
+        "and asked for again."),
 
     SETTING_U32(HUB, credit_messages, "delivery.credit_messages", 256, 1, 4096,
                 "Messages sent to a device and not acknowledged by it."),

@@ -25,6 +25,7 @@ struct hub_settings {
     uint32_t devices_max; /* attached, of one shard */
     uint32_t claims_max;
     uint32_t acks_max;
+    uint32_t shown_max;
     uint32_t credit_messages;
     uint64_t credit_bytes;
     int64_t repair_ms;

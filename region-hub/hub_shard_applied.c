@@ -23,12 +23,14 @@ static void on_acked(void *context, struct text user, struct text device, uint32
 {
     struct hub_shard *shard = context;
     hub_service_acked(shard->service, user, device, epoch, seq);
+    hub_shown_acked(shard->shown, user, device, epoch, seq);
 }
 
 static void on_read(void *context, const struct wire_read *read)
 {
     struct hub_shard *shard = context;
     hub_reads_applied(&shard->reads, read);
+    hub_shown_read(shard->shown, read);
 }
 
 static void on_moved(void *context, const struct mailbox_move *move)

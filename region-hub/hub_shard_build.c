@@ -137,6 +137,19 @@ static bool build_service(struct hub_shard *shard)
         .hub = settings->name,
         .answer_max_ms = HUB_HISTORY_ANSWER_MAX_MS,
     });
+    shard->shown = hub_shown_new(&(struct hub_shown_settings){
+        .loop = shard->loop,
+        .region = shard->place.region,
+        .shard = shard->place.shard,
+        .apply = shard->apply,
+        .presence = shard->presence,
+        .delivery = shard->delivery,
+        .acks = shard->acks,
+        .reads = &shard->reads,
+        .waits_max = settings->shown_max,
+        .context = shard,
+        .may_serve = hub_shard_may_serve,
+    });
     shard->service = hub_service_new(&(struct hub_service_settings){
         .loop = shard->loop,
         .bus = shard->bus,
@@ -153,6 +166,7 @@ static bool build_service(struct hub_shard *shard)
         .context = shard,
         .may_serve = hub_shard_may_serve,
         .history = shard->history,
+        .shown = shard->shown,
     });
     shard->writer = hub_shard_make_writer(shard, shard->place.shard);
     shard->reads = (struct hub_reads){.apply = shard->apply,
@@ -184,7 +198,7 @@ static bool build_service(struct hub_shard *shard)
     });
     return shard->delivery != NULL && shard->history != NULL && shard->service != NULL &&
            shard->writer != NULL && shard->passers != NULL && shard->beats != NULL &&
-           shard->members != NULL;
+           shard->members != NULL && shard->shown != NULL;
 }
 
 static bool build(struct hub_shard *shard)
@@ -222,6 +236,7 @@ static void take_down(struct hub_shard *shard)
     hub_beats_free(shard->beats);
     hub_writer_free(shard->writer);
     hub_service_free(shard->service);
+    hub_shown_free(shard->shown);
     hub_history_free(shard->history);
     hub_claims_free(shard->claims);
     hub_acks_free(shard->acks);

@@ -57,6 +57,7 @@ struct hub_shard {
     struct hub_acks *acks;
     struct hub_claims *claims;
     struct hub_history *history;
+    struct hub_shown *shown;
     struct hub_service *service;
     struct hub_writer *writer;
     struct hub_beats *beats;

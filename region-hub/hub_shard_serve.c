@@ -155,6 +155,7 @@ static void serve(struct hub_shard *shard)
     hub_delivery_serve(shard->delivery, generation);
     hub_service_serve(shard->service, generation);
     hub_history_serve(shard->history, generation);
+    hub_shown_serve(shard->shown, generation);
     hub_beats_serve(shard->beats, generation);
     loop_later(shard->loop, &shard->begin_service);
     log_info("this hub serves the shard", LOG_STRING("region", shard->place.region->name),
@@ -173,6 +174,7 @@ void hub_shard_stand_down(struct hub_shard *shard)
     hub_delivery_serve(shard->delivery, 0);
     hub_service_serve(shard->service, 0);
     hub_history_serve(shard->history, 0);
+    hub_shown_serve(shard->shown, 0);
     hub_beats_serve(shard->beats, 0);
     hub_writer_drop_queue(shard->writer);
     loop_later(shard->loop, &shard->end_service);

@@ -1,6 +1,7 @@
 #include "wire/frame.h"
 
 #include "wire/frame_history.h"
+#include "wire/frame_show.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -472,6 +473,8 @@ static const struct entry_format {
     [WIRE_HISTORY_ASK] = {wire_history_ask_read, wire_history_ask_write},
     [WIRE_HISTORY_PAGE] = {wire_history_page_read, wire_history_page_write},
     [WIRE_HISTORY_ROW] = {wire_history_row_read, wire_history_row_write},
+    [WIRE_SHOW] = {wire_show_read, wire_show_write},
+    [WIRE_SHOWN] = {wire_shown_read, wire_shown_write},
 };
 
 static const struct entry_format *find_format(uint8_t kind)

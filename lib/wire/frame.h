@@ -24,6 +24,7 @@ enum wire_entry_kind {
     WIRE_READ_UP_TO = 8,
     WIRE_MOVE_ASK = 9,     /* move.<r>.<s>, a request: see move.h */
     WIRE_HISTORY_ASK = 10, /* a request: answered by a frame with one WIRE_HISTORY_PAGE and rows */
+    WIRE_SHOW = 11,        /* .ack */
     /* owner -> edge: edge.<r>.<edge> */
     WIRE_ATTACHED = 32,
     WIRE_DELIVER = 33,
@@ -38,9 +39,10 @@ enum wire_entry_kind {
     WIRE_MOVE_ROW_COPY = 42,
     WIRE_HISTORY_PAGE = 43,
     WIRE_HISTORY_ROW = 44,
+    WIRE_SHOWN = 45,
 };
 
-/* Codes of ATTACHED, CLAIMED and HISTORY_PAGE. */
+/* Codes of ATTACHED, CLAIMED, HISTORY_PAGE and SHOWN. */
 enum wire_answer {
     WIRE_OK = 0,
     WIRE_NOT_HOME = 1, /* the user's home is not here: ask the directory again */
@@ -211,6 +213,23 @@ struct wire_read_noted { /* for all devices of the user: what WIRE_READ_UP_TO sa
     uint64_t seq;
 };
 
+/* What a device says of its mailbox by another way than its attach, wherever that is, or without
+ * one. It is repeated until it is answered. */
+struct wire_show {
+    uint64_t request; /* the edge's own; the answer repeats it */
+    struct text user;
+    struct text device;
+    struct text of; /* empty: the device has all up to seq; else: the user has read all of `of` */
+    uint32_t epoch;
+    uint64_t seq;
+};
+struct wire_shown {
+    uint64_t request;
+    uint8_t code; /* OK: it is in the log; BUSY: not yet; REFUSED: there is no such cursor */
+    uint32_t epoch;
+    uint64_t seq; /* up to here: what is confirmed may be more than was shown */
+};
+
 struct wire_entry {
     uint8_t kind;
     union {
@@ -237,6 +256,8 @@ struct wire_entry {
         struct wire_history_ask history_ask;
         struct wire_history_page history_page;
         struct wire_history_row history_row;
+        struct wire_show show;
+        struct wire_shown shown;
     };
 };
 

@@ -1,7 +1,9 @@
 /* HTTP on a real loopback socket, in one thread with its client. */
+#include "edge/edge_framing.h"
 #include "edge/edge_http.h"
 #include "edge/edge_listener.h"
 #include "http_lab.h"
+#include "wire/frame.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -176,6 +178,62 @@ static void a_handshake_hands_the_descriptor_over(void **state)
     close(fd);
 }
 
+static void a_stream_hands_the_descriptor_over(void **state)
+{
+    (void)state;
+    int fd = client_connect(&it.lab);
+    client_say(fd, "GET /v1/sse?user=b%2Fb&device=d&cursor=1:7&start=head HTTP/1.1\r\nHost: x\r\n"
+                   "Last-Event-ID: 2:9\r\n\r\nmore");
+    const char *heard = client_hear(&it.lab, fd);
+    assert_non_null(strstr(heard, "HTTP/1.1 200 OK\r\n"));
+    assert_non_null(strstr(heard, "content-type: text/event-stream\r\n"));
+    assert_non_null(strstr(heard, "transfer-encoding: chunked\r\n"));
+    assert_non_null(strstr(heard, "cache-control: no-store\r\n"));
+    assert_non_null(strstr(heard, "x-accel-buffering: no\r\n"));
+    assert_null(strstr(heard, "content-length"));
+    assert_true(it.upgraded >= 0 && it.upgrade.v1);
+    assert_ptr_equal(it.upgrade.framing, &edge_framing_sse);
+    assert_string_equal(it.user, "b/b");
+    assert_int_equal(it.upgrade.epoch, 2); /* the header is newer than the query */
+    assert_int_equal(it.upgrade.seq, 9);
+    assert_int_equal(it.upgrade.attach_flags, WIRE_ATTACH_HAS_CURSOR | WIRE_ATTACH_FROM_HEAD);
+    assert_true(text_equal(buffer_text(&it.first_bytes), TEXT("more")));
+    assert_int_equal(edge_http_connections(it.lab.http), 0);
+    close(fd);
+}
+
+static void a_bad_request_for_a_stream_is_answered(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request, *status, *part;
+    } rows[] = {
+        {"GET /v1/sse?user=a HTTP/1.1\r\nHost: x\r\n\r\n", " 400 ", "names a device"},
+        {"GET /v1/sse?device=d HTTP/1.1\r\nHost: x\r\n\r\n", " 400 ", "who the user is"},
+        {"GET /v1/stream?user=a&device=d&x=1 HTTP/1.1\r\nHost: x\r\n\r\n", " 400 ", "not known"},
+        {"GET /v1/stream?user=a&device=d&wait=1 HTTP/1.1\r\nHost: x\r\n\r\n", " 400 ", "not known"},
+        {"GET /v1/sse?user=a&device=d HTTP/1.1\r\nHost: x\r\nLast-Event-ID: 7\r\n\r\n", " 400 ",
+         "Last-Event-ID"},
+        {"GET /v1/sse?user=a&device=d HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", " 400 ",
+         "has a body"},
+        {"GET /v1/sse?user=a&device=d HTTP/1.0\r\nHost: x\r\n\r\n", " 505 ", "HTTP/1.1"},
+        {"POST /v1/sse?user=a&device=d HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", " 405 ",
+         "method_not_allowed"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        int fd = client_connect(&it.lab);
+        client_say(fd, rows[i].request);
+        client_expect(&it.lab, fd, rows[i].status, rows[i].part);
+        close(fd);
+    }
+    it.not_ready = "not yet";
+    int fd = client_connect(&it.lab);
+    client_say(fd, "GET /v1/stream?user=a&device=d HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_expect(&it.lab, fd, " 503 ", "not yet");
+    close(fd);
+    assert_int_equal(it.upgraded, -1);
+}
+
 static void a_plain_handshake_has_its_user_in_the_path(void **state)
 {
     (void)state;
@@ -319,7 +377,7 @@ static void a_preflight_names_methods_and_headers(void **state)
     static const char *const lines[] = {
         "access-control-allow-origin: https://a",
         "access-control-allow-methods: POST, OPTIONS",
-        "access-control-allow-headers: authorization, content-type, idempotency-key",
+        "access-control-allow-headers: authorization, content-type, idempotency-key, last-event-id",
         "access-control-max-age: 3600",
         "allow: POST, OPTIONS",
     };
@@ -524,6 +582,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(health_and_readiness_are_told),
         ROW(a_handshake_hands_the_descriptor_over),
+        ROW(a_stream_hands_the_descriptor_over),
+        ROW(a_bad_request_for_a_stream_is_answered),
         ROW(a_plain_handshake_has_its_user_in_the_path),
         ROW(a_bad_handshake_is_answered),
         ROW(what_libh2o_refuses_is_json_too),

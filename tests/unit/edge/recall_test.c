@@ -1,5 +1,6 @@
 /* History on a WebSocket: what a frame may say, and how it is answered. The session and the asking
  * are played. */
+#include "edge/edge_exchange.h"
 #include "edge/edge_recall.h"
 
 #include "edge/edge_history.h"
@@ -42,6 +43,11 @@ struct buffer *edge_session_scratch(struct edge_session *session)
     (void)session;
     buffer_clear(&it.scratch);
     return &it.scratch;
+}
+
+void edge_exchange_page(struct edge_exchange *exchange)
+{
+    (void)exchange;
 }
 
 void edge_session_write(struct edge_session *session, struct text json)

@@ -57,10 +57,14 @@ static void on_end(struct edge_stream *stream, int error)
     it.error = error;
 }
 
-static const struct edge_stream_ops ops = {.on_bytes = on_bytes,
-                                           .on_flushed = on_flushed,
-                                           .on_end = on_end,
-                                           .frame_size = edge_ws_frame_size};
+static size_t frame_size(struct edge_stream *stream, const uint8_t *bytes, size_t size)
+{
+    (void)stream;
+    return edge_ws_frame_size(bytes, size);
+}
+
+static const struct edge_stream_ops ops = {
+    .on_bytes = on_bytes, .on_flushed = on_flushed, .on_end = on_end, .frame_size = frame_size};
 
 static int begin_in(int version)
 {

@@ -165,6 +165,14 @@ static void keep(struct lab *lab, uint64_t generation, const struct wire_entry *
         heard->attach = entry->acked.attach;
         heard->seq = entry->acked.seq;
         break;
+    case WIRE_READ_NOTED:
+        heard->seq = entry->read_noted.seq;
+        put(heard->user, sizeof heard->user, entry->read_noted.user);
+        break;
+    case WIRE_SHOWN:
+        heard->code = entry->shown.code;
+        heard->seq = entry->shown.seq;
+        break;
     case WIRE_KICK:
         heard->attach = entry->kick.attach;
         heard->code = entry->kick.reason;

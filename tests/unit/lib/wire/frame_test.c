@@ -6,7 +6,8 @@ static const char *const golden_files[] = {
     "entry_deliver",        "entry_acked",        "entry_read_up_to",  "entry_read_noted",
     "entry_kick",           "entry_gap",          "entry_unattached",  "entry_claimed",
     "entry_lane_at",        "entry_move_ask",     "entry_move_state",  "entry_move_row",
-    "entry_history_ask",    "entry_history_page", "entry_history_row",
+    "entry_history_ask",    "entry_history_page", "entry_history_row", "entry_show",
+    "entry_shown",
 };
 
 /* Cuts the entry short, and also its payload with the size set right. */
@@ -132,6 +133,8 @@ static void texts_are_held_to_their_bounds(void **state)
         {"entry_history_ask", "bob", GOLDEN_USER},
         {"entry_history_row", "alice", GOLDEN_USER},
         {"entry_history_row", "m-0001", GOLDEN_ID},
+        {"entry_show", "bob", GOLDEN_USER},
+        {"entry_show", "tablet-2", GOLDEN_DEVICE},
     };
     for (size_t i = 0; i < COUNT_OF(fields); i++)
         golden_check_field(&fields[i], SIZE_AT, decode);
@@ -231,7 +234,7 @@ static void a_refused_claim_needs_no_home(void **state)
 static void an_unknown_entry_is_passed_over(void **state)
 {
     (void)state;
-    static const uint8_t kinds[] = {0, 11, 31, 45, 255};
+    static const uint8_t kinds[] = {0, 12, 31, 46, 255};
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         struct buffer bytes = golden_load("frame");
         struct wire_frame frame;
