@@ -38,6 +38,7 @@ struct edge {
     struct edge_tls *tls; /* NULL: none */
     struct edge_listener *listener;
     struct edge_neighbours *neighbours;
+    struct edge_admission admission;
     struct edge_listener *listener_tls;
 
     struct bus_subscription *frames;

@@ -58,8 +58,16 @@ struct buffer *edge_session_scratch(struct edge_session *session)
 
 /* The end of a session. */
 
+void edge_session_is_known(struct edge_session *session)
+{
+    if (session->stranger)
+        edge_admission_knows(session->sessions->settings.admission);
+    session->stranger = false;
+}
+
 void edge_session_leave(struct edge_session *session)
 {
+    edge_session_is_known(session);
     if (session->exchange != NULL)
         edge_exchange_leave(session->exchange);
     edge_session_end_finding(session);
@@ -317,6 +325,7 @@ static void session_begin(struct edge_session *session, const struct edge_upgrad
     session->token = upgrade->token;
     session->client = upgrade->client;
     session->place = upgrade->place;
+    session->stranger = upgrade->stranger;
     log_debug("a session begins", LOG_STRING("client", address_name(&session->client).text));
     edge_session_look_in(session, sessions->settings.edge->hello_timeout_ms);
     if (upgrade->v1) {
@@ -349,6 +358,14 @@ struct edge_session *edge_session_new(struct edge_sessions *sessions,
     return session;
 }
 
+static void drop(struct edge_sessions *sessions, const struct edge_upgrade *upgrade)
+{
+    if (upgrade->stranger)
+        edge_admission_knows(sessions->settings.admission);
+    edge_place_leave(upgrade->place);
+    free(upgrade->token);
+}
+
 void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrade *upgrade, int fd,
                         uint8_t *bytes, size_t size)
 {
@@ -357,15 +374,13 @@ void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrad
     if (session == NULL) {
         SSL_free(upgrade->ssl);
         close(fd);
-        edge_place_leave(upgrade->place);
-        free(upgrade->token);
+        drop(sessions, upgrade);
         return;
     }
     session->framing = upgrade->framing != NULL ? upgrade->framing : &edge_framing_ws;
     if (edge_stream_open_tls(sessions->streams, &session->stream, fd, upgrade->ssl, &stream_ops) !=
         0) {
-        edge_place_leave(upgrade->place);
-        free(upgrade->token);
+        drop(sessions, upgrade);
         free(session);
         return;
     }

@@ -35,11 +35,12 @@ struct edge_sessions_settings {
     void (*on_closed)(void *context); /* the count has gone down */
     void *context;
     const struct edge_auth *auth; /* NULL: a client is who it says */
+    struct edge_admission *admission;
 };
 MUST_USE struct edge_sessions *edge_sessions_new(const struct edge_sessions_settings *settings);
 void edge_sessions_free(struct edge_sessions *sessions); /* closes what is left */
 /* Takes `fd`, closing it when memory is short, `upgrade->token` and `upgrade->place`. `bytes` came
- * first, and may be changed. */
+ * first, and may be changed. Also takes `upgrade->stranger`, and `upgrade->ssl`. */
 void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrade *upgrade, int fd,
                         uint8_t *bytes, size_t size);
 size_t edge_sessions_count(const struct edge_sessions *sessions);
@@ -104,6 +105,7 @@ struct edge_session {
     uint8_t home;             /* where it was attached last: an index in the catalogue */
     bool welcomed;
     bool pinged;
+    bool stranger; /* of the admission */
 };
 
 struct edge_hello {

@@ -30,6 +30,8 @@ static inline uint32_t edge_sessions_now(const struct edge_sessions *sessions)
 /* NULL when memory is short. To be put into the wheel, and freed by edge_session_end(). */
 MUST_USE struct edge_session *edge_session_new(struct edge_sessions *sessions,
                                                const struct edge_dialect *dialect);
+/* It has said who it is, or goes: it is no stranger any more. */
+void edge_session_is_known(struct edge_session *session);
 /* Lets go of everything but the stream or the request. */
 void edge_session_leave(struct edge_session *session);
 /* It is looked at again after about `delay_ms`, or sooner where its token asks for it. */

@@ -30,6 +30,12 @@ struct edge_settings {
     unsigned forwarded_header; /* enum edge_forwarded_header */
 
     uint32_t sessions_max;
+    uint32_t unfinished_max;
+    uint32_t strangers_max;
+    uint32_t handshakes_per_s;
+    uint32_t handshakes_burst;
+    uint32_t logins_per_s;
+    uint32_t logins_burst;
     uint32_t sessions_near_max;
     uint32_t requests_max;
     uint64_t message_max;
@@ -48,6 +54,7 @@ struct edge_settings {
     uint32_t histories_max;
     uint32_t history_messages_max;
 
+    int64_t request_ms;
     int64_t hello_timeout_ms;
     int64_t heartbeat_ms;
     int64_t idle_ms;

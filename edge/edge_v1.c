@@ -54,6 +54,14 @@ void edge_v1_write_error(struct edge_session *session, const char *code, const c
     end(session, out);
 }
 
+void edge_v1_write_busy(struct edge_session *session, uint32_t again_ms)
+{
+    struct buffer *out = begin(session, "error");
+    buffer_printf(out, ",\"code\":\"busy\",\"retry_after_ms\":%" PRIu32, again_ms);
+    member_text(out, "message", TEXT("too many come at once"));
+    end(session, out);
+}
+
 /* An error that ends the session. */
 void edge_v1_fail(struct edge_session *session, const char *code, const char *message)
 {
