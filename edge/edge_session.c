@@ -167,7 +167,7 @@ static void on_outcome(struct edge_sender *sender, const struct edge_outcome *ou
 {
     struct edge_session *session = container_of(sender, struct edge_session, sender);
     uint32_t most = session->sessions->settings.edge->sends_max;
-    if (session->stream.paused && sender->pending_count <= most / 2)
+    if (session->stream.paused && !session->leaving && sender->pending_count <= most / 2)
         edge_stream_pause(&session->stream, false);
     edge_exchange_outcome(session->exchange, outcome->id);
     session->dialect->on_outcome(session, outcome);

@@ -48,8 +48,11 @@ size_t edge_sessions_count(const struct edge_sessions *sessions);
 void edge_sessions_tick(struct edge_sessions *sessions, int64_t now_ms);
 /* Ends those whose token is revoked by now. Walks all. */
 void edge_sessions_revoked(struct edge_sessions *sessions);
-/* Tells all that this edge goes, and where the time is: `reconnect_ms` to spread over. */
-void edge_sessions_goaway(struct edge_sessions *sessions, const char *reason, int64_t reconnect_ms);
+/* Sends away whose turn it is: goaway, then, when all its sends have an outcome, the end. Polls are
+ * answered. Call it ten times a second, until it returns false: all have been sent away. */
+MUST_USE bool edge_sessions_drain(struct edge_sessions *sessions, int64_t now_ms);
+/* About how long that takes. */
+int64_t edge_sessions_drain_ms(const struct edge_sessions *sessions);
 void edge_sessions_close_all(struct edge_sessions *sessions, uint16_t code, const char *reason);
 
 enum edge_session_state {
@@ -106,6 +109,7 @@ struct edge_session {
     bool welcomed;
     bool pinged;
     bool stranger; /* of the admission */
+    bool leaving;  /* it was told to go away, and is not read any more */
 };
 
 struct edge_hello {

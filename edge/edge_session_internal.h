@@ -19,6 +19,7 @@ struct edge_sessions {
     struct buffer scratch;
     size_t count; /* with a stream */
     size_t polls;
+    struct edge_bucket drain;
 };
 
 static inline uint32_t edge_sessions_now(const struct edge_sessions *sessions)

@@ -71,6 +71,8 @@ const struct setting edge_settings_table[] = {
         "Clients that log in in a second; one more is told when to come again, and closed with 4001."),
     U32(logins_burst, "limits.logins_burst", 10000, 1, 1000000,
         "How many may at once, after a pause: all of it who resume, half of it who are new."),
+    U32(drain_per_s, "limits.drain_per_s", 500, 1, 1000000,
+        "Clients that a stopping edge sends away in a second: what the others can take in."),
     U32(sessions_near_max, "limits.sessions_near_max", 0, 0, 1000000,
         "WebSockets from one neighbourhood, a /24 or an IPv6 /48; one more is answered 429. 0: no limit."),
     U32(requests_max, "limits.requests_max", 4096, 1, 100000,
@@ -119,7 +121,7 @@ const struct setting edge_settings_table[] = {
     DURATION(close_ms, "times.close", SECONDS(2), 100, SECONDS(60),
         "How long a closed client may take to end its side."),
     DURATION(drain_ms, "times.drain", SECONDS(5), 0, SECONDS(60),
-        "How long a stopping edge waits for the outcome of what it has sent."),
+        "How long a stopping edge waits for the outcome of what it has sent, after all clients had their turn."),
 
     U32(queue_records_max, "outbound.records_max", 16384, 1, 1000000,
         "Sends waiting for one shard; one more is rejected as busy."),

@@ -36,6 +36,7 @@ struct edge_settings {
     uint32_t handshakes_burst;
     uint32_t logins_per_s;
     uint32_t logins_burst;
+    uint32_t drain_per_s;
     uint32_t sessions_near_max;
     uint32_t requests_max;
     uint64_t message_max;
