@@ -173,6 +173,35 @@ static void on_outcome(struct edge_sender *sender, const struct edge_outcome *ou
     session->dialect->on_outcome(session, outcome);
 }
 
+/* Too fast: rejected, with when the next one may come. */
+static bool may_send(struct edge_session *session, const struct edge_letter *letter)
+{
+    const struct edge_settings *edge = session->sessions->settings.edge;
+    if (edge->sends_per_s == 0 || session->exchange != NULL)
+        return true;
+    int64_t wait_ms = edge_bucket_take(&session->sends, edge->sends_per_s, edge->sends_burst,
+                                       loop_now_ms(session->sessions->settings.loop));
+    if (wait_ms > 0)
+        session->dialect->on_outcome(session,
+                                     &(struct edge_outcome){.id = letter->id,
+                                                            .code = EDGE_RATE_LIMITED,
+                                                            .retry_after_ms = (uint32_t)wait_ms});
+    return wait_ms == 0;
+}
+
+static void session_answer_ping(struct edge_session *session, const struct edge_ws_event *event)
+{
+    const struct edge_settings *edge = session->sessions->settings.edge;
+    if (edge_bucket_take(&session->pings, edge->pings_per_s, 2 * edge->pings_per_s,
+                         loop_now_ms(session->sessions->settings.loop)) > 0) {
+        edge_session_close(session, EDGE_CLOSE_POLICY, "too many pings");
+        return;
+    }
+    struct buffer *out = edge_stream_output(&session->stream);
+    if (out != NULL && session->state < EDGE_SESSION_CLOSING)
+        session->framing->write_pong(out, event->data, event->size);
+}
+
 void edge_session_send(struct edge_session *session, struct edge_letter *letter)
 {
     if (session->state >= EDGE_SESSION_CLOSING)
@@ -180,6 +209,8 @@ void edge_session_send(struct edge_session *session, struct edge_letter *letter)
     letter->sender = edge_session_user(session);
     letter->device = edge_session_device(session);
     session->active_ms = session->heard_ms;
+    if (!may_send(session, letter))
+        return;
     edge_exchange_sends(session->exchange, letter->recipient_count);
     edge_dispatch_send(session->sessions->settings.dispatch, &session->sender, letter);
     if (session->state >= EDGE_SESSION_CLOSING)
@@ -195,16 +226,13 @@ void edge_session_send(struct edge_session *session, struct edge_letter *letter)
 static bool on_event(void *context, const struct edge_ws_event *event)
 {
     struct edge_session *session = context;
-    struct buffer *out;
     switch (event->opcode) {
     case EDGE_WS_TEXT:
         session->dialect->on_text(
             session, (struct text){.data = (const char *)event->data, .size = event->size});
         break;
     case EDGE_WS_PING:
-        out = edge_stream_output(&session->stream);
-        if (out != NULL && session->state < EDGE_SESSION_CLOSING)
-            session->framing->write_pong(out, event->data, event->size);
+        session_answer_ping(session, event);
         break;
     case EDGE_WS_PONG:
         break;

@@ -97,6 +97,8 @@ struct edge_session {
     struct edge_recall *recall;     /* while history is asked for */
     struct edge_exchange *exchange; /* NULL: it has a stream */
     struct edge_token *token;       /* NULL: it showed none, and need not */
+    struct edge_bucket sends;
+    struct edge_bucket pings;
     struct list wheel;
     struct edge_place *place; /* NULL: it is not counted */
     char *names;              /* user, then device; NULL before the hello */

@@ -8,7 +8,7 @@ enum {
     RECONNECT_MS = 500, /* what evens out a tick's worth of clients */
 };
 
-/* Said to it, and nothing is read any more: what it has sent gets its outcome before it is closed. */
+/* It is read no more: what it has sent gets its outcome before it is closed. */
 static void session_tell(struct edge_session *session)
 {
     session->leaving = true;

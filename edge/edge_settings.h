@@ -45,6 +45,9 @@ struct edge_settings {
     uint32_t ttl_max_s;
     uint64_t pending_max;
     uint32_t sends_max;
+    uint32_t sends_per_s;
+    uint32_t sends_burst;
+    uint32_t pings_per_s;
     uint32_t reads_max;
     uint32_t reads_one_max;
     uint32_t post_messages_max;

@@ -8,8 +8,8 @@ import time
 import pytest
 import websockets
 
-from lab import Client, Cluster
-from lab.raw_socket import TEXT, RawSocket, frame, head
+from lab import Client, Cluster, SendFailed
+from lab.raw_socket import CLOSE, PING, PONG, TEXT, RawSocket, frame, head
 from lab.transports import Http, request
 
 BURST = 10
@@ -17,11 +17,18 @@ STRANGERS = 5
 LOGINS = 6
 UNFINISHED = 20
 REQUEST_S = 2
-HANDSHAKES, UNKNOWN, LOGIN, WAITING = (f"sin-{i}" for i in range(1, 5))
+PINGS_PER_S = 20
+SENDS = 5
+HANDSHAKES, UNKNOWN, LOGIN, WAITING, RATED = (f"sin-{i}" for i in range(1, 6))
 SETTINGS = {
     HANDSHAKES: {"limits.handshakes_per_s": 1, "limits.handshakes_burst": BURST},
     UNKNOWN: {"limits.strangers_max": STRANGERS},
     LOGIN: {"limits.logins_per_s": 1, "limits.logins_burst": LOGINS},
+    RATED: {
+        "limits.sends_per_s": 2,
+        "limits.sends_burst": SENDS,
+        "limits.pings_per_s": PINGS_PER_S,
+    },
     WAITING: {"limits.unfinished_max": UNFINISHED, "times.request": f"{REQUEST_S}s"},
 }
 
@@ -177,5 +184,53 @@ def test_a_request_that_drips_is_cut_off_whatever_comes(cluster, before, start):
         assert REQUEST_S - 0.1 <= took_s <= REQUEST_S + 2
         print(f"cut after {took_s:.1f} s, pass: {REQUEST_S} to {REQUEST_S + 2} s")
         await asyncio.gather(ended, return_exceptions=True)
+
+    run(scenario())
+
+
+def test_sends_above_the_rate_are_rejected_and_told_when(cluster):
+    async def scenario():
+        alice = await Client(cluster, "alice", RATED).open()
+        bob = await Client(cluster, "bob", RATED).open()
+        begun = time.monotonic()
+        outcomes = await asyncio.gather(
+            *(alice.send("bob", {"n": n}, f"m{n}") for n in range(30)), return_exceptions=True
+        )
+        took_s = time.monotonic() - begun
+        accepted = [one["id"] for one in outcomes if isinstance(one, dict)]
+        rejected = [one for one in outcomes if isinstance(one, SendFailed)]
+        assert SENDS <= len(accepted) <= SENDS + 2 * took_s + 1
+        assert len(accepted) + len(rejected) == 30
+        assert {one.code for one in rejected} == {"rate_limited"}
+        assert all(one.frame["retryable"] for one in rejected)
+        assert all(1 <= one.frame["retry_after_ms"] <= 500 for one in rejected)
+        await bob.send("alice", {}, "mine")  # another connection has its own
+        await alice.send_surely("bob", {"n": 30}, "m30")
+        await bob.until_messages(len(accepted) + 1)
+        assert [message["id"] for message in bob.messages] == [*accepted, "m30"]
+        print(f"{len(accepted)} of 30 sends accepted in {took_s:.2f} s, burst {SENDS}, 2/s")
+        await alice.close()
+        await bob.close()
+
+    run(scenario())
+
+
+def test_pings_above_the_rate_close_with_1008(cluster):
+    """A11, its rate: 20 pings a second, and twice as many at once."""
+
+    async def scenario():
+        raw, answer = await shake(cluster, RATED, "/ws/pinger")
+        assert answer.status == 101
+        await raw.write(frame(PING, b"x") * 2 * PINGS_PER_S)
+        for _ in range(2 * PINGS_PER_S):
+            assert await raw.read_frame() == (PONG, b"x")
+        begun = time.monotonic()
+        await raw.write(frame(PING, b"y") * 1000)
+        pongs = 0
+        while (got := await raw.read_frame())[0] == PONG:
+            pongs += 1
+        assert got[0] == CLOSE and got[1][:2] == (1008).to_bytes(2, "big")
+        assert pongs <= 2 * PINGS_PER_S + PINGS_PER_S * (time.monotonic() - begun)
+        print(f"closed with 1008 after {pongs} of 1000 more pings")
 
     run(scenario())
