@@ -70,7 +70,7 @@ static void write_edge(const struct catalogue *catalogue, const struct catalogue
                        const struct catalogue_edge *edge, struct buffer *out)
 {
     static const char *const verbs[] = {"ack",   "attach",  "detach", "eph",
-                                        "fetch", "history", "read"};
+                                        "fetch", "history", "read",   "who"};
     begin_user(out, edge->name, "edge");
     buffer_append_text(out, TEXT("        publish: {\n"));
     struct subjects publish = begin(out, "allow");
@@ -91,6 +91,7 @@ static void write_edge(const struct catalogue *catalogue, const struct catalogue
     add(&subscribe, "%s", wire_edge_subject(region->name, edge->name).text);
     add(&subscribe, "%s", wire_pubacks_of(edge->name).text);
     add(&subscribe, WIRE_HUB_BEATS);
+    add(&subscribe, WIRE_EDGE_BEATS);
     add(&subscribe, WIRE_DIRECTORY_CHANGED);
     add(&subscribe, "_INBOX.%s.>", edge->name);
     end(&subscribe);

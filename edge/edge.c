@@ -21,7 +21,7 @@ static void on_tick(struct loop_timer *timer)
     loop_timer_set(edge->loop, timer, TICK_MS);
     homes_tick(edge->directory, now_ms);
     if (edge_near_tick(edge->near, now_ms))
-        edge_sessions_drain(edge->sessions);
+        edge_sessions_leave_region(edge->sessions);
     edge_home_tick(edge->home, now_ms);
     if (edge->revoked != NULL && revoked_tick(edge->revoked)) {
         edge_sessions_revoked(edge->sessions);

@@ -2,6 +2,7 @@
 #include "edge/edge_internal.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "edge/edge_exchange.h"
 #include "log/log.h"
 
@@ -139,9 +140,20 @@ static const struct edge_http_ops http_ops = {
 
 /* Building. */
 
+static struct edge_admission_settings admission_settings(const struct edge_settings *settings)
+{
+    return (struct edge_admission_settings){.handshakes_per_s = settings->handshakes_per_s,
+                                            .handshakes_burst = settings->handshakes_burst,
+                                            .logins_per_s = settings->logins_per_s,
+                                            .logins_burst = settings->logins_burst,
+                                            .strangers_max = settings->strangers_max};
+}
+
 bool edge_make_client_parts(struct edge *edge)
 {
     const struct edge_settings *settings = edge->settings;
+    edge->admission.settings = admission_settings(settings);
+    hash_random(&edge->admission.chance, sizeof edge->admission.chance);
     edge->dispatch =
         edge_dispatch_new(&(struct edge_dispatch_settings){.loop = edge->loop,
                                                            .edge = settings,
@@ -165,6 +177,7 @@ bool edge_make_client_parts(struct edge *edge)
                                                            .history = edge->history,
                                                            .on_closed = on_connection_closed,
                                                            .context = edge,
+                                                           .admission = &edge->admission,
                                                            .auth = edge->auth,
                                                            .near = edge->near});
     edge->api = edge_api_new(&(struct edge_api_settings){.loop = edge->loop,
@@ -259,6 +272,7 @@ int edge_open_to_clients(struct edge *edge, struct error_text *reterr_why)
             .context = edge,
             .auth = edge->auth,
             .neighbours = edge->neighbours,
+            .admission = &edge->admission,
             .tls = edge->tls,
         },
         reterr_why);

@@ -33,6 +33,7 @@ struct edge_outcome {
     struct text to;
     bool listed; /* the recipient was one of a list */
     enum edge_code code;
+    uint32_t retry_after_ms; /* 0: as for all of this code */
 };
 /* Who sends, embedded: a connection or a request. Zeroed, on_outcome set, then
  * edge_sender_init(). */

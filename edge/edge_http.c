@@ -33,7 +33,11 @@ void edge_http_connection_closed(struct edge_http *http)
 
 static void on_connection_close(void *data)
 {
-    edge_http_connection_closed(data);
+    struct edge_http_connection *connection = data;
+    struct edge_http *http = connection->http;
+    edge_http_wait_no_more(connection);
+    free(connection);
+    edge_http_connection_closed(http);
 }
 
 const struct edge_http_settings *edge_http_shared(const struct edge_http *http)
@@ -43,12 +47,20 @@ const struct edge_http_settings *edge_http_shared(const struct edge_http *http)
 
 void edge_http_accept(struct edge_http *http, int fd, const struct address *peer)
 {
+    struct edge_http_connection *connection = calloc(1, sizeof *connection);
+    if (connection == NULL) {
+        close(fd);
+        return;
+    }
     h2o_socket_t *socket =
         h2o_evloop_socket_create(http->loop, fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
     http->connections++;
     edge_http_set_peer(socket, peer);
+    connection->http = http;
+    connection->socket = socket;
+    edge_http_wait(connection);
     socket->on_close.cb = on_connection_close;
-    socket->on_close.data = http;
+    socket->on_close.data = connection;
     h2o_accept(&http->accept, socket);
 }
 
@@ -62,6 +74,7 @@ static void on_inner_ready(h2o_socket_t *socket, const char *error)
 
 static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
+    edge_http_wait_no_more_for(req);
     return edge_http_route(((struct handler *)handler)->http, req);
 }
 
@@ -71,6 +84,7 @@ static void configure(struct edge_http *http)
     h2o_config_init(config);
     config->max_request_entity_size = http->settings.edge->message_max + 32 * 1024;
     config->http1.upgrade_to_http2 = 0;
+    config->http1.req_timeout = (uint64_t)http->settings.edge->request_ms;
     if (http->settings.tls != NULL) /* of libh2o's part; all of it: edge_http_tls_tick() */
         config->handshake_timeout =
             (uint64_t)edge_tls_settings_of(http->settings.tls)->handshake_timeout_ms;
@@ -116,6 +130,7 @@ struct edge_http *edge_http_new(const struct edge_http_settings *settings,
         return NULL;
     }
     list_init(&http->handshakes.list);
+    list_init(&http->waiting.list);
     configure(http);
     http->loop = h2o_evloop_create();
     h2o_context_init(&http->context, http->loop, &http->config);

@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "base/error_text.h"
 #include "base/text.h"
+#include "edge/edge_admission.h"
 #include "edge/edge_auth.h"
 #include "edge/edge_neighbours.h"
 #include "edge/edge_refusal.h"
@@ -30,6 +31,7 @@ struct edge_upgrade {                   /* what the request of a WebSocket or a 
     struct address client;              /* behind the balancers, if any */
     struct edge_place *place;           /* on_upgraded() takes it; NULL: nobody is counted */
     SSL *ssl;                           /* on_upgraded() takes it; NULL: plain */
+    bool stranger;                      /* on_upgraded() takes it: of the admission */
     const struct edge_framing *framing; /* of a stream; NULL: a WebSocket */
     /* What a WebSocket says in its hello; without one user and device are known, too. */
     uint8_t attach_flags; /* WIRE_ATTACH_... */
@@ -75,6 +77,7 @@ struct edge_http_settings {
     void *context;
     const struct edge_auth *auth;       /* NULL: a client is who it says */
     struct edge_neighbours *neighbours; /* NULL: as many as like */
+    struct edge_admission *admission;   /* NULL: as fast as they like */
     const struct edge_tls *tls;         /* NULL: there is no TLS port */
 };
 /* Borrows what the settings point to. */
@@ -84,6 +87,9 @@ MUST_USE struct edge_http *edge_http_new(const struct edge_http_settings *settin
 void edge_http_free(struct edge_http *http);
 /* One turn of both loops: waits, then serves HTTP and what is due in settings->loop. */
 void edge_http_turn(struct edge_http *http);
+/* Whether there is room for one more connection without a request. At the limit the oldest gives
+ * way, once it has had its second. */
+bool edge_http_may_come(struct edge_http *http);
 /* Ends TLS handshakes that take too long. Call it about twice a second. */
 void edge_http_tls_tick(struct edge_http *http, int64_t now_ms);
 /* Connections that are still HTTP's, handshakes among them. */

@@ -5,6 +5,21 @@
 #include "edge/edge_http.h"
 #include "edge/edge_routes.h"
 
+enum { EDGE_HTTP_GIVES_WAY_MS = 1000 }; /* an honest client has said it by then, but on bad links */
+
+/* HTTP's until it is closed or handed over; its socket's on_close.data. */
+struct edge_http_connection {
+    struct edge_http *http;
+    h2o_socket_t *socket;
+    struct list waiting; /* linked while it owes a request */
+    int64_t since_ms;    /* since when */
+};
+
+struct edge_http_waiting { /* connections that owe a request */
+    struct list list;      /* oldest first */
+    size_t count;
+};
+
 struct edge_http_handshakes { /* of TLS, that are not done */
     struct list list;         /* oldest first */
     size_t count;
@@ -18,6 +33,7 @@ struct edge_http {
     h2o_accept_ctx_t accept;
     h2o_accept_ctx_t accept_tls;
     struct edge_http_handshakes handshakes;
+    struct edge_http_waiting waiting;
     h2o_socket_t *inner; /* the other loop's epoll set, watched */
     struct networks forwarders;
     unsigned roles; /* enum edge_role, a set */
@@ -38,6 +54,15 @@ struct address edge_http_client(struct edge_http *http, h2o_req_t *req);
 /* edge_http.c */
 void edge_http_connection_closed(struct edge_http *http);
 
+/* edge_http_waiting.c */
+/* From now on it owes a request. */
+void edge_http_wait(struct edge_http_connection *connection);
+void edge_http_wait_no_more(struct edge_http_connection *connection); /* also when it does not */
+/* The request is here; when it is over, its connection owes the next one. */
+void edge_http_wait_no_more_for(h2o_req_t *req);
+/* libh2o learns of it by reading, and closes: it must not be closed under its hands. */
+void edge_http_give_up(const struct edge_http_connection *connection);
+
 /* edge_http_tls.c */
 /* The TLS of a socket that is about to leave libh2o: a reference of the caller's; NULL where it is
  * plain. -EPROTO: it cannot leave. */
@@ -54,6 +79,8 @@ void edge_http_add_methods(h2o_req_t *req, const char *name, unsigned methods);
 int edge_http_answer_now(h2o_req_t *req, const struct edge_answer *answer);
 int edge_http_answer_nothing(h2o_req_t *req); /* 204 */
 int edge_http_refuse_now(h2o_req_t *req, int status, const char *code, const char *message);
+/* 503, for what is above the rate: come again after so long. Ends the connection. */
+int edge_http_refuse_for_now(h2o_req_t *req, uint32_t again_ms);
 int edge_http_refuse_unauthorized(struct edge_http *http, h2o_req_t *req);
 /* Takes `token`. */
 struct edge_request *edge_http_request_new(struct edge_http *http, h2o_req_t *req,
@@ -105,6 +132,10 @@ MUST_USE struct edge_http_upgrading *edge_http_upgrading_new(struct edge_http *h
 void edge_http_upgrading_free(struct edge_http_upgrading *upgrading); /* NULL is fine */
 /* Answers that it cannot be: -EACCES, -EUSERS, or memory is short. Takes it. */
 int edge_http_refuse_upgrade(struct edge_http_upgrading *upgrading, h2o_req_t *req, int err);
+/* Whether there is room for one more client who says hello, and one who has said who it is. 0, or
+ * after how many ms it is to come again. */
+MUST_USE uint32_t edge_http_greet(struct edge_http_upgrading *upgrading);
+MUST_USE uint32_t edge_http_login(const struct edge_http_upgrading *upgrading);
 /* Sends the head that `req` holds; takes it. */
 int edge_http_take_over(struct edge_http_upgrading *upgrading, h2o_req_t *req);
 int edge_http_on_websocket(const struct edge_call *call);

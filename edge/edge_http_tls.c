@@ -18,14 +18,11 @@
 enum {
     RECORD_HANDSHAKE = 22, /* RFC 8446, 5.1 */
     RECORD_ALERT = 21,
-    GIVES_WAY_MS =
-        1000, /* older than a handshake of any honest client, but on the worst of links */
 };
 
 /* A connection of the TLS port, until it is closed or handed over. */
 struct tls_connection {
-    struct edge_http *http;
-    h2o_socket_t *socket;
+    struct edge_http_connection base;
     SSL_CTX *context; /* a reference: libh2o has none until the first bytes came */
     SSL *ssl;         /* h2o's, from the ClientHello on */
     struct list unfinished;
@@ -45,23 +42,18 @@ static void leave_handshakes(struct tls_connection *connection)
     if (!list_linked(&connection->unfinished))
         return;
     list_remove(&connection->unfinished);
-    connection->http->handshakes.count--;
+    connection->base.http->handshakes.count--;
 }
 
 static void on_tls_close(void *data)
 {
     struct tls_connection *connection = data;
-    struct edge_http *http = connection->http;
+    struct edge_http *http = connection->base.http;
     leave_handshakes(connection);
+    edge_http_wait_no_more(&connection->base);
     SSL_CTX_free(connection->context);
     free(connection);
     edge_http_connection_closed(http);
-}
-
-/* libh2o learns of it by reading, and closes: it must not be closed under its hands. */
-static void give_up(const struct tls_connection *connection)
-{
-    (void)shutdown(h2o_socket_get_fd(connection->socket), SHUT_RDWR);
 }
 
 bool edge_http_may_shake_hands(struct edge_http *http)
@@ -74,8 +66,8 @@ bool edge_http_may_shake_hands(struct edge_http *http)
     log_limited(&limit, LOG_LEVEL_WARNING,
                 "the limit of TLS handshakes is reached, the port rests");
     const struct tls_connection *oldest = oldest_of(handshakes);
-    if (loop_now_ms(http->settings.loop) - oldest->begun_ms >= GIVES_WAY_MS)
-        give_up(oldest);
+    if (loop_now_ms(http->settings.loop) - oldest->begun_ms >= EDGE_HTTP_GIVES_WAY_MS)
+        edge_http_give_up(&oldest->base);
     return false;
 }
 
@@ -89,7 +81,7 @@ void edge_http_tls_tick(struct edge_http *http, int64_t now_ms)
         struct tls_connection *connection = container_of(node, struct tls_connection, unfinished);
         if (now_ms - connection->begun_ms < timeout_ms)
             break;
-        give_up(connection);
+        edge_http_give_up(&connection->base);
     }
 }
 
@@ -125,7 +117,7 @@ static void send_alert(const struct tls_connection *connection, const SSL *ssl, 
     log_limited(&limit, LOG_LEVEL_INFO, "a TLS handshake is refused",
                 LOG_STRING("alert", SSL_alert_desc_string_long(alert)));
     if (SSL_get_state(ssl) == TLS_ST_SR_CLNT_HELLO)
-        (void)send(h2o_socket_get_fd(connection->socket), record, sizeof record,
+        (void)send(h2o_socket_get_fd(connection->base.socket), record, sizeof record,
                    MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -135,8 +127,10 @@ static void on_ssl_info(const SSL *ssl, int where, int value)
     if (connection == NULL || !list_linked(&connection->unfinished))
         return;
     if ((where & SSL_CB_HANDSHAKE_DONE) != 0) {
+        const struct edge_http_settings *settings = &connection->base.http->settings;
         leave_handshakes(connection);
-        connection->http->settings.ops->on_connection_closed(connection->http->settings.context);
+        edge_http_wait(&connection->base);
+        settings->ops->on_connection_closed(settings->context);
     } else if ((where & SSL_CB_WRITE_ALERT) == SSL_CB_WRITE_ALERT && value >> 8 == SSL3_AL_FATAL) {
         send_alert(connection, ssl, value);
     }
@@ -166,7 +160,7 @@ static void refuse_plain(h2o_socket_t *socket)
 static void on_first_bytes(h2o_socket_t *socket, const char *error)
 {
     struct tls_connection *connection = socket->on_close.data;
-    struct edge_http *http = connection->http;
+    struct edge_http *http = connection->base.http;
     if (error != NULL) {
         h2o_socket_close(socket);
         return;
@@ -195,8 +189,8 @@ void edge_http_accept_tls(struct edge_http *http, int fd, const struct address *
     h2o_socket_t *socket =
         h2o_evloop_socket_create(http->loop, fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
     edge_http_set_peer(socket, peer);
-    connection->http = http;
-    connection->socket = socket;
+    connection->base.http = http;
+    connection->base.socket = socket;
     connection->begun_ms = loop_now_ms(http->settings.loop);
     connection->context = edge_tls_context(http->settings.tls);
     SSL_CTX_up_ref(connection->context);

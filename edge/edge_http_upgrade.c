@@ -4,6 +4,7 @@
 #include "edge/edge_handshake.h"
 #include "edge/edge_origins.h"
 #include "edge/edge_url.h"
+#include "wire/frame.h"
 #include "wire/record.h"
 
 #include <errno.h>
@@ -46,6 +47,7 @@ static void hand_over(struct edge_http_upgrading *upgrading, h2o_socket_t *socke
                                         (uint8_t *)exported.input->bytes, exported.input->size);
         upgrade->token = NULL; /* these are taken */
         upgrade->place = NULL;
+        upgrade->stranger = false;
         upgrade->ssl = NULL;
     }
     dispose(&exported);
@@ -56,6 +58,8 @@ void edge_http_upgrading_free(struct edge_http_upgrading *upgrading)
     if (upgrading == NULL)
         return;
     edge_place_leave(upgrading->upgrade.place);
+    if (upgrading->upgrade.stranger)
+        edge_admission_knows(upgrading->http->settings.admission);
     free(upgrading->upgrade.token);
     SSL_free(upgrading->upgrade.ssl);
     free(upgrading);
@@ -77,6 +81,25 @@ struct edge_http_upgrading *edge_http_upgrading_new(struct edge_http *http, h2o_
     upgrading->http = http;
     upgrading->upgrade.client = edge_http_client(http, req);
     return upgrading;
+}
+
+uint32_t edge_http_greet(struct edge_http_upgrading *upgrading)
+{
+    const struct edge_http_settings *settings = &upgrading->http->settings;
+    if (settings->admission == NULL)
+        return 0;
+    uint32_t again_ms = edge_admission_greet(settings->admission, loop_now_ms(settings->loop));
+    upgrading->upgrade.stranger = again_ms == 0;
+    return again_ms;
+}
+
+uint32_t edge_http_login(const struct edge_http_upgrading *upgrading)
+{
+    const struct edge_http_settings *settings = &upgrading->http->settings;
+    if (settings->admission == NULL)
+        return 0;
+    bool resumes = (upgrading->upgrade.attach_flags & WIRE_ATTACH_HAS_CURSOR) != 0;
+    return edge_admission_login(settings->admission, resumes, loop_now_ms(settings->loop));
 }
 
 int edge_http_take_over(struct edge_http_upgrading *upgrading, h2o_req_t *req)
@@ -217,6 +240,11 @@ int edge_http_on_websocket(const struct edge_call *call)
     if (upgrading == NULL)
         return edge_http_refuse_now(req, 503, "not_ready", "memory is short");
     upgrading->upgrade.v1 = handshake.v1;
+    uint32_t again_ms = edge_http_greet(upgrading);
+    if (again_ms > 0) {
+        edge_http_upgrading_free(upgrading);
+        return edge_http_refuse_for_now(req, again_ms);
+    }
     why = read_who(upgrading, call->user, call->query);
     if (why != NULL) {
         edge_http_upgrading_free(upgrading);
@@ -225,5 +253,10 @@ int edge_http_on_websocket(const struct edge_call *call)
     int err = admit(req, upgrading, handshake.bearer);
     if (err != 0)
         return edge_http_refuse_upgrade(upgrading, req, err);
+    again_ms = handshake.v1 ? 0 : edge_http_login(upgrading); /* of others the hello is judged */
+    if (again_ms > 0) {
+        edge_http_upgrading_free(upgrading);
+        return edge_http_refuse_for_now(req, again_ms);
+    }
     return switch_protocols(req, upgrading, handshake.key);
 }

@@ -42,6 +42,7 @@ struct edge {
     struct edge_listener *listener;
     struct edge_neighbours *neighbours;
     struct edge_near *near; /* NULL: nobody asks who is near */
+    struct edge_admission admission;
     struct edge_listener *listener_tls;
 
     struct bus_subscription *frames;

@@ -38,7 +38,8 @@ static bool edge_listener_has_room(const struct edge_listener *listener)
                     "the limit of connections is reached, the listener rests");
         return false;
     }
-    return !settings->tls || edge_http_may_shake_hands(settings->http);
+    return edge_http_may_come(settings->http) &&
+           (!settings->tls || edge_http_may_shake_hands(settings->http));
 }
 
 static void accept_client(struct edge_listener *listener, int fd, const struct address *client)

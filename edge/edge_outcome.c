@@ -13,6 +13,7 @@ static const struct edge_code_row edge_code_rows[EDGE_CODES] = {
                               "the recipient's region has not been reached for long"},
     [EDGE_DIRECTORY_UNSURE] = {"directory_unsure", true, 1000, 503,
                                "the directory may be behind; the recipient may exist"},
+    [EDGE_RATE_LIMITED] = {"rate_limited", true, 1000, 429, "more sends than one client may"},
 };
 
 const struct edge_code_row *edge_code_row(enum edge_code code)

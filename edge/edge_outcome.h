@@ -14,6 +14,7 @@ enum edge_code {
     EDGE_BUSY,
     EDGE_HOME_BACKLOGGED,
     EDGE_DIRECTORY_UNSURE,
+    EDGE_RATE_LIMITED,
     EDGE_CODES,
 };
 

@@ -58,8 +58,16 @@ struct buffer *edge_session_scratch(struct edge_session *session)
 
 /* The end of a session. */
 
+void edge_session_is_known(struct edge_session *session)
+{
+    if (session->stranger)
+        edge_admission_knows(session->sessions->settings.admission);
+    session->stranger = false;
+}
+
 void edge_session_release(struct edge_session *session)
 {
+    edge_session_is_known(session);
     if (session->exchange != NULL)
         edge_exchange_leave(session->exchange);
     edge_session_end_finding(session);
@@ -159,10 +167,39 @@ static void on_outcome(struct edge_sender *sender, const struct edge_outcome *ou
 {
     struct edge_session *session = container_of(sender, struct edge_session, sender);
     uint32_t most = session->sessions->settings.edge->sends_max;
-    if (session->stream.paused && sender->pending_count <= most / 2)
+    if (session->stream.paused && !session->leaving && sender->pending_count <= most / 2)
         edge_stream_pause(&session->stream, false);
     edge_exchange_outcome(session->exchange, outcome->id);
     session->dialect->on_outcome(session, outcome);
+}
+
+/* Too fast: rejected, with when the next one may come. */
+static bool may_send(struct edge_session *session, const struct edge_letter *letter)
+{
+    const struct edge_settings *edge = session->sessions->settings.edge;
+    if (edge->sends_per_s == 0 || session->exchange != NULL)
+        return true;
+    int64_t wait_ms = edge_bucket_take(&session->sends, edge->sends_per_s, edge->sends_burst,
+                                       loop_now_ms(session->sessions->settings.loop));
+    if (wait_ms > 0)
+        session->dialect->on_outcome(session,
+                                     &(struct edge_outcome){.id = letter->id,
+                                                            .code = EDGE_RATE_LIMITED,
+                                                            .retry_after_ms = (uint32_t)wait_ms});
+    return wait_ms == 0;
+}
+
+static void session_answer_ping(struct edge_session *session, const struct edge_ws_event *event)
+{
+    const struct edge_settings *edge = session->sessions->settings.edge;
+    if (edge_bucket_take(&session->pings, edge->pings_per_s, 2 * edge->pings_per_s,
+                         loop_now_ms(session->sessions->settings.loop)) > 0) {
+        edge_session_close(session, EDGE_CLOSE_POLICY, "too many pings");
+        return;
+    }
+    struct buffer *out = edge_stream_output(&session->stream);
+    if (out != NULL && session->state < EDGE_SESSION_CLOSING)
+        session->framing->write_pong(out, event->data, event->size);
 }
 
 void edge_session_send(struct edge_session *session, struct edge_letter *letter)
@@ -172,6 +209,8 @@ void edge_session_send(struct edge_session *session, struct edge_letter *letter)
     letter->sender = edge_session_user(session);
     letter->device = edge_session_device(session);
     session->active_ms = session->heard_ms;
+    if (!may_send(session, letter))
+        return;
     edge_exchange_sends(session->exchange, letter->recipient_count);
     edge_dispatch_send(session->sessions->settings.dispatch, &session->sender, letter);
     if (session->state >= EDGE_SESSION_CLOSING)
@@ -187,16 +226,13 @@ void edge_session_send(struct edge_session *session, struct edge_letter *letter)
 static bool on_event(void *context, const struct edge_ws_event *event)
 {
     struct edge_session *session = context;
-    struct buffer *out;
     switch (event->opcode) {
     case EDGE_WS_TEXT:
         session->dialect->on_text(
             session, (struct text){.data = (const char *)event->data, .size = event->size});
         break;
     case EDGE_WS_PING:
-        out = edge_stream_output(&session->stream);
-        if (out != NULL && session->state < EDGE_SESSION_CLOSING)
-            session->framing->write_pong(out, event->data, event->size);
+        session_answer_ping(session, event);
         break;
     case EDGE_WS_PONG:
         break;
@@ -317,6 +353,7 @@ static void session_begin(struct edge_session *session, const struct edge_upgrad
     session->token = upgrade->token;
     session->client = upgrade->client;
     session->place = upgrade->place;
+    session->stranger = upgrade->stranger;
     log_debug("a session begins", LOG_STRING("client", address_name(&session->client).text));
     edge_session_look_in(session, sessions->settings.edge->hello_timeout_ms);
     if (upgrade->v1) {
@@ -349,6 +386,14 @@ struct edge_session *edge_session_new(struct edge_sessions *sessions,
     return session;
 }
 
+static void drop(struct edge_sessions *sessions, const struct edge_upgrade *upgrade)
+{
+    if (upgrade->stranger)
+        edge_admission_knows(sessions->settings.admission);
+    edge_place_leave(upgrade->place);
+    free(upgrade->token);
+}
+
 void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrade *upgrade, int fd,
                         uint8_t *bytes, size_t size)
 {
@@ -357,15 +402,13 @@ void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrad
     if (session == NULL) {
         SSL_free(upgrade->ssl);
         close(fd);
-        edge_place_leave(upgrade->place);
-        free(upgrade->token);
+        drop(sessions, upgrade);
         return;
     }
     session->framing = upgrade->framing != NULL ? upgrade->framing : &edge_framing_ws;
     if (edge_stream_open_tls(sessions->streams, &session->stream, fd, upgrade->ssl, &stream_ops) !=
         0) {
-        edge_place_leave(upgrade->place);
-        free(upgrade->token);
+        drop(sessions, upgrade);
         free(session);
         return;
     }

@@ -37,11 +37,12 @@ struct edge_sessions_settings {
     void *context;
     const struct edge_auth *auth; /* NULL: a client is who it says */
     const struct edge_near *near; /* NULL: nobody asks who is near */
+    struct edge_admission *admission;
 };
 MUST_USE struct edge_sessions *edge_sessions_new(const struct edge_sessions_settings *settings);
 void edge_sessions_free(struct edge_sessions *sessions); /* closes what is left */
 /* Takes `fd`, closing it when memory is short, `upgrade->token` and `upgrade->place`. `bytes` came
- * first, and may be changed. */
+ * first, and may be changed. Also takes `upgrade->stranger`, and `upgrade->ssl`. */
 void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrade *upgrade, int fd,
                         uint8_t *bytes, size_t size);
 size_t edge_sessions_count(const struct edge_sessions *sessions);
@@ -49,10 +50,13 @@ size_t edge_sessions_count(const struct edge_sessions *sessions);
 void edge_sessions_tick(struct edge_sessions *sessions, int64_t now_ms);
 /* Ends those whose token is revoked by now. Walks all. */
 void edge_sessions_revoked(struct edge_sessions *sessions);
-/* Tells all that this edge goes, and where the time is: `reconnect_ms` to spread over. */
-void edge_sessions_goaway(struct edge_sessions *sessions, const char *reason, int64_t reconnect_ms);
 /* The region of this edge drains from now on: its sessions leave, at the settings' rate. */
-void edge_sessions_drain(struct edge_sessions *sessions);
+void edge_sessions_leave_region(struct edge_sessions *sessions);
+/* Sends away whose turn it is: goaway, then, when all its sends have an outcome, the end. Polls are
+ * answered. Call it ten times a second, until it returns false: all have been sent away. */
+MUST_USE bool edge_sessions_drain(struct edge_sessions *sessions, int64_t now_ms);
+/* About how long that takes. */
+int64_t edge_sessions_drain_ms(const struct edge_sessions *sessions);
 void edge_sessions_close_all(struct edge_sessions *sessions, uint16_t code, const char *reason);
 
 enum edge_session_state {
@@ -98,6 +102,8 @@ struct edge_session {
     struct edge_recall *recall;     /* while history is asked for */
     struct edge_exchange *exchange; /* NULL: it has a stream */
     struct edge_token *token;       /* NULL: it showed none, and need not */
+    struct edge_bucket sends;
+    struct edge_bucket pings;
     struct list wheel;
     struct edge_place *place; /* NULL: it is not counted */
     char *names;              /* user, then device; NULL before the hello */
@@ -110,6 +116,8 @@ struct edge_session {
     uint8_t home;             /* where it was attached last: an index in the catalogue */
     bool welcomed;
     bool pinged;
+    bool stranger; /* of the admission */
+    bool leaving;  /* it was told to go away, and is not read any more */
 };
 
 struct edge_hello {

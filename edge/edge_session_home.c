@@ -118,6 +118,7 @@ int edge_session_name(struct edge_session *session, struct text user, struct tex
 
 void edge_session_identify(struct edge_session *session, const struct edge_hello *hello)
 {
+    edge_session_is_known(session);
     if (edge_session_name(session, hello->user, hello->device) != 0) {
         edge_session_close(session, EDGE_CLOSE_LATER, "memory is short");
         return;

@@ -19,9 +19,10 @@ struct edge_sessions {
     struct buffer scratch;
     size_t count; /* with a stream */
     size_t polls;
-    double drain_permits; /* how many may be sent away now */
+    struct edge_bucket drain; /* of those who are sent away because this process stops */
+    double drain_permits;     /* of those who leave a region that drains, now */
     double rebalance_permits;
-    int64_t refilled_ms; /* these */
+    int64_t refilled_ms; /* these two */
 };
 
 static inline uint32_t edge_sessions_now(const struct edge_sessions *sessions)
@@ -33,6 +34,8 @@ static inline uint32_t edge_sessions_now(const struct edge_sessions *sessions)
 /* NULL when memory is short. To be put into the wheel, and freed by edge_session_end(). */
 MUST_USE struct edge_session *edge_session_new(struct edge_sessions *sessions,
                                                const struct edge_dialect *dialect);
+/* It has said who it is, or goes: it is no stranger any more. */
+void edge_session_is_known(struct edge_session *session);
 /* Lets go of everything but the stream or the request. */
 void edge_session_release(struct edge_session *session);
 /* It is looked at again after about `delay_ms`, or sooner where its token asks for it. */

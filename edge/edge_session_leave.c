@@ -37,7 +37,7 @@ static void call_look(struct edge_session *session, const void *context)
         edge_session_look_in(session, dice_ms(*spread_ms));
 }
 
-void edge_sessions_drain(struct edge_sessions *sessions)
+void edge_sessions_leave_region(struct edge_sessions *sessions)
 {
     int64_t all_ms = (int64_t)sessions->count * 1000 / sessions->settings.edge->geo_drain_rate;
     int64_t spread_ms = all_ms < SPREAD_MAX_MS ? all_ms : SPREAD_MAX_MS;

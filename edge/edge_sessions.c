@@ -192,34 +192,19 @@ void edge_sessions_revoked(struct edge_sessions *sessions)
 
 /* The end of an edge. */
 
-struct leaving {
-    const char *reason;
-    int64_t reconnect_ms;
+struct last_words {
     uint16_t code;
+    const char *reason;
 };
-
-static void call_goaway(struct edge_session *session, const void *context)
-{
-    const struct leaving *leaving = context;
-    if (session->state < EDGE_SESSION_CLOSING && session->dialect->on_goaway != NULL)
-        session->dialect->on_goaway(session, leaving->reason, leaving->reconnect_ms);
-    edge_exchange_hurry(session->exchange);
-}
-
-void edge_sessions_goaway(struct edge_sessions *sessions, const char *reason, int64_t reconnect_ms)
-{
-    struct leaving leaving = {.reason = reason, .reconnect_ms = reconnect_ms};
-    edge_sessions_each(sessions, call_goaway, &leaving);
-}
 
 static void call_close(struct edge_session *session, const void *context)
 {
-    const struct leaving *leaving = context;
-    edge_session_close(session, leaving->code, leaving->reason);
+    const struct last_words *words = context;
+    edge_session_close(session, words->code, words->reason);
 }
 
 void edge_sessions_close_all(struct edge_sessions *sessions, uint16_t code, const char *reason)
 {
-    struct leaving leaving = {.reason = reason, .code = code};
-    edge_sessions_each(sessions, call_close, &leaving);
+    struct last_words words = {.code = code, .reason = reason};
+    edge_sessions_each(sessions, call_close, &words);
 }

@@ -32,6 +32,13 @@ struct edge_settings {
     unsigned forwarded_header; /* enum edge_forwarded_header */
 
     uint32_t sessions_max;
+    uint32_t unfinished_max;
+    uint32_t strangers_max;
+    uint32_t handshakes_per_s;
+    uint32_t handshakes_burst;
+    uint32_t logins_per_s;
+    uint32_t logins_burst;
+    uint32_t drain_per_s;
     uint32_t sessions_near_max;
     uint32_t requests_max;
     uint64_t message_max;
@@ -40,6 +47,9 @@ struct edge_settings {
     uint32_t ttl_max_s;
     uint64_t pending_max;
     uint32_t sends_max;
+    uint32_t sends_per_s;
+    uint32_t sends_burst;
+    uint32_t pings_per_s;
     uint32_t reads_max;
     uint32_t reads_one_max;
     uint32_t post_messages_max;
@@ -50,6 +60,7 @@ struct edge_settings {
     uint32_t histories_max;
     uint32_t history_messages_max;
 
+    int64_t request_ms;
     int64_t hello_timeout_ms;
     int64_t heartbeat_ms;
     int64_t idle_ms;

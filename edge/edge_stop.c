@@ -16,17 +16,18 @@ static void edge_begin_drain(struct edge *edge)
     log_info("stopping", LOG_U64("sessions", edge_sessions_count(edge->sessions)),
              LOG_U64("waiting", edge_outbound_waiting(edge->outbound)));
     edge->stopping = EDGE_DRAINING;
-    edge->stop_ms = loop_now_ms(edge->loop) + edge->settings->drain_ms;
+    edge->stop_ms =
+        loop_now_ms(edge->loop) + edge_sessions_drain_ms(edge->sessions) + edge->settings->drain_ms;
     edge_close_to_clients(edge);
-    edge_sessions_goaway(edge->sessions, "drain", edge->settings->drain_ms);
     edge_api_drain(edge->api);
 }
 
 void edge_work_at_stop(struct edge *edge, int64_t now_ms)
 {
     bool late = now_ms >= edge->stop_ms;
+    bool left = edge->stopping == EDGE_DRAINING && edge_sessions_drain(edge->sessions, now_ms);
     bool idle = edge_outbound_waiting(edge->outbound) == 0 && homes_waiting(edge->directory) == 0;
-    if (edge->stopping == EDGE_DRAINING && (idle || late)) {
+    if (edge->stopping == EDGE_DRAINING && ((idle && !left) || late)) {
         if (!idle)
             log_warning("stopping with sends whose outcome is unknown",
                         LOG_U64("waiting", edge_outbound_waiting(edge->outbound)));

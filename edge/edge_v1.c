@@ -55,6 +55,14 @@ void edge_v1_write_error(struct edge_session *session, const char *code, const c
     end(session, out);
 }
 
+void edge_v1_write_busy(struct edge_session *session, uint32_t again_ms)
+{
+    struct buffer *out = begin(session, "error");
+    buffer_printf(out, ",\"code\":\"busy\",\"retry_after_ms\":%" PRIu32, again_ms);
+    member_text(out, "message", TEXT("too many come at once"));
+    end(session, out);
+}
+
 /* An error that ends the session. */
 void edge_v1_fail(struct edge_session *session, const char *code, const char *message)
 {
@@ -72,8 +80,9 @@ void edge_v1_write_rejected(struct edge_session *session, const struct edge_outc
         member_text(out, "to", outcome->to);
     buffer_printf(out, ",\"code\":\"%s\",\"retryable\":%s", row->name,
                   row->retryable ? "true" : "false");
-    if (row->retry_after_ms > 0)
-        buffer_printf(out, ",\"retry_after_ms\":%" PRIu32, row->retry_after_ms);
+    uint32_t again_ms = outcome->retry_after_ms > 0 ? outcome->retry_after_ms : row->retry_after_ms;
+    if (again_ms > 0)
+        buffer_printf(out, ",\"retry_after_ms\":%" PRIu32, again_ms);
     member_text(out, "message", text_of(message != NULL ? message : row->message));
     end(session, out);
 }

@@ -84,6 +84,21 @@ static bool take_token(struct edge_session *session, struct json_value value,
     return err == 0;
 }
 
+/* Whether it may log in now; else it is told when, and closed. */
+static bool may_log_in(struct edge_session *session, const struct edge_hello *hello)
+{
+    const struct edge_sessions_settings *shared = edge_session_shared(session);
+    if (shared->admission == NULL)
+        return true;
+    uint32_t again_ms = edge_admission_login(
+        shared->admission, (hello->flags & WIRE_ATTACH_HAS_CURSOR) != 0, loop_now_ms(shared->loop));
+    if (again_ms == 0)
+        return true;
+    edge_v1_write_busy(session, again_ms);
+    edge_session_close(session, EDGE_CLOSE_LATER, "too many come at once");
+    return false;
+}
+
 static void on_hello(struct edge_session *session, const struct edge_v1_frame *frame)
 {
     char user_room[TEXT_USER_MAX];
@@ -97,7 +112,7 @@ static void on_hello(struct edge_session *session, const struct edge_v1_frame *f
     else if (edge_auth_fit(edge_session_shared(session)->auth, session->token, hello.user,
                            hello.device) != 0)
         edge_session_refuse(session);
-    else
+    else if (may_log_in(session, &hello))
         edge_session_identify(session, &hello);
 }
 

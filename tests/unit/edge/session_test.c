@@ -284,12 +284,35 @@ static void goodbye_names_the_reason(void **state)
     (void)state;
     connect_v1();
     say(hello);
-    edge_sessions_goaway(it.sessions, "drain", 5000);
+    assert_true(edge_sessions_drain(it.sessions, 1000));
     lab_turn();
-    expect("{\"t\":\"goaway\",\"reason\":\"drain\",\"reconnect_ms\":5000");
-    edge_sessions_close_all(it.sessions, EDGE_CLOSE_GOING_AWAY, "drain");
+    expect("{\"t\":\"goaway\",\"reason\":\"drain\",\"reconnect_ms\":500");
+    assert_true(edge_sessions_drain(it.sessions, 1000));
     lab_turn();
     expect("close 1001");
+    assert_false(edge_sessions_drain(it.sessions, 1000));
+}
+
+static void clients_are_sent_away_at_the_rate(void **state)
+{
+    (void)state;
+    it.settings.drain_per_s = 1;
+    connect_v1();
+    int first = it.peer;
+    it.peer = 0; /* it stays */
+    connect_as(&(struct edge_upgrade){.v1 = true});
+    assert_true(edge_sessions_drain(it.sessions, 1000));
+    assert_true(edge_sessions_drain(it.sessions, 1999));
+    lab_turn();
+    expect("");
+    int second = it.peer;
+    it.peer = first;
+    expect("{\"t\":\"goaway\"");
+    close(first);
+    it.peer = second;
+    assert_true(edge_sessions_drain(it.sessions, 2000));
+    lab_turn();
+    expect("{\"t\":\"goaway\"");
 }
 
 static void a_plain_client_is_told_what_is_refused(void **state)
@@ -326,6 +349,7 @@ int main(void)
         ROW(without_a_hello_it_ends_in_time),
         ROW(bye_is_answered_by_1000),
         ROW(goodbye_names_the_reason),
+        ROW(clients_are_sent_away_at_the_rate),
         ROW(a_plain_client_is_told_what_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,68 @@
+/* Sending clients away from an edge that stops, no faster than others can take them. */
+#include "edge/edge_session_internal.h"
+
+#include "edge/edge_exchange.h"
+
+enum {
+    TICKS_PER_S = 10,   /* how often edge_sessions_drain() is called */
+    RECONNECT_MS = 500, /* what evens out a tick's worth of clients */
+};
+
+/* It is read no more: what it has sent gets its outcome before it is closed. */
+static void session_tell(struct edge_session *session)
+{
+    session->leaving = true;
+    if (session->dialect->on_goaway != NULL)
+        session->dialect->on_goaway(session, "drain", RECONNECT_MS);
+    if (session->state < EDGE_SESSION_CLOSING)
+        edge_stream_pause(&session->stream, true);
+}
+
+/* A tick's worth at once; together with what flows in within a second no more than the rate. */
+static bool has_turn(struct edge_sessions *sessions, int64_t now_ms)
+{
+    uint32_t per_s = sessions->settings.edge->drain_per_s;
+    uint32_t burst = (per_s + TICKS_PER_S - 1) / TICKS_PER_S;
+    return edge_bucket_take(&sessions->drain, per_s > burst ? per_s - burst : 1, burst, now_ms) ==
+           0;
+}
+
+/* False when there is nothing more to do for it. */
+static bool session_drain(struct edge_session *session, bool *may_tell, int64_t now_ms)
+{
+    if (session->state >= EDGE_SESSION_CLOSING || session->exchange != NULL)
+        return false;
+    if (!session->leaving) {
+        *may_tell = *may_tell && has_turn(session->sessions, now_ms);
+        if (*may_tell)
+            session_tell(session);
+    } else if (session->sender.pending_count == 0) {
+        edge_session_close(session, EDGE_CLOSE_GOING_AWAY, "this edge stops");
+    }
+    return true;
+}
+
+bool edge_sessions_drain(struct edge_sessions *sessions, int64_t now_ms)
+{
+    bool left = false;
+    bool may_tell = true;
+    for (size_t i = 0; i < EDGE_WHEEL_SLOTS; i++) {
+        struct list all; /* one that is closed is put into the wheel anew, wherever that is */
+        list_init(&all);
+        for (struct list *node; (node = list_pop(&sessions->wheel.slots[i])) != NULL;)
+            list_push(&all, node);
+        for (struct list *node; (node = list_pop(&all)) != NULL;) {
+            struct edge_session *session = container_of(node, struct edge_session, wheel);
+            list_push(&sessions->wheel.slots[i], node);
+            if (session->exchange != NULL)
+                edge_exchange_hurry(session->exchange);
+            left = session_drain(session, &may_tell, now_ms) || left;
+        }
+    }
+    return left;
+}
+
+int64_t edge_sessions_drain_ms(const struct edge_sessions *sessions)
+{
+    return (int64_t)sessions->count * 1000 / sessions->settings.edge->drain_per_s;
+}
