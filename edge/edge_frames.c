@@ -169,6 +169,7 @@ void edge_frames_show(struct edge_frames *frames, struct text of, uint32_t epoch
                                     .user = edge_session_user(session),
                                     .device = edge_session_device(session),
                                     .of = {slot->of, of.size},
+                                    .token = edge_token_raw(session->token),
                                     .epoch = epoch,
                                     .seq = seq};
     slot->state = EDGE_SLOT_SHOWN;

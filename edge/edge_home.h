@@ -129,7 +129,8 @@ struct edge_show {
     void (*on_shown)(struct edge_show *show, enum wire_answer answer, uint32_t epoch, uint64_t seq);
     struct text user;
     struct text device;
-    struct text of; /* whose messages the user has read; empty: the device has all up to seq */
+    struct text of;    /* whose messages the user has read; empty: the device has all up to seq */
+    struct text token; /* what the client has shown; empty: nothing */
     uint32_t epoch;
     uint64_t seq;
     uint64_t request;  /* 0: it is not asked */

@@ -12,8 +12,17 @@ static void write_show(struct edge_home *home, struct edge_show *show)
                                         .of = show->of,
                                         .epoch = show->epoch,
                                         .seq = show->seq}};
+    /* More than both entries take: they must be in one frame. */
+    size_t size = 128 + 2 * TEXT_USER_MAX + TEXT_DEVICE_MAX + show->token.size;
+    struct edge_home_outgoing *outgoing =
+        edge_home_place_frame(home, &home->places[show->place], EDGE_HOME_VERB_ACK, size);
     show->asked_ms = (uint32_t)home->now_ms;
-    edge_home_place_write(home, &home->places[show->place], EDGE_HOME_VERB_ACK, &entry);
+    if (outgoing == NULL)
+        return; /* it is asked again */
+    if (show->token.size > 0)
+        wire_entry_write(&outgoing->writer,
+                         &(struct wire_entry){.kind = WIRE_TOKEN, .token = {show->token}});
+    wire_entry_write(&outgoing->writer, &entry);
 }
 
 void edge_home_show(struct edge_home *home, struct edge_show *show, size_t region, int64_t now_ms)

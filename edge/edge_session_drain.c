@@ -18,6 +18,15 @@ static void session_tell(struct edge_session *session)
         edge_stream_pause(&session->stream, true);
 }
 
+/* A request is answered, with the news. */
+static void exchange_tell(struct edge_session *session)
+{
+    if (!session->leaving && session->dialect->on_goaway != NULL)
+        session->dialect->on_goaway(session, "drain", RECONNECT_MS);
+    session->leaving = true;
+    edge_exchange_hurry(session->exchange);
+}
+
 /* A tick's worth at once; together with what flows in within a second no more than the rate. */
 static bool has_turn(struct edge_sessions *sessions, int64_t now_ms)
 {
@@ -55,7 +64,7 @@ bool edge_sessions_drain(struct edge_sessions *sessions, int64_t now_ms)
             struct edge_session *session = container_of(node, struct edge_session, wheel);
             list_push(&sessions->wheel.slots[i], node);
             if (session->exchange != NULL)
-                edge_exchange_hurry(session->exchange);
+                exchange_tell(session);
             left = session_drain(session, &may_tell, now_ms) || left;
         }
     }

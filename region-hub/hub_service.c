@@ -450,6 +450,16 @@ static void on_history(struct hub_service *service, struct text reply, struct te
         hub_history_refuse(service->settings.history, reply, ask);
 }
 
+static void on_show(struct hub_service *service, struct hub_edge *edge, struct text token,
+                    const struct wire_show *show)
+{
+    int64_t until_ms;
+    if (admit(service, token, show->user, show->device, &until_ms) == 0)
+        hub_shown_ask(service->settings.shown, edge, show);
+    else
+        hub_shown_refuse(service->settings.shown, edge, show);
+}
+
 static void on_entry(struct hub_service *service, struct hub_edge *edge,
                      const struct wire_entry *entry)
 {
@@ -471,9 +481,6 @@ static void on_entry(struct hub_service *service, struct hub_edge *edge,
         break;
     case WIRE_EPHEMERAL_SEND:
         on_ephemeral(service, &entry->ephemeral);
-        break;
-    case WIRE_SHOW:
-        hub_shown_ask(service->settings.shown, edge, &entry->show);
         break;
     case WIRE_CLAIM:
         hub_claims_ask(service->settings.claims, edge, &entry->claim);
@@ -518,10 +525,14 @@ void hub_service_message(struct hub_service *service, const struct bus_message *
             shown = entry.token.token;
         else if (entry.kind == WIRE_HISTORY_ASK)
             on_history(service, message->reply, shown, &entry.history_ask);
+        else if (entry.kind == WIRE_SHOW)
+            on_show(service, edge, shown, &entry.show);
         else if (entry.kind == WIRE_WHO_ASK)
             answer_who(service, message->reply, &entry.who_ask);
         else
             on_entry(service, edge, &entry);
+        if (entry.kind != WIRE_TOKEN)
+            shown = TEXT("");
     }
     if (err != 0 && err != -ENODATA)
         log_limited(&service->broken_limit, LOG_LEVEL_WARNING, "a frame is malformed",

@@ -302,3 +302,8 @@ void hub_shown_ask(struct hub_shown *shown, struct hub_edge *edge, const struct 
     else
         take(shown, edge, show, &user);
 }
+
+void hub_shown_refuse(struct hub_shown *shown, struct hub_edge *edge, const struct wire_show *show)
+{
+    answer(shown, edge, show->request, WIRE_REFUSED, 0, 0);
+}

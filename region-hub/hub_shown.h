@@ -32,6 +32,8 @@ void hub_shown_free(struct hub_shown *shown); /* NULL is fine */
 void hub_shown_serve(struct hub_shown *shown, uint64_t generation);
 /* What cannot be taken now is not answered: the edge asks again. */
 void hub_shown_ask(struct hub_shown *shown, struct hub_edge *edge, const struct wire_show *show);
+/* Whoever says so has not shown that it may. */
+void hub_shown_refuse(struct hub_shown *shown, struct hub_edge *edge, const struct wire_show *show);
 /* A device's cursor, or what its user has read, was applied. */
 void hub_shown_acked(struct hub_shown *shown, struct text user, struct text device, uint32_t epoch,
                      uint64_t seq);

@@ -27,7 +27,7 @@ enum wire_entry_kind {
     WIRE_HISTORY_ASK = 10, /* a request: answered by a frame with one WIRE_HISTORY_PAGE and rows */
     WIRE_SHOW = 11,        /* .ack */
     WIRE_WHO_ASK = 12,     /* a request: answered by a frame with one WIRE_WHO and connections */
-    WIRE_TOKEN = 13,       /* before the history ask of its frame: whose token asks */
+    WIRE_TOKEN = 13,       /* right before a show or a history ask: whose token it is */
     /* owner -> edge: edge.<r>.<edge> */
     WIRE_ATTACHED = 32,
     WIRE_DELIVER = 33,

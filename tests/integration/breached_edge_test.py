@@ -121,6 +121,16 @@ class Breached:
         assert (request, of) == (self.requests, user)
         return number, code
 
+    def show(self, user, shown, epoch, seq, device="stolen"):
+        """The code."""
+        self.requests += 1
+        tokens = [frames.token(shown)] if shown else []
+        self.say("ack", *tokens, frames.show(self.requests, user, device, epoch, seq))
+        _, payload = self.hear(frames.SHOWN)
+        request, code = frames.shown_of(payload)
+        assert request == self.requests
+        return code
+
     def history(self, user, shown=None):
         """(code, all bytes)"""
         self.requests += 1
@@ -175,10 +185,14 @@ def test_who_logged_in_there_is_read_until_the_token_has_ended(cluster):
     with Breached(cluster) as edge:
         number, code = edge.attach("dave", token("dave"))
         assert code == frames.OK and number > 0
+        print("HEARD", edge.heard, number, code)
         _, delivered = edge.hear(frames.DELIVER)
         assert b"for dave" in delivered
         code, answer = edge.history("dave", token("dave"))
         assert code == frames.OK and b"for dave" in answer
+        for shown in bad_tokens("dave"):
+            assert edge.show("dave", shown, 1, 1) == frames.REFUSED, shown
+        assert edge.show("dave", token("dave"), 1, 1) == frames.OK
 
 
 def test_what_is_attached_ends_some_time_after_its_token(cluster, full):

@@ -185,7 +185,7 @@ EDGE_PUBLISHES = [
 EDGE_SUBSCRIBES = [
     *(">", "*.>", "log.>", "out.>", "ckpt.>", "hub.>", "move.>", "edge.>", "edge.iad.*", "$SYS.>"),
     *("_INBOX.>", "_INBOX.*.>", "_INBOX.sin-h1-0.>", "pa.>", "pa.sin.0.>", "$KV.>", "$JS.>"),
-    *("beat.edge.*.*", "edge.sin.*"),
+    "edge.sin.*",
 ]
 
 

@@ -45,8 +45,16 @@ MAY_INCLUDE = {
     "lib/regions": BASE
     | {"lib/bus", "lib/catalogue", "lib/geo", "lib/log", "lib/loop", "lib/wire"},
     "geo": BASE
-    | {"lib/log", "lib/loop", "lib/settings", "lib/json", "lib/catalogue", "lib/bus", "lib/geo",
-       "lib/regions"},
+    | {
+        "lib/log",
+        "lib/loop",
+        "lib/settings",
+        "lib/json",
+        "lib/catalogue",
+        "lib/bus",
+        "lib/geo",
+        "lib/regions",
+    },
     "client/c": BASE | {"lib/loop", "lib/json"},
     "edge": EVERY_LIB - {"lib/mailbox", "lib/store"},
     "region-hub": EVERY_LIB,

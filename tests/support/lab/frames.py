@@ -2,8 +2,8 @@
 
 import struct
 
-ATTACH, REPORT, FETCH, HISTORY_ASK, TOKEN = 1, 3, 4, 10, 13
-ATTACHED, DELIVER, KICK, UNATTACHED, HISTORY_PAGE, HISTORY_ROW = 32, 33, 35, 37, 43, 44
+ATTACH, REPORT, FETCH, HISTORY_ASK, SHOW, TOKEN = 1, 3, 4, 10, 11, 13
+ATTACHED, DELIVER, KICK, UNATTACHED, HISTORY_PAGE, HISTORY_ROW, SHOWN = 32, 33, 35, 37, 43, 44, 45
 OK, NOT_HOME, BUSY, REFUSED, UNSURE, UNAUTHORIZED = range(6)
 REVOKED = 3
 
@@ -44,6 +44,16 @@ def fetch(user, device, attach, start):
 
 def token(token):
     return entry(TOKEN, text16(token))
+
+
+def show(request, user, device, epoch, seq):
+    place = struct.pack("<IQ", epoch, seq)
+    return entry(SHOW, struct.pack("<Q", request) + text8(user) + text8(device) + text8("") + place)
+
+
+def shown_of(payload):
+    """(request, code)"""
+    return struct.unpack_from("<QB", payload)
 
 
 def history_ask(request, user):
