@@ -8,6 +8,7 @@ import dataclasses
 import os
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -267,9 +268,14 @@ class Chaos:
 def run(name, profile, seed, folder, only):
     """Returns the checker's exit code."""
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / "parts", ignore_errors=True)  # of another run
     settings = {"archive": True, "bound_s": BOUND_S, "name": f"{name}, seed {seed}"}
     with contextlib.ExitStack() as stack:
         chaos = Chaos(profile, seed, folder, stack, only)
+        if profile.nodes > 1:
+            # A server that has led a mirror may go on answering for it, for seconds.
+            mirrors = [region for region in chaos.cluster.names if region != chaos.cluster.primary]
+            settings["copies"] = [f"KV_DIRECTORY_{region}" for region in mirrors]
         chaos.history.write("run", format=1, settings=settings)
         with Peaks(chaos.cluster) as peaks:
             chaos.run()

@@ -33,7 +33,7 @@ CODE = {".c", ".h", ".sh", ".cmake", ".txt", ""}
 BY_HAND = re.compile(r"clang-format off.*?clang-format on", re.S)
 LONG_LINE = re.compile(r"^.{101,}$", re.M)
 ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)")
-KNOWN_HOSTS = {"www.apache.org", "www.rfc-editor.org"}
+KNOWN_HOSTS = {"www.apache.org", "www.rfc-editor.org", "www.w3.org"}
 
 
 def files(root):

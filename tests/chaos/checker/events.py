@@ -72,6 +72,7 @@ SETTINGS = {
     "devices_max": NUMBER,
     "clock_slack_s": SECONDS,
     "move_settle_s": SECONDS,
+    "copies": LIST,
 }
 
 

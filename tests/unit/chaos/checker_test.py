@@ -238,6 +238,17 @@ class ByHand(unittest.TestCase):
         history.add("home", user="bob", home="sin", epoch=2)
         self.assertEqual(history.found(), {"directory_forward": 1})
 
+    def test_what_answers_as_one_of_several_copies_may_be_behind(self):
+        for copies, found in ((["sin"], {}), ([], {"directory_forward": 2})):
+            history = Small(copies=copies).add("home", user="bob", home="sin", epoch=1, at="sin")
+            history.add("move", user="bob", to="dub")
+            for home, epoch in (("dub", 1), ("sin", 1), ("dub", 2), ("dub", 1)):
+                history.add("home", user="bob", home=home, epoch=epoch, at="sin")
+            self.assertEqual(history.found(), found)
+        history = Small(copies=["sin"]).add("home", user="bob", home="sin", epoch=1, at="sin")
+        history.add("home", user="bob", home="mars", epoch=1, at="sin")
+        self.assertEqual(history.found(), {"directory_forward": 1})
+
     def test_in_a_higher_epoch_a_message_may_have_its_place_again(self):
         for epoch, found in ((2, {}), (1, {"one_cursor": 1})):
             history = both().send("m1").recv("m1", 1)

@@ -64,9 +64,10 @@ def directory_forward(world):
     for t, line, user, to in world.moves:
         moves.setdefault(user, []).append((t, line, to))
     first, walks = {}, {}
+    copies = set(world.settings.get("copies", ()))
     for t, line, user, home, epoch, at in world.homes:
         path = first.setdefault((user, epoch), _Path(home, line, t, moves.get(user, ())))
-        walk = walks.get((user, at))
+        walk = walks.get((user, at)) if at not in copies else None
         if walk is not None and epoch < walk.epoch:
             text = f"the epoch of {user} fell from {walk.epoch} to {epoch}"
             yield Violation(text, walk.line, line)
