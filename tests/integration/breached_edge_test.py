@@ -77,11 +77,12 @@ class Breached:
         self.link.link.sendall(f"SUB edge.sin.{EDGE} 1000\r\n".encode())
         self.link.flush()
         self.requests, self.heard = 0, []
-        self.over = threading.Event()
+        self.over, self.known = threading.Event(), threading.Event()
         self.beating = threading.Thread(target=self._beat, args=(BusLink(cluster, "sin-n1"),))
 
     def __enter__(self):
         self.beating.start()
+        assert self.known.wait(20)  # else the first beat ends what was attached before it
         return self
 
     def __exit__(self, *_):
@@ -96,6 +97,7 @@ class Breached:
             number += 1
             link.publish(f"beat.edge.sin.{EDGE}", frames.edge_beat("sin", EDGE, self.start, number))
             link.flush()
+            self.known.set()
         link.close()
 
     def say(self, verb, *entries):
@@ -185,7 +187,6 @@ def test_who_logged_in_there_is_read_until_the_token_has_ended(cluster):
     with Breached(cluster) as edge:
         number, code = edge.attach("dave", token("dave"))
         assert code == frames.OK and number > 0
-        print("HEARD", edge.heard, number, code)
         _, delivered = edge.hear(frames.DELIVER)
         assert b"for dave" in delivered
         code, answer = edge.history("dave", token("dave"))

@@ -18,6 +18,7 @@ class BusLink:
         self.stream = self.link.makefile("rb")
         self.stream.readline()
         self.count = 0
+        self.kept = []  # what came while an answer was waited for
         self.link.sendall(b'CONNECT {"verbose":false}\r\nPING\r\n')
         self._await_pong()
 
@@ -51,6 +52,9 @@ class BusLink:
 
     def next(self):
         """(subject, data) of the next message of any subscription."""
+        return self.kept.pop(0) if self.kept else self._read()
+
+    def _read(self):
         while True:
             words = self._line().split()
             if words and words[0] == b"MSG":
@@ -67,6 +71,8 @@ class BusLink:
         inbox = f"_INBOX.lab.{id(self):x}.{self.count}"
         self.link.sendall(f"SUB {inbox} {self.count}\r\n".encode())
         self.publish(subject, data, inbox)
-        _, answer = self.next()
+        while (message := self._read())[0] != inbox:
+            self.kept.append(message)
+        answer = message[1]
         self.link.sendall(f"UNSUB {self.count}\r\n".encode())
         return answer
