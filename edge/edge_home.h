@@ -125,7 +125,7 @@ MUST_USE int edge_home_read(struct edge_home *home, struct edge_attach *attach, 
  * must live until it is over. */
 struct edge_show {
     /* It is over. WIRE_OK: in the log, up to this cursor; WIRE_REFUSED: the mailbox has no such
-     * cursor, or the device got nothing; WIRE_NOT_HOME: ask the directory again. */
+     * cursor, or knows no such reader; WIRE_NOT_HOME: ask the directory again. */
     void (*on_shown)(struct edge_show *show, enum wire_answer answer, uint32_t epoch, uint64_t seq);
     struct text user;
     struct text device;

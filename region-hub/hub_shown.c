@@ -269,7 +269,9 @@ static void take(struct hub_shown *shown, const struct hub_edge *edge, const str
     const bool is_read = show->of.size > 0;
     uint64_t confirmed;
     bool known = is_known(user, show->device, &confirmed) || attachment != NULL;
-    if (is_read ? !known || show->seq == 0 : !known && show->seq > 0) {
+    /* An ack of a device that the log knows nothing of is taken, as a cursor is that a device
+     * shows when it attaches: it may have got its first messages and gone. */
+    if (is_read && (!known || show->seq == 0)) {
         answer(shown, edge, show->request, WIRE_REFUSED, user->epoch, 0);
     } else if (!is_read && show->seq <= confirmed) {
         answer(shown, edge, show->request, WIRE_OK, user->epoch, confirmed);

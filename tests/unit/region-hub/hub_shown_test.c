@@ -114,11 +114,11 @@ static void what_cannot_be_is_refused(void **state)
         {"bob", "phone", "", 1, 4, WIRE_REFUSED}, /* above the head */
         {"bob", "phone", "", 0, 1, WIRE_REFUSED},
         {"bob", "phone", "", 2, 1, WIRE_REFUSED},
-        {"bob", "tablet", "", 1, 1, WIRE_REFUSED}, /* nothing was ever delivered there */
         {"bob", "tablet", "", 1, 0, WIRE_OK},
         {"bob", "phone", "alice", 1, 0, WIRE_REFUSED},
         {"bob", "phone", "alice", 1, 4, WIRE_REFUSED},
-        {"bob", "tablet", "alice", 1, 1, WIRE_REFUSED},
+        {"bob", "tablet", "alice", 1, 1, WIRE_REFUSED}, /* nothing is known of it */
+        {"bob", "tablet", "", 1, 1, WIRE_OK},           /* it got that and has gone since */
         {"bob", "phone", "alice", 1, 3, WIRE_OK},
     };
     start_hub(lab);
