@@ -315,15 +315,18 @@ static void who_is_unattached_attaches_again(void **state)
     expect_sent("");
 }
 
+static struct wire_entry kick_bob(uint64_t attach, enum wire_kick_reason reason)
+{
+    return (struct wire_entry){
+        .kind = WIRE_KICK,
+        .kick = {.user = TEXT("bob"), .device = TEXT("phone"), .attach = attach, .reason = reason}};
+}
+
 static void the_same_device_elsewhere_replaces(void **state)
 {
     (void)state;
     attach_bob();
-    struct wire_entry entry = {.kind = WIRE_KICK,
-                               .kick = {.user = TEXT("bob"),
-                                        .device = TEXT("phone"),
-                                        .attach = 76,
-                                        .reason = WIRE_KICK_REPLACED}};
+    struct wire_entry entry = kick_bob(76, WIRE_KICK_REPLACED);
     owner_says(&entry); /* an earlier attach */
     expect_told("");
     entry.kick.attach = 77;
@@ -337,11 +340,7 @@ static void a_device_that_was_dropped_is_lost(void **state)
 {
     (void)state;
     attach_bob();
-    struct wire_entry entry = {.kind = WIRE_KICK,
-                               .kick = {.user = TEXT("bob"),
-                                        .device = TEXT("phone"),
-                                        .attach = 77,
-                                        .reason = WIRE_KICK_DROPPED}};
+    struct wire_entry entry = kick_bob(77, WIRE_KICK_DROPPED);
     owner_says(&entry);
     expect_told("lost: dropped\n");
     expect_sent("");
@@ -351,10 +350,7 @@ static void a_device_that_is_disconnected_is_lost_and_told_whether_for_good(void
 {
     (void)state;
     attach_bob();
-    struct wire_entry entry = {
-        .kind = WIRE_KICK,
-        .kick = {
-            .user = TEXT("bob"), .device = TEXT("phone"), .attach = 76, .reason = WIRE_KICK_ENDED}};
+    struct wire_entry entry = kick_bob(76, WIRE_KICK_ENDED);
     owner_says(&entry); /* an earlier attach: it has come back since */
     expect_told("");
     entry.kick.attach = 77;
@@ -367,11 +363,7 @@ static void a_device_that_may_come_again_is_told_so(void **state)
 {
     (void)state;
     attach_bob();
-    struct wire_entry entry = {.kind = WIRE_KICK,
-                               .kick = {.user = TEXT("bob"),
-                                        .device = TEXT("phone"),
-                                        .attach = 77,
-                                        .reason = WIRE_KICK_RECONNECT}};
+    struct wire_entry entry = kick_bob(77, WIRE_KICK_RECONNECT);
     owner_says(&entry);
     expect_told("lost: reconnect\n");
     expect_sent("");
