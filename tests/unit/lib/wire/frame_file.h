@@ -70,6 +70,26 @@ static inline int decode_copy(const struct buffer *message)
     return error;
 }
 
+/* A number in the payload of a file that is one entry, and what comes of another one. */
+struct frame_change {
+    const char *file;
+    size_t at; /* in the payload */
+    size_t size;
+    uint64_t value;
+    int expected;
+};
+static inline void assert_changes(const struct frame_change *changes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct buffer message = golden_load(changes[i].file);
+        golden_patch(&message, HEAD_SIZE + changes[i].at, changes[i].value, changes[i].size);
+        int error = decode_copy(&message);
+        if (error != changes[i].expected)
+            fail_msg("change %zu, of %s: %d", i, changes[i].file, error);
+        buffer_free(&message);
+    }
+}
+
 /* Decodes a file that is one entry. */
 static inline struct wire_entry decode_file(const char *file, uint8_t kind, struct buffer *bytes)
 {

@@ -76,13 +76,7 @@ static void pins_the_row(void **state)
 static void numbers_are_held_to_their_bounds(void **state)
 {
     (void)state;
-    static const struct {
-        const char *file;
-        size_t at; /* in the payload */
-        size_t size;
-        uint64_t value;
-        int expected;
-    } changes[] = {
+    static const struct frame_change changes[] = {
         {"entry_history_ask", 12, 1, WIRE_HISTORY_AFTER, 0}, /* flags */
         {"entry_history_ask", 12, 1, WIRE_HISTORY_BEFORE | WIRE_HISTORY_AFTER, -EPROTO},
         {"entry_history_ask", 12, 1, 4, -EPROTO},
@@ -104,14 +98,7 @@ static void numbers_are_held_to_their_bounds(void **state)
         {"entry_history_row", 20, 2, 4, -EPROTO},
         {"entry_history_row", 35, 4, 12, -EBADMSG}, /* the body's size */
     };
-    for (size_t i = 0; i < COUNT_OF(changes); i++) {
-        struct buffer message = golden_load(changes[i].file);
-        golden_patch(&message, HEAD_SIZE + changes[i].at, changes[i].value, changes[i].size);
-        int error = decode_copy(&message);
-        if (error != changes[i].expected)
-            fail_msg("change %zu, of %s: %d", i, changes[i].file, error);
-        buffer_free(&message);
-    }
+    assert_changes(changes, COUNT_OF(changes));
 }
 
 static void an_ask_without_a_cursor_is_of_the_newest(void **state)

@@ -181,13 +181,7 @@ static void the_head_is_held_to_its_bounds(void **state)
 static void numbers_are_held_to_their_bounds(void **state)
 {
     (void)state;
-    static const struct {
-        const char *file;
-        size_t at; /* in the payload */
-        size_t size;
-        uint64_t value;
-        int expected;
-    } changes[] = {
+    static const struct frame_change changes[] = {
         {"entry_attach", 29, 1, 0, 0}, /* flags */
         {"entry_attach", 29, 1, 4, -EPROTO},
         {"entry_attached", 29, 1, WIRE_UNAUTHORIZED, 0}, /* code */
@@ -210,14 +204,7 @@ static void numbers_are_held_to_their_bounds(void **state)
         {"entry_move_ask", 0, 1, WIRE_MOVE_BASE + 1, -EPROTO},
         {"entry_move_state", 17, 4, 0, -EBADMSG}, /* epoch */
     };
-    for (size_t i = 0; i < COUNT_OF(changes); i++) {
-        struct buffer message = golden_load(changes[i].file);
-        golden_patch(&message, HEAD_SIZE + changes[i].at, changes[i].value, changes[i].size);
-        int error = decode_copy(&message);
-        if (error != changes[i].expected)
-            fail_msg("change %zu, of %s: %d", i, changes[i].file, error);
-        buffer_free(&message);
-    }
+    assert_changes(changes, COUNT_OF(changes));
 }
 
 static void a_refused_claim_needs_no_home(void **state)

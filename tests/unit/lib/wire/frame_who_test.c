@@ -56,13 +56,7 @@ static void pins_a_connection(void **state)
 static void numbers_are_held_to_their_bounds(void **state)
 {
     (void)state;
-    static const struct {
-        const char *file;
-        size_t at; /* in the payload */
-        size_t size;
-        uint64_t value;
-        int expected;
-    } changes[] = {
+    static const struct frame_change changes[] = {
         {"entry_who_ask", 21, 1, WIRE_WHO_TELL, 0}, /* action */
         {"entry_who_ask", 21, 1, WIRE_WHO_RECONNECT + 1, -EPROTO},
         {"entry_who", 8, 1, WIRE_UNSURE, 0}, /* code */
@@ -70,14 +64,7 @@ static void numbers_are_held_to_their_bounds(void **state)
         {"entry_who", 9, 2, WIRE_WHO_MAX, 0}, /* count */
         {"entry_who", 9, 2, WIRE_WHO_MAX + 1, -EBADMSG},
     };
-    for (size_t i = 0; i < COUNT_OF(changes); i++) {
-        struct buffer message = golden_load(changes[i].file);
-        golden_patch(&message, HEAD_SIZE + changes[i].at, changes[i].value, changes[i].size);
-        int error = decode_copy(&message);
-        if (error != changes[i].expected)
-            fail_msg("change %zu, of %s: %d", i, changes[i].file, error);
-        buffer_free(&message);
-    }
+    assert_changes(changes, COUNT_OF(changes));
 }
 
 static void texts_are_held_to_their_bounds(void **state)
