@@ -40,9 +40,15 @@ struct edge_who_ask {
     struct bus_request request;
     uint64_t number;
 };
-/* EDGE_WHO_ANSWER: on_answer will be called. Else it is over already. An empty `device` is all. */
+struct edge_who_about {
+    struct text token; /* whoever asks has shown it; empty: none */
+    struct text user;
+    struct text device; /* empty: all of them */
+    enum wire_who_action action;
+};
+/* EDGE_WHO_ANSWER: on_answer will be called. Else it is over already. */
 enum edge_who_outcome edge_who_ask(const struct edge_who_settings *settings,
-                                   struct edge_who_ask *ask, size_t region, struct text user,
-                                   struct text device, enum wire_who_action action);
+                                   struct edge_who_ask *ask, size_t region,
+                                   const struct edge_who_about *about);
 /* on_answer is not called. Fine when it does not wait. */
 void edge_who_cancel(struct edge_who_ask *ask);
