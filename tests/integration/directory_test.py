@@ -561,3 +561,45 @@ def test_who_is_new_is_served_by_the_primary_while_the_mirror_stands_still():
             await other.close()
 
         run(scenario())
+
+
+def test_who_a_mirror_has_not_got_is_not_taken_for_unknown_though_it_is_current():
+    settings = {"unknown_recipients": "reject"}
+    with Cluster(regions=["sin", "dub"], shards=1, catalogue=settings) as cluster:
+        cluster.start()
+
+        async def scenario():
+            late = await Client(cluster, "late", "dub-1").open_forever()
+            sender = await Client(cluster, "sender", "sin-1").open_forever()
+            location = lambda: cluster.http("sin-1", "/api/users/sender/location")[2]
+            while not json.loads(await asyncio.to_thread(location))["sure"]:
+                await asyncio.sleep(0.1)
+            with nats(cluster, "sin-n1") as stream:
+                subject = f"$KV.DIRECTORY.u.{key('late')}"
+                mirrored = lambda: stream.subjects("KV_DIRECTORY_sin", subject)
+                while not mirrored():
+                    await asyncio.sleep(0.05)
+                last = json.dumps({"last_by_subj": subject}).encode()
+                number = stream.api("STREAM.MSG.GET", "KV_DIRECTORY_sin", last)["message"]["seq"]
+                # As on a server of the mirror that is a moment behind the others.
+                stream.api(
+                    "STREAM.MSG.DELETE", "KV_DIRECTORY_sin", json.dumps({"seq": number}).encode()
+                )
+                assert not mirrored()
+            await sender.send("late", "here", "m1")
+            await late.until_messages(1)
+            with pytest.raises(SendFailed) as nobody:
+                await sender.send("nobody", "there", "m2")
+            assert nobody.value.code == "unknown_recipient" and not nobody.value.frame["retryable"]
+            # Without the primary nobody can say it, however current the mirror was.
+            cluster.nodes["dub-n1"].pause()
+            try:
+                with pytest.raises(SendFailed) as unsure:
+                    await sender.send("nobody-else", "there", "m3")
+            finally:
+                cluster.nodes["dub-n1"].resume()
+            assert unsure.value.code == "directory_unsure" and unsure.value.frame["retryable"]
+            await late.close()
+            await sender.close()
+
+        run(scenario())
