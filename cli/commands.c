@@ -134,6 +134,8 @@ const struct cli_command cli_commands[] = {
      .operands_max = 1,
      .options = {{"before", "CURSOR", "What is older than this (the newest)."},
                  {"limit", "NUMBER", "Messages at most (50)."},
+                 OPTION_TOKEN,
+                 {"token-file", "FILE", "The same, from a file."},
                  OPTION_EDGE,
                  OPTION_CATALOGUE},
      .run = cli_history},

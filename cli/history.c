@@ -2,6 +2,7 @@
 
 #include "cli/edges.h"
 #include "cli/http.h"
+#include "cli/login.h"
 #include "json/json.h"
 
 #include <ctype.h>
@@ -77,6 +78,12 @@ int cli_history_lines(struct text body, struct buffer *out, struct buffer *notes
     return 0;
 }
 
+static void put(struct text text, FILE *to)
+{
+    if (text.size > 0)
+        fwrite(text.data, 1, text.size, to);
+}
+
 static int print(struct text body)
 {
     struct buffer out = {0}, notes = {0};
@@ -85,8 +92,8 @@ static int print(struct text body)
     if (err == 0 && (out.failed || notes.failed))
         err = -ENOMEM;
     if (err == 0) {
-        fwrite(out.data, 1, out.size, stdout);
-        fwrite(notes.data, 1, notes.size, stderr);
+        put(buffer_text(&out), stdout);
+        put(buffer_text(&notes), stderr);
     }
     buffer_free(&out);
     buffer_free(&notes);
@@ -107,7 +114,7 @@ static void say_refused(const char *url, int status, struct text body)
 }
 
 /* 0: it was printed; -EAGAIN: another edge may know; else it is of no use to ask on. */
-static int ask(const char *url, const char *path)
+static int ask(const char *url, const char *path, const char *token)
 {
     static const char scheme[] = "http://";
     struct buffer body = {0};
@@ -116,7 +123,9 @@ static int ask(const char *url, const char *path)
         fprintf(stderr, "meridian history: %s is not http://HOST:PORT\n", url);
         return -EAGAIN;
     }
-    int status = cli_http_get(url + sizeof scheme - 1, path, TIMEOUT_MS, &body);
+    const struct cli_http_ask get = {
+        .address = url + sizeof scheme - 1, .path = path, .token = token, .timeout_ms = TIMEOUT_MS};
+    int status = cli_http_ask(&get, &body);
     int err = status == 200 ? print(buffer_text(&body)) : 0;
     if (status < 0)
         fprintf(stderr, "meridian history: %s: %s\n", url, strerror(-status));
@@ -134,17 +143,19 @@ int cli_history(const struct cli_arguments *arguments)
 {
     struct error_text why = {0};
     struct cli_edges edges = {0};
+    struct cli_login login = {0};
     struct buffer path = {0};
     int err = -EAGAIN;
 
     cli_history_path(arguments->operands[0], cli_value_or(arguments, "before", ""),
                      cli_value(arguments, "limit"), &path);
     buffer_append(&path, "", 1);
-    if (cli_edges_choose(&edges, arguments, &why) < 0 || path.failed)
+    if (cli_login_choose(&login, arguments, &why) < 0 ||
+        cli_edges_choose(&edges, arguments, &why) < 0 || path.failed)
         fprintf(stderr, "meridian history: %s\n", path.failed ? "out of memory" : why.text);
     else
         for (size_t i = 0; i < edges.count && err == -EAGAIN; i++)
-            err = ask(edges.urls[i], (const char *)path.data);
+            err = ask(edges.urls[i], (const char *)path.data, cli_login_token(&login));
     cli_edges_done(&edges);
     buffer_free(&path);
     return err == 0 ? CLI_OK : CLI_FAILED;

@@ -71,11 +71,14 @@ static int open_connection(const char *address, int64_t until_ms)
     return fd;
 }
 
-static int send_request(int fd, const char *address, const char *path)
+static int send_request(int fd, const struct cli_http_ask *ask)
 {
-    char request[1024];
+    char request[8192]; /* with the longest token */
+    const bool shows = ask->token != NULL;
     int size = snprintf(request, sizeof request,
-                        "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, address);
+                        "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s%s%s\r\n", ask->path,
+                        ask->address, shows ? "Authorization: Bearer " : "",
+                        shows ? ask->token : "", shows ? "\r\n" : "");
 
     if (size < 0 || (size_t)size >= sizeof request)
         return -EINVAL;
@@ -120,15 +123,15 @@ static int read_status(const struct buffer *answer, struct buffer *ret_body)
     return (int)status;
 }
 
-int cli_http_get(const char *address, const char *path, int timeout_ms, struct buffer *ret_body)
+int cli_http_ask(const struct cli_http_ask *ask, struct buffer *ret_body)
 {
-    int64_t until_ms = clock_monotonic_ms() + timeout_ms;
+    int64_t until_ms = clock_monotonic_ms() + ask->timeout_ms;
     struct buffer answer = {0};
-    int fd = open_connection(address, until_ms);
+    int fd = open_connection(ask->address, until_ms);
 
     if (fd < 0)
         return fd;
-    int result = send_request(fd, address, path);
+    int result = send_request(fd, ask);
     if (result == 0)
         result = read_all(fd, until_ms, &answer);
     close(fd);
@@ -136,4 +139,10 @@ int cli_http_get(const char *address, const char *path, int timeout_ms, struct b
         result = read_status(&answer, ret_body);
     buffer_free(&answer);
     return result;
+}
+
+int cli_http_get(const char *address, const char *path, int timeout_ms, struct buffer *ret_body)
+{
+    const struct cli_http_ask ask = {.address = address, .path = path, .timeout_ms = timeout_ms};
+    return cli_http_ask(&ask, ret_body);
 }

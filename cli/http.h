@@ -11,3 +11,12 @@ enum { CLI_HTTP_BODY_MAX = 1 << 20 };
  * -ETIMEDOUT, -EBADMSG and what else the socket says. `address` is host:port. */
 MUST_USE int cli_http_get(const char *address, const char *path, int timeout_ms,
                           struct buffer *ret_body);
+
+struct cli_http_ask {
+    const char *address;
+    const char *path;
+    const char *token; /* for Authorization; NULL: none */
+    int timeout_ms;
+};
+/* As cli_http_get(). */
+MUST_USE int cli_http_ask(const struct cli_http_ask *ask, struct buffer *ret_body);

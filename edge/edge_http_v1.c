@@ -27,13 +27,17 @@ static const char *read_query(const struct edge_call *call, unsigned takes,
         (takes & EDGE_QUERY_CURSOR) == 0 ? TEXT("") : edge_http_header(call->req, "last-event-id");
     if (wrong == NULL && last.size > 0 && edge_query_go_on(ret_query, last) != 0)
         return "Last-Event-ID is not epoch:seq";
+    if (wrong == NULL && (ret_query->keys & EDGE_QUERY_TOKEN) != 0 &&
+        !call->http->settings.edge->tokens_in_query)
+        return "this edge takes no token from the query";
     if (wrong == NULL &&
         (int64_t)ret_query->wait_s * 1000 > call->http->settings.edge->poll_wait_max_ms)
         return "wait is no number of seconds up to the longest allowed";
     return wrong;
 }
 
-/* Browsers can send no header with an EventSource, so the token may be in the query. */
+/* Browsers can send no header with an EventSource, so the token may be in the query, where the
+ * operator allows it: queries stand in logs of proxies. */
 static int authorize(struct edge_http_upgrading *upgrading, h2o_req_t *req,
                      const struct edge_query *query)
 {

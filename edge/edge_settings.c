@@ -38,6 +38,8 @@ const struct setting edge_settings_table[] = {
         SETTINGS_RULE_ADDRESS, "Where clients connect; empty: what the catalogue says of this edge."),
     SETTING_TEXT_VALID(struct edge_settings, origins, "origins", "", 0, edge_origins_are_valid,
         EDGE_ORIGINS_RULE, "Comma-separated origins of web pages that may use this edge, or *; empty: none is told that it may."),
+    SETTING_BOOL(struct edge_settings, tokens_in_query, "tokens_in_query", false,
+        "Whether a token may stand in the query of requests without a WebSocket; proxies log queries."),
     SETTING_TEXT_VALID(struct edge_settings, roles, "roles", "api, socket", 1, edge_roles_are_valid,
         EDGE_ROLES_RULE, "What this edge is there for: api, the calls of services; socket, the connections of clients."),
     SETTING_ENUM(struct edge_settings, log_level, "log.level", 2, edge_log_levels,

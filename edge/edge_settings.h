@@ -16,6 +16,7 @@ struct edge_settings {
     char name[TEXT_PROCESS_MAX + 1];
     char listen[SETTINGS_ADDRESS_SIZE]; /* empty: as the catalogue says */
     char origins[2048];                 /* empty: of no web page's scripts */
+    bool tokens_in_query;
     char roles[32];
     unsigned log_level; /* enum log_level */
     struct auth_settings auth;

@@ -23,6 +23,7 @@ def cluster():
         "proxy.networks": HAPROXY_FROM,
         "proxy.forwarded_networks": NGINX_FROM,
         "proxy.header_wait": "500ms",
+        "origins": "https://app.example",
     }
     with Cluster(regions=1, shards=1, edges=2, edge_settings=settings) as cluster:
         cluster.start()
@@ -173,6 +174,17 @@ def test_clients_without_a_websocket_go_through_by_any_edge(cluster, balancer):
         await by_poll(10)
 
     run(scenario())
+
+
+def test_a_browser_may_ask_what_a_path_takes(balancer):
+    page = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
+    for path in ("/v1/sse", "/v1/stream", "/v1/poll", "/v1/frames", "/api/messages/bob"):
+        asked = balancer.request("OPTIONS", path, None, page)
+        told = {name.lower(): value for name, value in asked.headers.items()}
+        method = "POST" if path == "/v1/frames" else "GET"
+        assert asked.status == 204 and method in told["allow"], path
+        assert method in told["access-control-allow-methods"]
+        assert told["access-control-allow-origin"] == "https://app.example"
 
 
 @pytest.mark.parametrize("end", ["kill", "terminate"])

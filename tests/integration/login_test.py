@@ -101,6 +101,27 @@ def test_who_shows_no_good_token_is_told_at_once(cluster, tmp_path):
         assert done.returncode == 1 and word in done.stderr, done.stderr
 
 
+def test_history_is_read_with_a_token(cluster):
+    own = token("hanna")
+    for i in range(3):
+        assert send(cluster, "--to", "hanna", i, "--token", token("ann")).returncode == 0
+    assert [listen_once(cluster, "--token", own)["body"] for i in range(3)] == [0, 1, 2]
+    done = meridian(cluster, "history", "hanna", "--token", own)
+    bodies = [json.loads(line)["body"] for line in done.stdout.splitlines()]
+    assert (done.returncode, bodies) == (0, [0, 1, 2]), done.stderr
+    for shown in ([], ["--token", token("ann")]):
+        done = meridian(cluster, "history", "hanna", *shown)
+        assert done.returncode == 1 and "unauthorized" in done.stderr and not done.stdout
+
+
+def test_a_token_in_a_query_is_not_taken_unless_it_is_allowed(cluster):
+    shown = token("query")
+    for path in ("/v1/sse", "/v1/stream", "/v1/poll"):
+        status, _, body = cluster.http("sin-1", f"{path}?device=d&token={shown}")
+        assert status == 400 and "no token from the query" in json.loads(body)["message"]
+    assert shown not in cluster.edges["sin-1"].log()
+
+
 def listening(cluster, tmp_path, user, file):
     command = [BUILD / "bin" / "meridian", "listen", "--edge", cluster.url["sin-1"]]
     command += ["--token-file", file, "--device", "d"]

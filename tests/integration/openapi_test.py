@@ -114,7 +114,7 @@ def cluster(tmp_path_factory):
     )
     with Cluster(
         catalogue={"unknown_recipients": "reject"},
-        edge_settings={"geo.database": folder / "places.mmdb"},
+        edge_settings={"geo.database": folder / "places.mmdb", "tokens_in_query": "true"},
     ) as cluster:
         cluster.edges["sin-1"].command += ["--config", str(folder / "edge.yaml")]
         cluster.start()

@@ -23,6 +23,7 @@ def cluster(tmp_path_factory):
     config.write_text(
         f"""
 origins: https://app.example
+tokens_in_query: true
 auth:
   required: true
   issuer: {ISSUER}

@@ -83,14 +83,21 @@ class Balancer:
 
     def ask(self, method, path, body=None, headers=None):
         """(status, body bytes); status 0 when there is no connection."""
+        try:
+            answer = self.request(method, path, body, headers)
+            return answer.status, answer.body
+        except (OSError, http.client.HTTPException):
+            return 0, b""
+
+    def request(self, method, path, body=None, headers=None):
+        """The answer, with its `body`."""
         connection = http.client.HTTPSConnection("meridian", context=self.trust, timeout=10)
         try:
             connection.sock = self.open_tls()
             connection.request(method, path, body=body, headers=headers or {})
             answer = connection.getresponse()
-            return answer.status, answer.read()
-        except (OSError, http.client.HTTPException):
-            return 0, b""
+            answer.body = answer.read()
+            return answer
         finally:
             connection.close()
 
