@@ -1,5 +1,5 @@
 /* Tells `struct regions` what the bus knows: the beats of all edges, and which regions drain, of
- * which the directory's nearest copy is asked once a second. One loop, its thread. */
+ * which the directory's nearest copy is asked at each tick. One loop, its thread. */
 #pragma once
 
 #include "bus/bus.h"

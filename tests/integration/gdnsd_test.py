@@ -227,7 +227,7 @@ def test_names_follow_drains_and_what_is_full(world):
     try:
         wait_for(lambda: "geoip/meridian/" in state.read_text(), 20, "it is followed")
         command("drain", "region", "dub")
-        moved(world, "2.2.3.1", {second}, 8, "meridian drain region moves the answer after")
+        moved(world, "2.2.3.1", {second}, 3, "meridian drain region moves the answer after")
         assert "geoip/meridian/dub => DOWN\n# by hand\ngeoip/edge/iad => UP\n" in state.read_text()
         assert "draining" in world.geo("status")
         for client in PLACES[:3]:
