@@ -117,7 +117,7 @@ static int64_t count_connections(struct draining *draining)
     int err = cli_beats_listen(&beats, &draining->link, catalogue, false, LISTEN_MS);
     const struct cli_edge_beat *beat = beats.edges;
     for (size_t r = 0; err == 0 && r < catalogue->region_count; r++)
-        for (size_t i = 0; i < catalogue->regions[r].edge_count; i++, beat++)
+        for (size_t i = 0; i < catalogue_processes(&catalogue->regions[r]); i++, beat++)
             if (&catalogue->regions[r] == draining->region && beat->heard)
                 sum += beat->connections;
     cli_beats_done(&beats);
