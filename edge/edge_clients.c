@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "edge/edge_descriptors.h"
 #include "edge/edge_exchange.h"
 #include "log/log.h"
 
@@ -12,7 +13,6 @@
 
 enum {
     OWNER_MISSING_MS = 10000, /* a shard without an owner for so long: not ready */
-    DESCRIPTORS_KEPT = 64,    /* beside clients: NATS, logs, the loops... */
 };
 
 size_t edge_connections(const struct edge *edge)
@@ -209,12 +209,12 @@ static void edge_set_connections_max(struct edge *edge)
         return;
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-        limit.rlim_cur >= (rlim_t)edge->connections_max + DESCRIPTORS_KEPT)
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return;
-    edge->connections_max = limit.rlim_cur > 2 * DESCRIPTORS_KEPT
-                                ? (uint32_t)limit.rlim_cur - DESCRIPTORS_KEPT
-                                : DESCRIPTORS_KEPT;
+    edge->connections_max =
+        edge_descriptors_connections(limit.rlim_cur, edge->settings->sessions_max);
+    if (edge->connections_max == edge->settings->sessions_max)
+        return;
     log_warning("the descriptor limit allows fewer connections than limits.sessions_max",
                 LOG_U64("allowed", edge->connections_max), LOG_U64("descriptors", limit.rlim_cur));
 }

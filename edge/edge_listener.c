@@ -1,6 +1,7 @@
 #include "edge/edge_listener.h"
 
 #include "edge/edge_arrivals.h"
+#include "edge/edge_descriptors.h"
 #include "edge/edge_h2o.h"
 #include "edge/edge_http.h"
 #include "log/log.h"
@@ -75,6 +76,28 @@ static void take(struct edge_listener *listener, int fd, const struct sockaddr_s
         log_limited(&limit, LOG_LEVEL_ERROR, "a connection cannot be taken", LOG_ERRNO(err));
 }
 
+/* False when nobody waits any more, or nobody can be taken now. */
+static bool take_next(struct edge_listener *listener)
+{
+    static struct log_limit limit;
+    struct sockaddr_storage from;
+    socklen_t size = sizeof from;
+    int fd = accept4(h2o_socket_get_fd(listener->socket), (struct sockaddr *)&from, &size,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        take(listener, fd, &from);
+        return true;
+    }
+    int error = errno;
+    enum edge_accept judged = edge_descriptors_judge(error);
+    if (judged == EDGE_ACCEPT_REST) {
+        edge_listener_rest(listener);
+        log_limited(&limit, LOG_LEVEL_ERROR, "connections cannot be accepted, the listener rests",
+                    LOG_ERRNO(error));
+    }
+    return judged == EDGE_ACCEPT_NEXT;
+}
+
 static void on_connections(h2o_socket_t *socket, const char *error)
 {
     struct edge_listener *listener = socket->data;
@@ -83,13 +106,8 @@ static void on_connections(h2o_socket_t *socket, const char *error)
             edge_listener_rest(listener);
             return;
         }
-        struct sockaddr_storage from;
-        socklen_t size = sizeof from;
-        int fd = accept4(h2o_socket_get_fd(socket), (struct sockaddr *)&from, &size,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0)
+        if (!take_next(listener))
             return;
-        take(listener, fd, &from);
     }
 }
 
