@@ -33,6 +33,7 @@ static void on_tick(struct loop_timer *timer)
         edge_sessions_tick(edge->sessions, now_ms);
         edge_tls_tick(edge->tls, now_ms);
         edge_http_tls_tick(edge->http, now_ms);
+        edge_share_port(edge);
         edge_resume_listening(edge);
     }
     if (now_ms - edge->beat_ms >= BEAT_MS) {
@@ -63,6 +64,9 @@ static int edge_build(struct edge *edge, struct error_text *reterr_why)
         edge->near = edge_near_new(&(struct edge_near_settings){.edge = edge->settings,
                                                                 .catalogue = edge->catalogue,
                                                                 .region = edge->region,
+                                                                .self = edge->self,
+                                                                .number = edge->number,
+                                                                .siblings = edge->siblings,
                                                                 .bus = edge->bus},
                                    reterr_why);
         if (edge->near == NULL)
@@ -74,18 +78,21 @@ static int edge_build(struct edge *edge, struct error_text *reterr_why)
 }
 
 struct edge *edge_new(const struct edge_settings *settings, const struct catalogue *catalogue,
-                      struct error_text *reterr_why)
+                      struct edge_siblings *siblings, struct error_text *reterr_why)
 {
     struct edge *edge = calloc(1, sizeof *edge);
     if (edge == NULL)
         return NULL;
     edge->settings = settings;
     edge->catalogue = catalogue;
+    edge->siblings = siblings;
     edge->region = catalogue_region(catalogue, text_of(settings->region));
     edge->signals.fd = -1;
     edge->tick.on_due = on_tick;
     hash_random(&edge->start, sizeof edge->start);
     int err = edge_settings_fit(settings, catalogue, reterr_why);
+    if (err == 0)
+        edge->self = edge_settings_edge(settings, catalogue, &edge->number);
     if (err == 0)
         err = edge_build(edge, reterr_why);
     if (err != 0) {

@@ -227,6 +227,7 @@ static struct edge_listener *edge_listen(struct edge *edge, struct text address,
         edge_listener_open(&(struct edge_listener_settings){.http = edge->http,
                                                             .address = address,
                                                             .tls = tls,
+                                                            .shared = edge->siblings != NULL,
                                                             .room = on_listener_room,
                                                             .context = edge},
                            reterr_why);
@@ -249,14 +250,47 @@ static int edge_listen_to_all(struct edge *edge, struct error_text *reterr_why)
         if (edge->listener_tls == NULL)
             return -EADDRNOTAVAIL;
     }
+    edge->listens = true;
     return 0;
+}
+
+/* Whether the port is to be open: one process of an edge that is not ready leaves it to others that
+ * are, so that nobody who connects, a balancer's probe included, finds the one that is not. Where
+ * none is ready all stay, and say so. */
+static bool should_listen(struct edge *edge)
+{
+    bool ready = edge_why_not_ready(edge) == NULL;
+    edge_siblings_say(edge->siblings, edge->number, ready);
+    return ready || !edge_siblings_another_is_ready(edge->siblings, edge->number);
+}
+
+void edge_share_port(struct edge *edge)
+{
+    static struct log_limit limit;
+    struct error_text why = {0};
+    if (edge->siblings == NULL || edge->stopping != EDGE_RUNNING ||
+        should_listen(edge) == edge->listens)
+        return;
+    if (edge->listens) {
+        log_warning("not ready, and another process of this edge is: leaving the port to it",
+                    LOG_STRING("reason", edge_why_not_ready(edge)));
+        edge_close_to_clients(edge);
+    } else if (edge_listen_to_all(edge, &why) != 0) {
+        edge_close_to_clients(edge);
+        log_limited(&limit, LOG_LEVEL_ERROR, "cannot listen", LOG_STRING("reason", why.text));
+    }
 }
 
 void edge_close_to_clients(struct edge *edge)
 {
+    if (edge->listens) {
+        edge_listener_take_rest(edge->listener);
+        edge_listener_take_rest(edge->listener_tls);
+    }
     edge_listener_close(edge->listener);
     edge_listener_close(edge->listener_tls);
     edge->listener = edge->listener_tls = NULL;
+    edge->listens = false;
 }
 
 int edge_open_to_clients(struct edge *edge, struct error_text *reterr_why)
@@ -279,5 +313,7 @@ int edge_open_to_clients(struct edge *edge, struct error_text *reterr_why)
     if (edge->http == NULL)
         return -ENOMEM;
     edge_set_connections_max(edge);
-    return edge_listen_to_all(edge, reterr_why);
+    /* Where others serve it joins them when it is ready: edge_share_port(). */
+    bool joins = edge_siblings_another_is_ready(edge->siblings, edge->number);
+    return joins ? 0 : edge_listen_to_all(edge, reterr_why);
 }

@@ -11,6 +11,7 @@
 #include "edge/edge_neighbours.h"
 #include "edge/edge_recalls.h"
 #include "edge/edge_session.h"
+#include "edge/edge_siblings.h"
 #include "edge/edge_users.h"
 #include "revoked/revoked.h"
 
@@ -20,6 +21,9 @@ struct edge {
     const struct edge_settings *settings;
     const struct catalogue *catalogue;
     const struct catalogue_region *region;
+    const struct catalogue_edge *self;
+    uint32_t number;                /* of this process, of those of its edge */
+    struct edge_siblings *siblings; /* NULL: it is the only one */
     uint32_t connections_max;
     uint64_t start;
     int64_t renewed_ms; /* when `start` was last changed for orphans; 0: never */
@@ -44,6 +48,7 @@ struct edge {
     struct edge_near *near; /* NULL: nobody asks who is near */
     struct edge_admission admission;
     struct edge_listener *listener_tls;
+    bool listens; /* on all it should */
 
     struct bus_subscription *frames;
     struct bus_subscription *hub_beats;
@@ -76,6 +81,8 @@ MUST_USE bool edge_make_client_parts(struct edge *edge);
 MUST_USE int edge_open_to_clients(struct edge *edge, struct error_text *reterr_why);
 /* Stops listening. */
 void edge_close_to_clients(struct edge *edge);
+/* Leaves the port to the edge's other processes while this one is not ready and another is. */
+void edge_share_port(struct edge *edge);
 /* There may be room for new connections. */
 void edge_resume_listening(struct edge *edge);
 /* Of HTTP and of WebSockets. */

@@ -111,7 +111,7 @@ static void on_connections(h2o_socket_t *socket, const char *error)
     }
 }
 
-static int listen_at(const struct addrinfo *at)
+static int listen_at(const struct addrinfo *at, bool shared)
 {
     int on = 1;
     int low = 16 * 1024;
@@ -119,6 +119,8 @@ static int listen_at(const struct addrinfo *at)
     if (fd < 0)
         return -errno;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (shared)
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     /* Inherited by what is accepted; see edge_stream.c. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low, sizeof low);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -130,7 +132,7 @@ static int listen_at(const struct addrinfo *at)
     return fd;
 }
 
-static int listen_on(struct text address, struct error_text *reterr_why)
+static int listen_on(struct text address, bool shared, struct error_text *reterr_why)
 {
     struct settings_address parsed;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
@@ -144,7 +146,7 @@ static int listen_on(struct text address, struct error_text *reterr_why)
     if (failed != 0)
         return error_text_set(reterr_why, -EINVAL, "'%s' is no IP address: %s", parsed.host,
                               gai_strerror(failed));
-    int fd = listen_at(found);
+    int fd = listen_at(found, shared);
     freeaddrinfo(found);
     if (fd < 0)
         return error_text_set(reterr_why, fd, "cannot listen on %.*s: %s", TEXT_ARGS(address),
@@ -180,7 +182,7 @@ static struct edge_listener *listener_new(const struct edge_listener_settings *s
 struct edge_listener *edge_listener_open(const struct edge_listener_settings *settings,
                                          struct error_text *reterr_why)
 {
-    int fd = listen_on(settings->address, reterr_why);
+    int fd = listen_on(settings->address, settings->shared, reterr_why);
     if (fd < 0)
         return NULL;
     struct edge_listener *listener = listener_new(settings, reterr_why);
@@ -202,6 +204,12 @@ void edge_listener_close(struct edge_listener *listener)
     edge_arrivals_free(listener->arrivals);
     h2o_socket_close(listener->socket);
     free(listener);
+}
+
+void edge_listener_take_rest(struct edge_listener *listener)
+{
+    while (listener != NULL && edge_listener_has_room(listener) && take_next(listener)) {
+    }
 }
 
 size_t edge_listener_arrivals(const struct edge_listener *listener)

@@ -18,6 +18,7 @@ static void edge_begin_drain(struct edge *edge)
     edge->stopping = EDGE_DRAINING;
     edge->stop_ms =
         loop_now_ms(edge->loop) + edge_sessions_drain_ms(edge->sessions) + edge->settings->drain_ms;
+    edge_siblings_say(edge->siblings, edge->number, false);
     edge_close_to_clients(edge);
     edge_api_drain(edge->api);
 }

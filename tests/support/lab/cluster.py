@@ -64,7 +64,8 @@ def _loopback_block():
 class Cluster:
     """regions: how many, or their names. network: a Network, else loopback addresses.
     edge_settings, hub_settings: {key: value} given as --set. secure: certificates at NATS, from
-    `meridian pki`, and the configuration that `meridian nats config` prints."""
+    `meridian pki`, and the configuration that `meridian nats config` prints. processes: of each
+    edge."""
 
     def __init__(
         self,
@@ -81,6 +82,7 @@ class Cluster:
         hub_settings=None,
         keep=False,
         secure=False,
+        processes=1,
     ):
         self.names = REGIONS[:regions] if isinstance(regions, int) else list(regions)
         self.shards, self.node_count, self.hub_count, self.edge_count = shards, nodes, hubs, edges
@@ -90,7 +92,7 @@ class Cluster:
         self.region_extra = region_settings or {}
         self.edge_settings = edge_settings or {}
         self.hub_settings = hub_settings or {}
-        self.secure = secure
+        self.secure, self.processes = secure, processes
         self.keep = keep or bool(os.environ.get("MERIDIAN_KEEP"))
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="meridian-lab-", dir="/var/tmp"))
         (self.folder / "data").mkdir()
@@ -181,6 +183,7 @@ class Cluster:
                     f"      - name: {name}",
                     f"        listen: {listen}",
                     f"        url: http://{listen}",
+                    f"        processes: {self.processes}",
                 ]
                 self._add(
                     self.edges,

@@ -70,6 +70,8 @@ static void build(const char *pins, unsigned more_regions, unsigned edges)
     it.near = edge_near_new(&(struct edge_near_settings){.edge = &it.settings,
                                                          .catalogue = it.catalogue,
                                                          .region = &it.catalogue->regions[0],
+                                                         .self = it.catalogue->regions[0].edges,
+                                                         .number = 1,
                                                          .bus = it.bus},
                             &why);
     if (it.near == NULL)
