@@ -14,7 +14,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ACCEPTS_PER_TURN = 64 };
+enum {
+    ACCEPTS_PER_TURN = 64,
+    SAID_APART_MS = 60000, /* it may rest for hours, and ends and begins with each who leaves */
+};
+
+/* Why it rests. */
+enum listener_want { WANT_ROOM, WANT_DESCRIPTORS, WANTS };
 
 struct edge_listener {
     struct edge_listener_settings settings;
@@ -22,6 +28,7 @@ struct edge_listener {
     struct edge_arrivals *arrivals;
     h2o_socket_t *socket;
     bool resting;
+    int64_t said_ms[WANTS]; /* 0: never */
 };
 
 static void edge_listener_rest(struct edge_listener *listener)
@@ -30,13 +37,23 @@ static void edge_listener_rest(struct edge_listener *listener)
     listener->resting = true;
 }
 
-static bool edge_listener_has_room(const struct edge_listener *listener)
+/* Whether it is to be said that this is wanting: once in a while. */
+static bool should_say(struct edge_listener *listener, enum listener_want want)
+{
+    int64_t now_ms = loop_now_ms(edge_http_shared(listener->settings.http)->loop);
+    int64_t *said_ms = &listener->said_ms[want];
+    if (*said_ms != 0 && now_ms - *said_ms < SAID_APART_MS)
+        return false;
+    *said_ms = now_ms;
+    return true;
+}
+
+static bool edge_listener_has_room(struct edge_listener *listener)
 {
     const struct edge_listener_settings *settings = &listener->settings;
-    static struct log_limit limit;
     if (settings->room(settings->context) == 0) {
-        log_limited(&limit, LOG_LEVEL_WARNING,
-                    "the limit of connections is reached, the listener rests");
+        if (should_say(listener, WANT_ROOM))
+            log_warning("the limit of connections is reached, the listener rests");
         return false;
     }
     return edge_http_may_come(settings->http) &&
@@ -79,7 +96,6 @@ static void take(struct edge_listener *listener, int fd, const struct sockaddr_s
 /* False when nobody waits any more, or nobody can be taken now. */
 static bool take_next(struct edge_listener *listener)
 {
-    static struct log_limit limit;
     struct sockaddr_storage from;
     socklen_t size = sizeof from;
     int fd = accept4(h2o_socket_get_fd(listener->socket), (struct sockaddr *)&from, &size,
@@ -92,8 +108,8 @@ static bool take_next(struct edge_listener *listener)
     enum edge_accept judged = edge_descriptors_judge(error);
     if (judged == EDGE_ACCEPT_REST) {
         edge_listener_rest(listener);
-        log_limited(&limit, LOG_LEVEL_ERROR, "connections cannot be accepted, the listener rests",
-                    LOG_ERRNO(error));
+        if (should_say(listener, WANT_DESCRIPTORS))
+            log_error("connections cannot be accepted, the listener rests", LOG_ERRNO(error));
     }
     return judged == EDGE_ACCEPT_NEXT;
 }
