@@ -22,9 +22,7 @@ NAMES = {f"sin-1-p{i + 1}" for i in range(COUNT)}
 @pytest.fixture(scope="module")
 def cluster():
     with Cluster(regions=1, processes=COUNT, secure=True) as it:
-        it.start()
-        wait_until_all_listen(it)
-        yield it
+        yield it.start()
 
 
 @pytest.fixture
@@ -43,18 +41,6 @@ def lives(pid):
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def listeners(cluster):
-    """How many sockets listen on the edge's port."""
-    host, port = cluster.url["sin-1"].removeprefix("http://").rsplit(":", 1)
-    local = "".join(f"{int(part):02X}" for part in reversed(host.split("."))) + f":{int(port):04X}"
-    lines = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return sum(line[1] == local and line[3] == "0A" for line in lines)
-
-
-def wait_until_all_listen(cluster):
-    wait_for(lambda: listeners(cluster) == COUNT, 60, "all processes listen")
 
 
 def violations(cluster):
@@ -89,7 +75,7 @@ def test_clients_of_a_killed_process_are_back_within_5_s_and_nothing_is_lost(clu
 
     before = run(scenario())
     parent.wait_log(r"a process ended and is started again process=sin-1-p2 how=Killed code=9")
-    wait_until_all_listen(cluster)
+    cluster.wait_processes("sin-1")
     after = processes(parent)
     assert after.keys() == NAMES and after["sin-1-p2"] != before["sin-1-p2"]
     assert {**after, "sin-1-p2": 0} == {**before, "sin-1-p2": 0}
@@ -115,7 +101,7 @@ def test_signals_are_passed_on_and_one_that_ends_in_order_comes_again(cluster, p
     parent.signal(signal.SIGHUP)
     os.kill(before["sin-1-p3"], signal.SIGTERM)
     parent.wait_log(r"a process ended and is started again process=sin-1-p3 how=exit code=0")
-    wait_until_all_listen(cluster)
+    cluster.wait_processes("sin-1")
     after = processes(parent)
     assert {**after, "sin-1-p3": 0} == {**before, "sin-1-p3": 0}  # SIGHUP ended none
     assert all(lives(pid) for pid in after.values())
@@ -123,7 +109,7 @@ def test_signals_are_passed_on_and_one_that_ends_in_order_comes_again(cluster, p
     assert not any(lives(pid) for pid in after.values())
     assert len(re.findall(r"sin-1-p\d: stopped", parent.log())) == COUNT + 1
     cluster.restart(parent)
-    wait_until_all_listen(cluster)
+    cluster.wait_processes("sin-1")
 
 
 def test_a_parent_that_is_killed_takes_its_processes_along(cluster, parent):
@@ -131,4 +117,4 @@ def test_a_parent_that_is_killed_takes_its_processes_along(cluster, parent):
     parent.kill()
     wait_for(lambda: not any(lives(pid) for pid in pids), 10, "all have ended")
     cluster.restart(parent)
-    wait_until_all_listen(cluster)
+    cluster.wait_processes("sin-1")

@@ -1,5 +1,6 @@
 """A cluster: NATS servers, hubs and edges of one to three regions, as real processes."""
 
+import http.client
 import json
 import os
 import pathlib
@@ -318,6 +319,8 @@ max_payload: 1MB{gateway}
             process.start()
         for name in [*self.hubs, *self.edges]:
             self.wait_http(name, "/readyz", 40)
+        for name in self.edges if self.processes > 1 else []:
+            self.wait_processes(name)
 
     def meridian(self, *arguments, region=None, timeout_s=90):
         """Runs the command line tool to its end, in the namespace of `region` if any."""
@@ -444,6 +447,32 @@ max_payload: 1MB{gateway}
                 return False
 
         wait_for(is_so, timeout_s, f"{path} of {name} answers {status}", every_s=0.05)
+
+    def wait_processes(self, edge, timeout_s=40):
+        """Until each process of the edge is ready and takes clients. A connection comes to any."""
+        address = self.url[edge].removeprefix("http://")
+        ready = set()
+
+        def ask():
+            link = http.client.HTTPConnection(address, timeout=3)
+            try:
+                link.request("GET", "/healthz")
+                name = json.loads(link.getresponse().read())["edge"]
+                link.request("GET", "/readyz")
+                return name, link.getresponse().status == 200
+            finally:
+                link.close()
+
+        def all_are():
+            try:
+                name, is_ready = self.in_region(edge, ask)
+            except (OSError, http.client.HTTPException):
+                return False
+            if is_ready:
+                ready.add(name)
+            return len(ready) == self.processes
+
+        wait_for(all_are, timeout_s, f"all processes of {edge} are ready", every_s=0.01)
 
     def wait_ready(self, *names, timeout_s=30):
         for name in names:
