@@ -42,6 +42,8 @@ static void on_tick(struct loop_timer *timer)
     }
     if (edge->stopping != EDGE_RUNNING)
         edge_work_at_stop(edge, now_ms);
+    else
+        edge_work_at_drain(edge, now_ms);
 }
 
 static int edge_build(struct edge *edge, struct error_text *reterr_why)
@@ -60,6 +62,9 @@ static int edge_build(struct edge *edge, struct error_text *reterr_why)
     edge->bus = edge_open_bus(edge, reterr_why);
     if (edge->bus == NULL)
         return -EINVAL;
+    edge->drained = edge_drained_new(edge->bus, edge->catalogue);
+    if (edge->drained == NULL)
+        return error_text_set(reterr_why, -ENOMEM, "memory is short");
     if (edge->settings->geo_database[0] != '\0') {
         edge->near = edge_near_new(&(struct edge_near_settings){.edge = edge->settings,
                                                                 .catalogue = edge->catalogue,
@@ -67,6 +72,7 @@ static int edge_build(struct edge *edge, struct error_text *reterr_why)
                                                                 .self = edge->self,
                                                                 .number = edge->number,
                                                                 .siblings = edge->siblings,
+                                                                .drained = edge->drained,
                                                                 .bus = edge->bus},
                                    reterr_why);
         if (edge->near == NULL)
@@ -118,6 +124,7 @@ void edge_free(struct edge *edge)
     edge_http_free(edge->http);
     edge_neighbours_free(edge->neighbours);
     edge_near_free(edge->near);
+    edge_drained_free(edge->drained);
     edge_tls_free(edge->tls);
     edge_dispatch_free(edge->dispatch);
     homes_free(edge->directory);

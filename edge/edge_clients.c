@@ -84,6 +84,8 @@ static const char *edge_why_not_open(void *context)
     const struct edge *edge = context;
     if (edge->stopping != EDGE_RUNNING)
         return "this edge stops";
+    if (edge->away)
+        return "this edge is taken out of use";
     if (!edge->ever_connected)
         return "the bus is not connected yet";
     return edge->revoked == NULL ? NULL : revoked_why_not_ready(edge->revoked);
@@ -95,6 +97,8 @@ static const char *edge_why_not_ready(void *context)
     int64_t now_ms = loop_now_ms(edge->loop);
     if (edge->stopping != EDGE_RUNNING)
         return "this edge stops";
+    if (edge->away)
+        return "this edge is taken out of use";
     if (!bus_is_connected(edge->bus))
         return "not connected to NATS";
     if (edge_home_shards_differ(edge->home, (size_t)(edge->region - edge->catalogue->regions)))

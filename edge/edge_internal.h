@@ -4,6 +4,7 @@
 #include "bus/bus.h"
 #include "edge/edge.h"
 #include "edge/edge_api.h"
+#include "edge/edge_drained.h"
 #include "edge/edge_history.h"
 #include "edge/edge_http.h"
 #include "edge/edge_listener.h"
@@ -61,6 +62,9 @@ struct edge {
     bool ever_connected;
 
     struct loop_io signals;
+    struct edge_drained *drained;
+    bool away;       /* an operator has taken it out of use */
+    bool sends_away; /* clients, for that reason; some may be left when it is in use again */
     enum edge_stopping stopping;
     int64_t stop_ms; /* the state of stopping ends then */
     char why[160];   /* of edge_why_not_ready() */
@@ -91,5 +95,7 @@ size_t edge_connections(const struct edge *edge);
 /* edge_stop.c */
 /* From here on SIGTERM, SIGINT and SIGHUP come by the loop. Negative errno. */
 MUST_USE int edge_open_signals(struct edge *edge);
+/* Takes up whether it is out of use, and sends clients away while it is. */
+void edge_work_at_drain(struct edge *edge, int64_t now_ms);
 /* Goes on to the next state of stopping when it is time. */
 void edge_work_at_stop(struct edge *edge, int64_t now_ms);

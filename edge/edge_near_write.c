@@ -30,14 +30,16 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* The best edges of a region, at most `left` of them. `but` is left out, unless it is NULL. */
+/* The best edges of a region that are in use, at most `left` of them. `but` is left out, unless it
+ * is NULL. */
 static size_t list_region(const struct edge_near *near, size_t at, const struct catalogue_edge *but,
                           size_t left, struct listed listed[CATALOGUE_EDGES_MAX])
 {
     const struct catalogue_region *region = &near->settings.catalogue->regions[at];
     size_t count = 0;
     for (size_t i = 0; i < region->edge_count; i++)
-        if (&region->edges[i] != but)
+        if (&region->edges[i] != but &&
+            !edge_drained_has(near->settings.drained, &region->edges[i]))
             listed[count++] =
                 (struct listed){&region->edges[i], regions_edge(near->regions, at, i)};
     if (count > 0)
