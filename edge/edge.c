@@ -66,15 +66,16 @@ static int edge_build(struct edge *edge, struct error_text *reterr_why)
     if (edge->drained == NULL)
         return error_text_set(reterr_why, -ENOMEM, "memory is short");
     if (edge->settings->geo_database[0] != '\0') {
-        edge->near = edge_near_new(&(struct edge_near_settings){.edge = edge->settings,
-                                                                .catalogue = edge->catalogue,
-                                                                .region = edge->region,
-                                                                .self = edge->self,
-                                                                .number = edge->number,
-                                                                .siblings = edge->siblings,
-                                                                .drained = edge->drained,
-                                                                .bus = edge->bus},
-                                   reterr_why);
+        edge->near =
+            edge_near_new(&(struct edge_near_settings){.edge = edge->settings,
+                                                       .catalogue = edge->catalogue,
+                                                       .region = edge->region,
+                                                       .self = edge->self,
+                                                       .number = edge->number,
+                                                       .siblings = edge->siblings,
+                                                       .drained = edge_drained_known(edge->drained),
+                                                       .bus = edge->bus},
+                          reterr_why);
         if (edge->near == NULL)
             return -EINVAL;
     }

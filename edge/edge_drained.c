@@ -2,7 +2,6 @@
 
 #include "bus/bus_stream.h"
 #include "log/log.h"
-#include "wire/drains.h"
 #include "wire/names.h"
 
 #include <errno.h>
@@ -66,15 +65,15 @@ void edge_drained_tick(struct edge_drained *drained, int64_t now_ms)
                         wire_directory_edge_drains(first.of).text, ASK_MS);
 }
 
-bool edge_drained_has(const struct edge_drained *drained, const struct catalogue_edge *edge)
+const struct wire_edge_drains *edge_drained_known(const struct edge_drained *drained)
 {
-    return drained != NULL && wire_edge_drains_find(&drained->known, text_of(edge->name)) != NULL;
+    return &drained->known;
 }
 
-bool edge_drained_has_process(const struct edge_drained *drained, const struct catalogue_edge *edge,
-                              uint32_t number)
+bool edge_drained_has(const struct edge_drained *drained, const struct catalogue_edge *edge,
+                      uint32_t number)
 {
     struct catalogue_process process = catalogue_process(edge, number);
-    return edge_drained_has(drained, edge) ||
+    return wire_edge_drains_find(&drained->known, text_of(edge->name)) != NULL ||
            wire_edge_drains_find(&drained->known, text_of(process.name)) != NULL;
 }

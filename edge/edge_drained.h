@@ -4,6 +4,7 @@
 
 #include "bus/bus.h"
 #include "catalogue/catalogue.h"
+#include "wire/drains.h"
 
 struct edge_drained; /* opaque */
 
@@ -12,8 +13,8 @@ MUST_USE struct edge_drained *edge_drained_new(struct bus *bus, const struct cat
 void edge_drained_free(struct edge_drained *drained); /* NULL is fine */
 /* Often: asks about once a second. */
 void edge_drained_tick(struct edge_drained *drained, int64_t now_ms);
-/* All processes of the edge are; of a NULL edge_drained: none. */
-bool edge_drained_has(const struct edge_drained *drained, const struct catalogue_edge *edge);
+/* Borrowed, and always the newest. */
+const struct wire_edge_drains *edge_drained_known(const struct edge_drained *drained);
 /* The edge is, or this process of it. */
-bool edge_drained_has_process(const struct edge_drained *drained, const struct catalogue_edge *edge,
-                              uint32_t number);
+bool edge_drained_has(const struct edge_drained *drained, const struct catalogue_edge *edge,
+                      uint32_t number);

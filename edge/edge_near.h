@@ -4,11 +4,11 @@
 
 #include "base/buffer.h"
 #include "bus/bus.h"
-#include "edge/edge_drained.h"
 #include "edge/edge_settings.h"
 #include "edge/edge_siblings.h"
 #include "geo/rank.h"
 #include "regions/regions.h"
+#include "wire/drains.h"
 
 enum {
     EDGE_NEAR_ENDPOINTS_MAX = 8, /* of a hint */
@@ -23,9 +23,9 @@ struct edge_near_settings { /* all borrowed */
     const struct catalogue *catalogue;
     const struct catalogue_region *region; /* of this edge */
     const struct catalogue_edge *self;
-    uint32_t number;                      /* of this process, of those of its edge */
-    const struct edge_siblings *siblings; /* NULL: it is the only one */
-    const struct edge_drained *drained;   /* NULL: no edge is out of use */
+    uint32_t number;                        /* of this process, of those of its edge */
+    const struct edge_siblings *siblings;   /* NULL: it is the only one */
+    const struct wire_edge_drains *drained; /* edges out of use */
     struct bus *bus;
 };
 /* A database that is not there or no good is said in the log and asked for again and again: until

@@ -39,7 +39,7 @@ static size_t list_region(const struct edge_near *near, size_t at, const struct 
     size_t count = 0;
     for (size_t i = 0; i < region->edge_count; i++)
         if (&region->edges[i] != but &&
-            !edge_drained_has(near->settings.drained, &region->edges[i]))
+            wire_edge_drains_find(near->settings.drained, text_of(region->edges[i].name)) == NULL)
             listed[count++] =
                 (struct listed){&region->edges[i], regions_edge(near->regions, at, i)};
     if (count > 0)

@@ -47,7 +47,7 @@ void edge_work_at_stop(struct edge *edge, int64_t now_ms)
 void edge_work_at_drain(struct edge *edge, int64_t now_ms)
 {
     edge_drained_tick(edge->drained, now_ms);
-    bool away = edge_drained_has_process(edge->drained, edge->self, edge->number);
+    bool away = edge_drained_has(edge->drained, edge->self, edge->number);
     if (away != edge->away) {
         log_info(away ? "taken out of use: clients are sent away" : "in use again",
                  LOG_U64("sessions", edge_sessions_count(edge->sessions)));
