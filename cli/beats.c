@@ -1,6 +1,8 @@
 #include "cli/beats.h"
 
 #include "base/clock.h"
+#include "bus/bus_stream.h"
+#include "wire/drains.h"
 #include "wire/names.h"
 
 #include <assert.h>
@@ -10,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LISTEN_MS = 2500, CONNECT_MS = 2000 };
+enum { LISTEN_MS = 2500, CONNECT_MS = 2000, GET_MS = 2000 };
 
 /* Where the region's first shard stands in the array of all. */
 static size_t first_shard(const struct catalogue *catalogue, const struct catalogue_region *region)
@@ -185,6 +187,29 @@ static void print_edges(const struct cli_beats *beats, bool *all)
     }
 }
 
+static int on_drains(void *context, const struct bus_message *answer)
+{
+    struct bus_entry entry;
+    int err = bus_entry_read(answer, &entry, NULL);
+    return err == 0 ? wire_edge_drains_read(entry.data, entry.size, context) : err;
+}
+
+/* Whoever has forgotten about one finds it here. */
+static void print_drains(struct cli_link *link, const struct catalogue *catalogue)
+{
+    const struct wire_bucket first = {.of = catalogue->directory_buckets};
+    struct wire_edge_drains drains = {.count = 0};
+    int err =
+        cli_link_get_last(link, wire_directory_stream(first).text,
+                          wire_directory_edge_drains(first.of).text, GET_MS, on_drains, &drains);
+    if (err != 0 && err != -ENOENT)
+        printf("which edges are out of use cannot be read: %s\n", strerror(-err));
+    for (size_t i = 0; i < drains.count; i++)
+        printf("%s is out of use for %" PRIi64 " s, until `meridian undrain edge %s`\n",
+               drains.each[i].edge, (clock_wall_ms() - drains.each[i].since_ms) / 1000,
+               drains.each[i].edge);
+}
+
 int cli_link_open_any(struct cli_link *link, const struct catalogue *catalogue,
                       struct error_text *reterr_why)
 {
@@ -206,6 +231,7 @@ int cli_beats_print(const struct catalogue *catalogue, struct error_text *reterr
     if (err == 0) {
         print_shards(&beats, &all);
         print_edges(&beats, &all);
+        print_drains(&link, catalogue);
         printf("\n");
         struct cli_members_judged judged = cli_members_print(&beats.members, stdout);
         if (judged.silent + judged.errors + judged.warnings == 0)

@@ -116,6 +116,8 @@ def test_the_command_says_what_it_does_and_what_it_will_not(cluster):
     assert "no edge 'sin-3'" in command(cluster, "drain", "edge", "sin-3", code=2)
     said = command(cluster, "drain", "edge", "sin-1", "--wait", "30s")
     assert "sin-1 drains" in said and said.strip().endswith("0 connections")
+    assert "sin-1 is out of use for " in command(cluster, "status")
     assert "sin-1 drains already" in command(cluster, "drain", "edge", "sin-1")
     assert "last edge in use" in command(cluster, "drain", "edge", "sin-2", code=1)
     assert "sin-1 is in use again" in command(cluster, "undrain", "edge", "sin-1")
+    assert "out of use" not in command(cluster, "status")
