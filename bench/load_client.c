@@ -15,11 +15,25 @@ static const char handshake[] = "GET /ws HTTP/1.1\r\nHost: load\r\nUpgrade: webs
 
 int load_client_open(struct load_client *client, const struct sockaddr_in *to)
 {
+    const struct sockaddr_in any = {.sin_family = AF_INET};
+    return load_client_open_from(client, &any, to);
+}
+
+int load_client_open_from(struct load_client *client, const struct sockaddr_in *from,
+                          const struct sockaddr_in *to)
+{
     *client = (struct load_client){.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)};
     if (client->fd < 0)
         return -errno;
     int one = 1;
     setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    /* The port is chosen when it connects, so that one may serve several destinations. */
+    setsockopt(client->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    if (bind(client->fd, (const struct sockaddr *)from, sizeof *from) != 0) {
+        int err = -errno;
+        close(client->fd);
+        return err;
+    }
     if (connect(client->fd, (const struct sockaddr *)to, sizeof *to) != 0 && errno != EINPROGRESS) {
         int err = -errno;
         close(client->fd);
@@ -140,8 +154,10 @@ bool load_client_next(struct load_client *client, struct text *ret_text)
         taken += head + size;
         struct text text = {(const char *)at + head, size};
         uint8_t opcode = at[0] & 0x0F;
-        if (opcode == 9)
+        if (opcode == 9) {
+            client->pings++;
             put_frame(client, 10, text);
+        }
         if (opcode != 1)
             continue;
         *ret_text = text;

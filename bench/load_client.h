@@ -6,18 +6,23 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 enum load_state { LOAD_CLOSED, LOAD_CONNECTING, LOAD_UPGRADING, LOAD_OPEN };
 
 struct load_client {
     int fd;
     enum load_state state;
+    uint32_t pings; /* that came, and were answered */
     struct buffer in;
     struct buffer out;
 };
 
 /* Starts to connect and queues the handshake. 0 or -errno. */
 MUST_USE int load_client_open(struct load_client *client, const struct sockaddr_in *to);
+/* The same from an address of this machine. */
+MUST_USE int load_client_open_from(struct load_client *client, const struct sockaddr_in *from,
+                                   const struct sockaddr_in *to);
 void load_client_close(struct load_client *client);
 /* Queues one text frame. */
 void load_client_send(struct load_client *client, struct text text);

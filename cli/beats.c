@@ -1,6 +1,8 @@
 #include "cli/beats.h"
 
 #include "base/clock.h"
+#include "bus/bus_stream.h"
+#include "wire/drains.h"
 #include "wire/names.h"
 
 #include <assert.h>
@@ -10,22 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LISTEN_MS = 2500, CONNECT_MS = 2000 };
+enum { LISTEN_MS = 2500, CONNECT_MS = 2000, GET_MS = 2000 };
 
-/* Where the region's first shard, or edge, stands in the array of all. */
+/* Where the region's first shard stands in the array of all. */
 static size_t first_shard(const struct catalogue *catalogue, const struct catalogue_region *region)
 {
     size_t at = 0;
     for (const struct catalogue_region *r = catalogue->regions; r != region; r++)
         at += r->shards;
-    return at;
-}
-
-static size_t first_edge(const struct catalogue *catalogue, const struct catalogue_region *region)
-{
-    size_t at = 0;
-    for (const struct catalogue_region *r = catalogue->regions; r != region; r++)
-        at += r->edge_count;
     return at;
 }
 
@@ -79,15 +73,12 @@ static void on_member_beat(void *context, const struct bus_message *message)
 static void on_edge_beat(void *context, const struct bus_message *message)
 {
     struct cli_beats *beats = context;
-    const struct catalogue_region *region;
     struct wire_edge_beat beat;
+    size_t at;
 
-    if (wire_edge_beat_read(message->data, message->size, &beat) < 0)
+    if (wire_edge_beat_read(message->data, message->size, &beat) < 0 ||
+        catalogue_process_index(beats->catalogue, beat.edge, &at) != 0)
         return;
-    const struct catalogue_edge *edge = catalogue_edge(beats->catalogue, beat.edge, &region);
-    if (edge == NULL)
-        return;
-    size_t at = first_edge(beats->catalogue, region) + (size_t)(edge - region->edges);
     beats->edges[at] = (struct cli_edge_beat){.heard = true, .connections = beat.connections};
 }
 
@@ -112,7 +103,7 @@ int cli_beats_listen(struct cli_beats *beats, struct cli_link *link,
     *beats = (struct cli_beats){.catalogue = catalogue, .with_members = with_members};
     for (size_t i = 0; i < catalogue->region_count; i++) {
         beats->shard_count += catalogue->regions[i].shards;
-        beats->edge_count += catalogue->regions[i].edge_count;
+        beats->edge_count += catalogue_processes(&catalogue->regions[i]);
     }
     assert(beats->shard_count > 0 && beats->edge_count > 0); /* the catalogue has seen to it */
     beats->shards = calloc(beats->shard_count, sizeof *beats->shards);
@@ -171,6 +162,14 @@ static void print_shards(const struct cli_beats *beats, bool *all)
     }
 }
 
+static void print_edge(const char *region, const char *name, const struct cli_edge_beat *beat)
+{
+    if (beat->heard)
+        printf("%-8s %-16s %" PRIu32 "\n", region, name, beat->connections);
+    else
+        printf("%-8s %-16s is not heard\n", region, name);
+}
+
 static void print_edges(const struct cli_beats *beats, bool *all)
 {
     const struct cli_edge_beat *beat = beats->edges;
@@ -178,15 +177,37 @@ static void print_edges(const struct cli_beats *beats, bool *all)
     printf("\n%-8s %-16s %s\n", "region", "edge", "connections");
     for (size_t r = 0; r < beats->catalogue->region_count; r++) {
         const struct catalogue_region *region = &beats->catalogue->regions[r];
-        for (size_t i = 0; i < region->edge_count; i++, beat++) {
-            if (beat->heard)
-                printf("%-8s %-16s %" PRIu32 "\n", region->name, region->edges[i].name,
-                       beat->connections);
-            else
-                printf("%-8s %-16s is not heard\n", region->name, region->edges[i].name);
-            *all = *all && beat->heard;
+        for (size_t i = 0; i < region->edge_count; i++) {
+            const struct catalogue_edge *edge = &region->edges[i];
+            for (uint32_t number = 1; number <= edge->processes; number++, beat++) {
+                print_edge(region->name, catalogue_process(edge, number).name, beat);
+                *all = *all && beat->heard;
+            }
         }
     }
+}
+
+static int on_drains(void *context, const struct bus_message *answer)
+{
+    struct bus_entry entry;
+    int err = bus_entry_read(answer, &entry, NULL);
+    return err == 0 ? wire_edge_drains_read(entry.data, entry.size, context) : err;
+}
+
+/* Whoever has forgotten about one finds it here. */
+static void print_drains(struct cli_link *link, const struct catalogue *catalogue)
+{
+    const struct wire_bucket first = {.of = catalogue->directory_buckets};
+    struct wire_edge_drains drains = {.count = 0};
+    int err =
+        cli_link_get_last(link, wire_directory_stream(first).text,
+                          wire_directory_edge_drains(first.of).text, GET_MS, on_drains, &drains);
+    if (err != 0 && err != -ENOENT)
+        printf("which edges are out of use cannot be read: %s\n", strerror(-err));
+    for (size_t i = 0; i < drains.count; i++)
+        printf("%s is out of use for %" PRIi64 " s, until `meridian undrain edge %s`\n",
+               drains.each[i].edge, (clock_wall_ms() - drains.each[i].since_ms) / 1000,
+               drains.each[i].edge);
 }
 
 int cli_link_open_any(struct cli_link *link, const struct catalogue *catalogue,
@@ -210,6 +231,7 @@ int cli_beats_print(const struct catalogue *catalogue, struct error_text *reterr
     if (err == 0) {
         print_shards(&beats, &all);
         print_edges(&beats, &all);
+        print_drains(&link, catalogue);
         printf("\n");
         struct cli_members_judged judged = cli_members_print(&beats.members, stdout);
         if (judged.silent + judged.errors + judged.warnings == 0)

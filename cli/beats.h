@@ -25,7 +25,7 @@ struct cli_beats {
     const struct catalogue *catalogue; /* borrowed */
     struct cli_shard_beat *shards;     /* of all regions, in the catalogue's order */
     size_t shard_count;
-    struct cli_edge_beat *edges;
+    struct cli_edge_beat *edges; /* each of their processes */
     size_t edge_count;
     bool with_members;
     struct cli_members members;

@@ -1,11 +1,10 @@
 #include "cli/drain.h"
 
 #include "base/clock.h"
-#include "bus/bus_stream.h"
+#include "cli/amend.h"
 #include "cli/beats.h"
 #include "cli/catalogue_choice.h"
 #include "cli/drains.h"
-#include "cli/jetstream.h"
 #include "settings/settings.h"
 #include "wire/names.h"
 
@@ -14,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PATIENCE_MS = 5000, GET_MS = 2000, TRIES = 10, PAUSE_MS = 200, LISTEN_MS = 1500 };
+enum { LISTEN_MS = 1500 };
 
 struct drain_times {
     int64_t over_ms;
@@ -28,98 +27,161 @@ static const struct setting times_table[] = {
 
 struct draining {
     const struct cli_arguments *arguments;
+    const struct drain_kind *kind;
     struct catalogue *catalogue;
-    const struct catalogue_region *region;
+    const struct catalogue_region *region; /* of a region */
+    size_t first, count;                   /* its processes, of all edges' */
     struct cli_link link;
     struct drain_times times;
     bool back;
+    struct wire_drains drains; /* as they are read, and then changed */
+    struct wire_edge_drains edge_drains;
 };
 
-struct there {
-    uint64_t position;
-    struct wire_drains drains;
+/* What may drain. */
+struct drain_kind {
+    /* -EINVAL with the reason. */
+    int (*find)(struct draining *draining, struct error_text *reterr_why);
+    struct wire_name (*subject)(unsigned buckets);
+    int (*read)(void *context, const void *bytes, size_t size);
+    int (*change)(void *context, struct error_text *reterr_why);
+    int (*write)(const void *context, struct buffer *out);
 };
 
-static int on_there(void *context, const struct bus_message *answer)
+static const char *name_of(const struct draining *draining)
 {
-    struct there *there = context;
-    struct bus_entry entry;
-    int err = bus_entry_read(answer, &entry, NULL);
-    if (err != 0)
-        return err == -ENOENT ? 0 : err;
-    there->position = entry.position;
-    return wire_drains_read(entry.data, entry.size, &there->drains);
+    return draining->arguments->operands[0];
 }
 
-static int put(struct draining *draining, const struct there *there, struct error_text *reterr_why)
-{
-    struct cli_jetstream js = {.link = &draining->link, .patience_ms = PATIENCE_MS};
-    struct wire_name subject = wire_directory_drains(draining->catalogue->directory_buckets);
-    struct buffer bytes = {0};
-    uint64_t position;
-    int err = wire_drains_write(&bytes, &there->drains);
-    if (err == 0)
-        err = cli_js_publish_subject(&js, subject.text, there->position, buffer_text(&bytes),
-                                     &position, reterr_why);
-    buffer_free(&bytes);
-    return err;
-}
+/* --- regions --- */
 
-/* 1: changed; 0: it was so already. -ESTALE: somebody else changed it meanwhile. */
-static int change_once(struct draining *draining, struct error_text *reterr_why)
+static int find_region(struct draining *draining, struct error_text *reterr_why)
 {
     const struct catalogue *catalogue = draining->catalogue;
-    const struct wire_bucket first = {.of = catalogue->directory_buckets};
-    struct there there = {.position = 0};
+    const struct catalogue_region *region = catalogue_region(catalogue, text_of(name_of(draining)));
+    if (region == NULL)
+        return error_text_set(reterr_why, -EINVAL, "the catalogue has no region '%s'",
+                              name_of(draining));
+    draining->region = region;
+    draining->count = catalogue_processes(region);
+    for (const struct catalogue_region *each = catalogue->regions; each != region; each++)
+        draining->first += catalogue_processes(each);
+    return 0;
+}
+
+static int read_regions(void *context, const void *bytes, size_t size)
+{
+    struct draining *draining = context;
+    return wire_drains_read(bytes, size, &draining->drains);
+}
+
+static int change_regions(void *context, struct error_text *reterr_why)
+{
+    struct draining *draining = context;
     int64_t now_ms = clock_wall_ms();
-    int err = cli_link_get_last(&draining->link, wire_directory_stream(first).text,
-                                wire_directory_drains(first.of).text, GET_MS, on_there, &there);
-    if (err != 0)
-        return error_text_set(reterr_why, err, "cannot read which regions drain: %s",
-                              strerror(-err));
-    cli_drains_tidy(&there.drains, catalogue, now_ms);
-    int changed = draining->back
-                      ? cli_drains_end(&there.drains, draining->region, now_ms,
-                                       (uint32_t)(draining->times.over_ms / 1000))
-                      : cli_drains_begin(&there.drains, catalogue, draining->region, now_ms,
-                                         cli_flag(draining->arguments, "force"), reterr_why);
-    if (changed != 1)
-        return changed;
-    err = put(draining, &there, reterr_why);
-    return err == 0 ? 1 : err;
+    cli_drains_tidy(&draining->drains, draining->catalogue, now_ms);
+    if (draining->back)
+        return cli_drains_end(&draining->drains, draining->region, now_ms,
+                              (uint32_t)(draining->times.over_ms / 1000));
+    return cli_drains_begin(&draining->drains, draining->catalogue, draining->region, now_ms,
+                            cli_flag(draining->arguments, "force"), reterr_why);
+}
+
+static int write_regions(const void *context, struct buffer *out)
+{
+    const struct draining *draining = context;
+    return wire_drains_write(out, &draining->drains);
+}
+
+/* --- edges --- */
+
+static int find_edge(struct draining *draining, struct error_text *reterr_why)
+{
+    draining->count =
+        cli_edge_processes(draining->catalogue, text_of(name_of(draining)), &draining->first);
+    return draining->count > 0
+               ? 0
+               : error_text_set(reterr_why, -EINVAL, "the catalogue has no edge '%s'",
+                                name_of(draining));
+}
+
+static int read_edges(void *context, const void *bytes, size_t size)
+{
+    struct draining *draining = context;
+    return wire_edge_drains_read(bytes, size, &draining->edge_drains);
+}
+
+static int change_edges(void *context, struct error_text *reterr_why)
+{
+    struct draining *draining = context;
+    struct text name = text_of(name_of(draining));
+    cli_edge_drains_tidy(&draining->edge_drains, draining->catalogue);
+    if (draining->back)
+        return cli_edge_drains_end(&draining->edge_drains, draining->catalogue, name);
+    return cli_edge_drains_begin(&draining->edge_drains, draining->catalogue, name, clock_wall_ms(),
+                                 cli_flag(draining->arguments, "force"), reterr_why);
+}
+
+static int write_edges(const void *context, struct buffer *out)
+{
+    const struct draining *draining = context;
+    return wire_edge_drains_write(out, &draining->edge_drains);
+}
+
+static const struct drain_kind of_region = {find_region, wire_directory_drains, read_regions,
+                                            change_regions, write_regions};
+static const struct drain_kind of_edge = {find_edge, wire_directory_edge_drains, read_edges,
+                                          change_edges, write_edges};
+
+/* --- both --- */
+
+static void reset(void *context)
+{
+    struct draining *draining = context;
+    draining->drains.count = 0;
+    draining->edge_drains.count = 0;
+}
+
+static void say_changed(const struct draining *draining, bool changed)
+{
+    const char *name = name_of(draining);
+    bool slowly = draining->region != NULL && draining->times.over_ms >= 1000;
+    if (draining->back && changed && slowly)
+        printf("%s comes back over %" PRIi64 " s\n", name, draining->times.over_ms / 1000);
+    else if (draining->back)
+        printf(changed ? "%s is in use again\n" : "%s is in use\n", name);
+    else
+        printf(changed ? "%s drains\n" : "%s drains already\n", name);
 }
 
 static int change(struct draining *draining, struct error_text *reterr_why)
 {
-    int changed = change_once(draining, reterr_why);
-    for (int i = 1; i < TRIES && changed == -ESTALE; i++) { /* or a mirror was behind */
-        cli_link_rest(&draining->link, PAUSE_MS);
-        changed = change_once(draining, reterr_why);
-    }
-    if (changed < 0)
-        return changed;
-    const char *name = draining->region->name;
-    if (draining->back && changed == 1 && draining->times.over_ms >= 1000)
-        printf("%s comes back over %" PRIi64 " s\n", name, draining->times.over_ms / 1000);
-    else if (draining->back)
-        printf(changed == 1 ? "%s is in use again\n" : "%s is in use\n", name);
-    else
-        printf(changed == 1 ? "%s drains\n" : "%s drains already\n", name);
-    return 0;
+    const struct wire_bucket first = {.of = draining->catalogue->directory_buckets};
+    const struct drain_kind *kind = draining->kind;
+    struct wire_name stream = wire_directory_stream(first), subject = kind->subject(first.of);
+    int changed = cli_amend(&(struct cli_amend){.link = &draining->link,
+                                                .stream = stream.text,
+                                                .subject = subject.text,
+                                                .reset = reset,
+                                                .read = kind->read,
+                                                .change = kind->change,
+                                                .write = kind->write,
+                                                .context = draining},
+                            reterr_why);
+    if (changed >= 0)
+        say_changed(draining, changed == 1);
+    return changed < 0 ? changed : 0;
 }
 
-/* Connections of the region's edges that are heard, or -errno. */
+/* Connections of its processes that are heard, or -errno. */
 static int64_t count_connections(struct draining *draining)
 {
-    const struct catalogue *catalogue = draining->catalogue;
     struct cli_beats beats;
     int64_t sum = 0;
-    int err = cli_beats_listen(&beats, &draining->link, catalogue, false, LISTEN_MS);
-    const struct cli_edge_beat *beat = beats.edges;
-    for (size_t r = 0; err == 0 && r < catalogue->region_count; r++)
-        for (size_t i = 0; i < catalogue->regions[r].edge_count; i++, beat++)
-            if (&catalogue->regions[r] == draining->region && beat->heard)
-                sum += beat->connections;
+    int err = cli_beats_listen(&beats, &draining->link, draining->catalogue, false, LISTEN_MS);
+    for (size_t i = 0; err == 0 && i < draining->count; i++)
+        if (beats.edges[draining->first + i].heard)
+            sum += beats.edges[draining->first + i].connections;
     cli_beats_done(&beats);
     return err == 0 ? sum : err;
 }
@@ -142,6 +204,7 @@ static int wait_until_empty(struct draining *draining, struct error_text *reterr
     return 0;
 }
 
+/* Of an option that the command may have. */
 static int read_time(struct draining *draining, const char *name, struct error_text *reterr_why)
 {
     struct buffer assignment = {0};
@@ -158,23 +221,21 @@ static int read_time(struct draining *draining, const char *name, struct error_t
 
 static int open_all(struct draining *draining, struct error_text *reterr_why)
 {
-    const char *name = draining->arguments->operands[0];
+    bool waits = !draining->back, slowly = draining->back && draining->kind == &of_region;
     settings_defaults(times_table, &draining->times);
-    int err = read_time(draining, draining->back ? "over" : "wait", reterr_why);
+    int err = waits || slowly ? read_time(draining, waits ? "wait" : "over", reterr_why) : 0;
     if (err != 0)
         return err;
     draining->catalogue = cli_catalogue_choose(draining->arguments, reterr_why);
     if (draining->catalogue == NULL)
         return -ENOENT;
-    draining->region = catalogue_region(draining->catalogue, text_of(name));
-    if (draining->region == NULL)
-        return error_text_set(reterr_why, -EINVAL, "the catalogue has no region '%s'", name);
-    return cli_link_open_any(&draining->link, draining->catalogue, reterr_why);
+    err = draining->kind->find(draining, reterr_why);
+    return err == 0 ? cli_link_open_any(&draining->link, draining->catalogue, reterr_why) : err;
 }
 
-static int run(const struct cli_arguments *arguments, bool back)
+static int run(const struct cli_arguments *arguments, const struct drain_kind *kind, bool back)
 {
-    struct draining draining = {.arguments = arguments, .back = back};
+    struct draining draining = {.arguments = arguments, .kind = kind, .back = back};
     struct error_text why = {0};
     int err = open_all(&draining, &why);
     if (err == 0)
@@ -190,10 +251,20 @@ static int run(const struct cli_arguments *arguments, bool back)
 
 int cli_drain_region(const struct cli_arguments *arguments)
 {
-    return run(arguments, false);
+    return run(arguments, &of_region, false);
 }
 
 int cli_undrain_region(const struct cli_arguments *arguments)
 {
-    return run(arguments, true);
+    return run(arguments, &of_region, true);
+}
+
+int cli_drain_edge(const struct cli_arguments *arguments)
+{
+    return run(arguments, &of_edge, false);
+}
+
+int cli_undrain_edge(const struct cli_arguments *arguments)
+{
+    return run(arguments, &of_edge, true);
 }

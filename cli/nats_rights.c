@@ -66,6 +66,15 @@ static void add_buckets(struct subjects *publish, const struct catalogue *catalo
 
 /* --- edges --- */
 
+/* What one process of an edge hears alone; they share the certificate. */
+static void add_process(struct subjects *subscribe, const struct catalogue_region *region,
+                        const char *process)
+{
+    add(subscribe, "%s", wire_edge_subject(region->name, process).text);
+    add(subscribe, "%s", wire_pubacks_of(process).text);
+    add(subscribe, "_INBOX.%s.>", process);
+}
+
 static void write_edge(const struct catalogue *catalogue, const struct catalogue_region *region,
                        const struct catalogue_edge *edge, struct buffer *out)
 {
@@ -79,7 +88,9 @@ static void write_edge(const struct catalogue *catalogue, const struct catalogue
     for (size_t i = 0; i < COUNT_OF(verbs); i++)
         add(&publish, "hub.*.*.%s", verbs[i]);
     add(&publish, "hub.%s.*.claim", region->name);
-    add(&publish, "%s", wire_edge_beat_subject(region->name, edge->name).text);
+    for (uint32_t number = 1; number <= edge->processes; number++)
+        add(&publish, "%s",
+            wire_edge_beat_subject(region->name, catalogue_process(edge, number).name).text);
     add_buckets(&publish, catalogue, region);
     end(&publish);
     /* What an outbox is, its genesis says; that is the operator's. */
@@ -88,12 +99,11 @@ static void write_edge(const struct catalogue *catalogue, const struct catalogue
     end(&deny);
     buffer_append_text(out, TEXT("        }\n        subscribe: {\n"));
     struct subjects subscribe = begin(out, "allow");
-    add(&subscribe, "%s", wire_edge_subject(region->name, edge->name).text);
-    add(&subscribe, "%s", wire_pubacks_of(edge->name).text);
+    for (uint32_t number = 1; number <= edge->processes; number++)
+        add_process(&subscribe, region, catalogue_process(edge, number).name);
     add(&subscribe, WIRE_HUB_BEATS);
     add(&subscribe, WIRE_EDGE_BEATS);
     add(&subscribe, WIRE_DIRECTORY_CHANGED);
-    add(&subscribe, "_INBOX.%s.>", edge->name);
     end(&subscribe);
     buffer_append_text(out, TEXT("        }\n"));
     end_user(out);

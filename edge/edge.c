@@ -33,6 +33,7 @@ static void on_tick(struct loop_timer *timer)
         edge_sessions_tick(edge->sessions, now_ms);
         edge_tls_tick(edge->tls, now_ms);
         edge_http_tls_tick(edge->http, now_ms);
+        edge_share_port(edge);
         edge_resume_listening(edge);
     }
     if (now_ms - edge->beat_ms >= BEAT_MS) {
@@ -41,6 +42,8 @@ static void on_tick(struct loop_timer *timer)
     }
     if (edge->stopping != EDGE_RUNNING)
         edge_work_at_stop(edge, now_ms);
+    else
+        edge_work_at_drain(edge, now_ms);
 }
 
 static int edge_build(struct edge *edge, struct error_text *reterr_why)
@@ -59,12 +62,20 @@ static int edge_build(struct edge *edge, struct error_text *reterr_why)
     edge->bus = edge_open_bus(edge, reterr_why);
     if (edge->bus == NULL)
         return -EINVAL;
+    edge->drained = edge_drained_new(edge->bus, edge->catalogue);
+    if (edge->drained == NULL)
+        return error_text_set(reterr_why, -ENOMEM, "memory is short");
     if (edge->settings->geo_database[0] != '\0') {
-        edge->near = edge_near_new(&(struct edge_near_settings){.edge = edge->settings,
-                                                                .catalogue = edge->catalogue,
-                                                                .region = edge->region,
-                                                                .bus = edge->bus},
-                                   reterr_why);
+        edge->near =
+            edge_near_new(&(struct edge_near_settings){.edge = edge->settings,
+                                                       .catalogue = edge->catalogue,
+                                                       .region = edge->region,
+                                                       .self = edge->self,
+                                                       .number = edge->number,
+                                                       .siblings = edge->siblings,
+                                                       .drained = edge_drained_known(edge->drained),
+                                                       .bus = edge->bus},
+                          reterr_why);
         if (edge->near == NULL)
             return -EINVAL;
     }
@@ -74,18 +85,21 @@ static int edge_build(struct edge *edge, struct error_text *reterr_why)
 }
 
 struct edge *edge_new(const struct edge_settings *settings, const struct catalogue *catalogue,
-                      struct error_text *reterr_why)
+                      struct edge_siblings *siblings, struct error_text *reterr_why)
 {
     struct edge *edge = calloc(1, sizeof *edge);
     if (edge == NULL)
         return NULL;
     edge->settings = settings;
     edge->catalogue = catalogue;
+    edge->siblings = siblings;
     edge->region = catalogue_region(catalogue, text_of(settings->region));
     edge->signals.fd = -1;
     edge->tick.on_due = on_tick;
     hash_random(&edge->start, sizeof edge->start);
     int err = edge_settings_fit(settings, catalogue, reterr_why);
+    if (err == 0)
+        edge->self = edge_settings_edge(settings, catalogue, &edge->number);
     if (err == 0)
         err = edge_build(edge, reterr_why);
     if (err != 0) {
@@ -111,6 +125,7 @@ void edge_free(struct edge *edge)
     edge_http_free(edge->http);
     edge_neighbours_free(edge->neighbours);
     edge_near_free(edge->near);
+    edge_drained_free(edge->drained);
     edge_tls_free(edge->tls);
     edge_dispatch_free(edge->dispatch);
     homes_free(edge->directory);

@@ -6,11 +6,14 @@
 #include "edge/edge_settings.h"
 
 struct edge; /* opaque */
+struct edge_siblings;
 
-/* Borrows both. Listens at once; becomes ready when the bus and the hubs are there. NULL with the
+/* Borrows all. Listens at once, unless one of its siblings is ready already; becomes ready when the
+ * bus and the hubs are there. `siblings` is NULL when it is its edge's only process. NULL with the
  * reason. */
 MUST_USE struct edge *edge_new(const struct edge_settings *settings,
-                               const struct catalogue *catalogue, struct error_text *reterr_why);
+                               const struct catalogue *catalogue, struct edge_siblings *siblings,
+                               struct error_text *reterr_why);
 void edge_free(struct edge *edge); /* NULL is fine */
 /* Serves until SIGTERM or SIGINT, then says goodbye, sends what is on its way, and returns. SIGHUP
  * reads the keys of tokens and the certificate again. */

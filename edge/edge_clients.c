@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "edge/edge_descriptors.h"
 #include "edge/edge_exchange.h"
 #include "log/log.h"
 
@@ -12,7 +13,6 @@
 
 enum {
     OWNER_MISSING_MS = 10000, /* a shard without an owner for so long: not ready */
-    DESCRIPTORS_KEPT = 64,    /* beside clients: NATS, logs, the loops... */
 };
 
 size_t edge_connections(const struct edge *edge)
@@ -84,6 +84,8 @@ static const char *edge_why_not_open(void *context)
     const struct edge *edge = context;
     if (edge->stopping != EDGE_RUNNING)
         return "this edge stops";
+    if (edge->away)
+        return "this edge is taken out of use";
     if (!edge->ever_connected)
         return "the bus is not connected yet";
     return edge->revoked == NULL ? NULL : revoked_why_not_ready(edge->revoked);
@@ -95,6 +97,8 @@ static const char *edge_why_not_ready(void *context)
     int64_t now_ms = loop_now_ms(edge->loop);
     if (edge->stopping != EDGE_RUNNING)
         return "this edge stops";
+    if (edge->away)
+        return "this edge is taken out of use";
     if (!bus_is_connected(edge->bus))
         return "not connected to NATS";
     if (edge_home_shards_differ(edge->home, (size_t)(edge->region - edge->catalogue->regions)))
@@ -209,12 +213,12 @@ static void edge_set_connections_max(struct edge *edge)
         return;
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-        limit.rlim_cur >= (rlim_t)edge->connections_max + DESCRIPTORS_KEPT)
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return;
-    edge->connections_max = limit.rlim_cur > 2 * DESCRIPTORS_KEPT
-                                ? (uint32_t)limit.rlim_cur - DESCRIPTORS_KEPT
-                                : DESCRIPTORS_KEPT;
+    edge->connections_max =
+        edge_descriptors_connections(limit.rlim_cur, edge->settings->sessions_max);
+    if (edge->connections_max == edge->settings->sessions_max)
+        return;
     log_warning("the descriptor limit allows fewer connections than limits.sessions_max",
                 LOG_U64("allowed", edge->connections_max), LOG_U64("descriptors", limit.rlim_cur));
 }
@@ -227,6 +231,7 @@ static struct edge_listener *edge_listen(struct edge *edge, struct text address,
         edge_listener_open(&(struct edge_listener_settings){.http = edge->http,
                                                             .address = address,
                                                             .tls = tls,
+                                                            .shared = edge->siblings != NULL,
                                                             .room = on_listener_room,
                                                             .context = edge},
                            reterr_why);
@@ -249,14 +254,47 @@ static int edge_listen_to_all(struct edge *edge, struct error_text *reterr_why)
         if (edge->listener_tls == NULL)
             return -EADDRNOTAVAIL;
     }
+    edge->listens = true;
     return 0;
+}
+
+/* Whether the port is to be open: one process of an edge that is not ready leaves it to others that
+ * are, so that nobody who connects, a balancer's probe included, finds the one that is not. Where
+ * none is ready all stay, and say so. */
+static bool should_listen(struct edge *edge)
+{
+    bool ready = edge_why_not_ready(edge) == NULL;
+    edge_siblings_say(edge->siblings, edge->number, ready);
+    return ready || !edge_siblings_another_is_ready(edge->siblings, edge->number);
+}
+
+void edge_share_port(struct edge *edge)
+{
+    static struct log_limit limit;
+    struct error_text why = {0};
+    if (edge->siblings == NULL || edge->stopping != EDGE_RUNNING ||
+        should_listen(edge) == edge->listens)
+        return;
+    if (edge->listens) {
+        log_warning("not ready, and another process of this edge is: leaving the port to it",
+                    LOG_STRING("reason", edge_why_not_ready(edge)));
+        edge_close_to_clients(edge);
+    } else if (edge_listen_to_all(edge, &why) != 0) {
+        edge_close_to_clients(edge);
+        log_limited(&limit, LOG_LEVEL_ERROR, "cannot listen", LOG_STRING("reason", why.text));
+    }
 }
 
 void edge_close_to_clients(struct edge *edge)
 {
+    if (edge->listens) {
+        edge_listener_take_rest(edge->listener);
+        edge_listener_take_rest(edge->listener_tls);
+    }
     edge_listener_close(edge->listener);
     edge_listener_close(edge->listener_tls);
     edge->listener = edge->listener_tls = NULL;
+    edge->listens = false;
 }
 
 int edge_open_to_clients(struct edge *edge, struct error_text *reterr_why)
@@ -279,5 +317,7 @@ int edge_open_to_clients(struct edge *edge, struct error_text *reterr_why)
     if (edge->http == NULL)
         return -ENOMEM;
     edge_set_connections_max(edge);
-    return edge_listen_to_all(edge, reterr_why);
+    /* Where others serve it joins them when it is ready: edge_share_port(). */
+    bool joins = edge_siblings_another_is_ready(edge->siblings, edge->number);
+    return joins ? 0 : edge_listen_to_all(edge, reterr_why);
 }

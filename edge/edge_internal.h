@@ -4,6 +4,7 @@
 #include "bus/bus.h"
 #include "edge/edge.h"
 #include "edge/edge_api.h"
+#include "edge/edge_drained.h"
 #include "edge/edge_history.h"
 #include "edge/edge_http.h"
 #include "edge/edge_listener.h"
@@ -11,6 +12,7 @@
 #include "edge/edge_neighbours.h"
 #include "edge/edge_recalls.h"
 #include "edge/edge_session.h"
+#include "edge/edge_siblings.h"
 #include "edge/edge_users.h"
 #include "revoked/revoked.h"
 
@@ -20,6 +22,9 @@ struct edge {
     const struct edge_settings *settings;
     const struct catalogue *catalogue;
     const struct catalogue_region *region;
+    const struct catalogue_edge *self;
+    uint32_t number;                /* of this process, of those of its edge */
+    struct edge_siblings *siblings; /* NULL: it is the only one */
     uint32_t connections_max;
     uint64_t start;
     int64_t renewed_ms; /* when `start` was last changed for orphans; 0: never */
@@ -44,6 +49,7 @@ struct edge {
     struct edge_near *near; /* NULL: nobody asks who is near */
     struct edge_admission admission;
     struct edge_listener *listener_tls;
+    bool listens; /* on all it should */
 
     struct bus_subscription *frames;
     struct bus_subscription *hub_beats;
@@ -56,6 +62,9 @@ struct edge {
     bool ever_connected;
 
     struct loop_io signals;
+    struct edge_drained *drained;
+    bool away;       /* an operator has taken it out of use */
+    bool sends_away; /* clients, for that reason; some may be left when it is in use again */
     enum edge_stopping stopping;
     int64_t stop_ms; /* the state of stopping ends then */
     char why[160];   /* of edge_why_not_ready() */
@@ -76,6 +85,8 @@ MUST_USE bool edge_make_client_parts(struct edge *edge);
 MUST_USE int edge_open_to_clients(struct edge *edge, struct error_text *reterr_why);
 /* Stops listening. */
 void edge_close_to_clients(struct edge *edge);
+/* Leaves the port to the edge's other processes while this one is not ready and another is. */
+void edge_share_port(struct edge *edge);
 /* There may be room for new connections. */
 void edge_resume_listening(struct edge *edge);
 /* Of HTTP and of WebSockets. */
@@ -84,5 +95,7 @@ size_t edge_connections(const struct edge *edge);
 /* edge_stop.c */
 /* From here on SIGTERM, SIGINT and SIGHUP come by the loop. Negative errno. */
 MUST_USE int edge_open_signals(struct edge *edge);
+/* Takes up whether it is out of use, and sends clients away while it is. */
+void edge_work_at_drain(struct edge *edge, int64_t now_ms);
 /* Goes on to the next state of stopping when it is time. */
 void edge_work_at_stop(struct edge *edge, int64_t now_ms);

@@ -1,6 +1,7 @@
 #include "edge/edge_listener.h"
 
 #include "edge/edge_arrivals.h"
+#include "edge/edge_descriptors.h"
 #include "edge/edge_h2o.h"
 #include "edge/edge_http.h"
 #include "log/log.h"
@@ -13,7 +14,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ACCEPTS_PER_TURN = 64 };
+enum {
+    ACCEPTS_PER_TURN = 64,
+    SAID_APART_MS = 60000, /* it may rest for hours, and ends and begins with each who leaves */
+};
+
+/* Why it rests. */
+enum listener_want { WANT_ROOM, WANT_DESCRIPTORS, WANTS };
 
 struct edge_listener {
     struct edge_listener_settings settings;
@@ -21,6 +28,7 @@ struct edge_listener {
     struct edge_arrivals *arrivals;
     h2o_socket_t *socket;
     bool resting;
+    int64_t said_ms[WANTS]; /* 0: never */
 };
 
 static void edge_listener_rest(struct edge_listener *listener)
@@ -29,13 +37,23 @@ static void edge_listener_rest(struct edge_listener *listener)
     listener->resting = true;
 }
 
-static bool edge_listener_has_room(const struct edge_listener *listener)
+/* Whether it is to be said that this is wanting: once in a while. */
+static bool should_say(struct edge_listener *listener, enum listener_want want)
+{
+    int64_t now_ms = loop_now_ms(edge_http_shared(listener->settings.http)->loop);
+    int64_t *said_ms = &listener->said_ms[want];
+    if (*said_ms != 0 && now_ms - *said_ms < SAID_APART_MS)
+        return false;
+    *said_ms = now_ms;
+    return true;
+}
+
+static bool edge_listener_has_room(struct edge_listener *listener)
 {
     const struct edge_listener_settings *settings = &listener->settings;
-    static struct log_limit limit;
     if (settings->room(settings->context) == 0) {
-        log_limited(&limit, LOG_LEVEL_WARNING,
-                    "the limit of connections is reached, the listener rests");
+        if (should_say(listener, WANT_ROOM))
+            log_warning("the limit of connections is reached, the listener rests");
         return false;
     }
     return edge_http_may_come(settings->http) &&
@@ -75,6 +93,27 @@ static void take(struct edge_listener *listener, int fd, const struct sockaddr_s
         log_limited(&limit, LOG_LEVEL_ERROR, "a connection cannot be taken", LOG_ERRNO(err));
 }
 
+/* False when nobody waits any more, or nobody can be taken now. */
+static bool take_next(struct edge_listener *listener)
+{
+    struct sockaddr_storage from;
+    socklen_t size = sizeof from;
+    int fd = accept4(h2o_socket_get_fd(listener->socket), (struct sockaddr *)&from, &size,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        take(listener, fd, &from);
+        return true;
+    }
+    int error = errno;
+    enum edge_accept judged = edge_descriptors_judge(error);
+    if (judged == EDGE_ACCEPT_REST) {
+        edge_listener_rest(listener);
+        if (should_say(listener, WANT_DESCRIPTORS))
+            log_error("connections cannot be accepted, the listener rests", LOG_ERRNO(error));
+    }
+    return judged == EDGE_ACCEPT_NEXT;
+}
+
 static void on_connections(h2o_socket_t *socket, const char *error)
 {
     struct edge_listener *listener = socket->data;
@@ -83,17 +122,12 @@ static void on_connections(h2o_socket_t *socket, const char *error)
             edge_listener_rest(listener);
             return;
         }
-        struct sockaddr_storage from;
-        socklen_t size = sizeof from;
-        int fd = accept4(h2o_socket_get_fd(socket), (struct sockaddr *)&from, &size,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0)
+        if (!take_next(listener))
             return;
-        take(listener, fd, &from);
     }
 }
 
-static int listen_at(const struct addrinfo *at)
+static int listen_at(const struct addrinfo *at, bool shared)
 {
     int on = 1;
     int low = 16 * 1024;
@@ -101,6 +135,8 @@ static int listen_at(const struct addrinfo *at)
     if (fd < 0)
         return -errno;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (shared)
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     /* Inherited by what is accepted; see edge_stream.c. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low, sizeof low);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -112,7 +148,7 @@ static int listen_at(const struct addrinfo *at)
     return fd;
 }
 
-static int listen_on(struct text address, struct error_text *reterr_why)
+static int listen_on(struct text address, bool shared, struct error_text *reterr_why)
 {
     struct settings_address parsed;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
@@ -126,7 +162,7 @@ static int listen_on(struct text address, struct error_text *reterr_why)
     if (failed != 0)
         return error_text_set(reterr_why, -EINVAL, "'%s' is no IP address: %s", parsed.host,
                               gai_strerror(failed));
-    int fd = listen_at(found);
+    int fd = listen_at(found, shared);
     freeaddrinfo(found);
     if (fd < 0)
         return error_text_set(reterr_why, fd, "cannot listen on %.*s: %s", TEXT_ARGS(address),
@@ -162,7 +198,7 @@ static struct edge_listener *listener_new(const struct edge_listener_settings *s
 struct edge_listener *edge_listener_open(const struct edge_listener_settings *settings,
                                          struct error_text *reterr_why)
 {
-    int fd = listen_on(settings->address, reterr_why);
+    int fd = listen_on(settings->address, settings->shared, reterr_why);
     if (fd < 0)
         return NULL;
     struct edge_listener *listener = listener_new(settings, reterr_why);
@@ -184,6 +220,12 @@ void edge_listener_close(struct edge_listener *listener)
     edge_arrivals_free(listener->arrivals);
     h2o_socket_close(listener->socket);
     free(listener);
+}
+
+void edge_listener_take_rest(struct edge_listener *listener)
+{
+    while (listener != NULL && edge_listener_has_room(listener) && take_next(listener)) {
+    }
 }
 
 size_t edge_listener_arrivals(const struct edge_listener *listener)

@@ -22,6 +22,7 @@ struct edge_listener_settings {
     struct edge_http *http;
     struct text address;
     bool tls;
+    bool shared; /* with other processes of this user: what connects comes to any of them */
     edge_listener_room *room;
     void *context;
 };
@@ -31,5 +32,7 @@ MUST_USE struct edge_listener *edge_listener_open(const struct edge_listener_set
 /* Connections of balancers whose PROXY header is awaited. */
 size_t edge_listener_arrivals(const struct edge_listener *listener); /* of NULL: 0 */
 void edge_listener_close(struct edge_listener *listener);            /* NULL is fine */
+/* Before it is closed: accepts who has connected already and would be cut off otherwise. */
+void edge_listener_take_rest(struct edge_listener *listener); /* NULL is fine */
 /* There may be room again. */
 void edge_listener_resume(struct edge_listener *listener);

@@ -5,8 +5,10 @@
 #include "base/buffer.h"
 #include "bus/bus.h"
 #include "edge/edge_settings.h"
+#include "edge/edge_siblings.h"
 #include "geo/rank.h"
 #include "regions/regions.h"
+#include "wire/drains.h"
 
 enum {
     EDGE_NEAR_ENDPOINTS_MAX = 8, /* of a hint */
@@ -20,6 +22,10 @@ struct edge_near_settings { /* all borrowed */
     const struct edge_settings *edge;
     const struct catalogue *catalogue;
     const struct catalogue_region *region; /* of this edge */
+    const struct catalogue_edge *self;
+    uint32_t number;                        /* of this process, of those of its edge */
+    const struct edge_siblings *siblings;   /* NULL: it is the only one */
+    const struct wire_edge_drains *drained; /* edges out of use */
     struct bus *bus;
 };
 /* A database that is not there or no good is said in the log and asked for again and again: until
@@ -50,6 +56,6 @@ const struct regions *edge_near_regions(const struct edge_near *near);
 void edge_near_write_edges(const struct edge_near *near, const struct address *client,
                            int64_t wall_ms, struct buffer *out);
 /* A hint, as members of an object: ,"endpoints":[{"url","region"}],"endpoints_ttl_s":60. This edge
- * is not in it when the client is `leaving`. */
+ * is not in it when the client is `leaving`, unless another of its processes would take it. */
 void edge_near_write_endpoints(const struct edge_near *near, const struct address *client,
                                bool leaving, struct buffer *out);

@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct listed { /* an edge, as it stands in a list */
     const struct catalogue_edge *edge;
@@ -31,15 +30,16 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* The best edges of a region, at most `left` of them. `but` is the name of one that is left out, or
- * NULL. */
-static size_t list_region(const struct edge_near *near, size_t at, const char *but, size_t left,
-                          struct listed listed[CATALOGUE_EDGES_MAX])
+/* The best edges of a region that are in use, at most `left` of them. `but` is left out, unless it
+ * is NULL. */
+static size_t list_region(const struct edge_near *near, size_t at, const struct catalogue_edge *but,
+                          size_t left, struct listed listed[CATALOGUE_EDGES_MAX])
 {
     const struct catalogue_region *region = &near->settings.catalogue->regions[at];
     size_t count = 0;
     for (size_t i = 0; i < region->edge_count; i++)
-        if (but == NULL || strcmp(region->edges[i].name, but) != 0)
+        if (&region->edges[i] != but &&
+            wire_edge_drains_find(near->settings.drained, text_of(region->edges[i].name)) == NULL)
             listed[count++] =
                 (struct listed){&region->edges[i], regions_edge(near->regions, at, i)};
     if (count > 0)
@@ -133,12 +133,13 @@ void edge_near_write_endpoints(const struct edge_near *near, const struct addres
     struct geo_ranking ranking;
     struct listed listed[CATALOGUE_EDGES_MAX];
     size_t left = EDGE_NEAR_ENDPOINTS_MAX;
+    const struct edge_near_settings *settings = &near->settings;
+    bool leaves = leaving && !edge_siblings_another_is_ready(settings->siblings, settings->number);
     edge_near_rank(near, client, &ranking);
     buffer_append_text(out, TEXT(",\"endpoints\":["));
     for (size_t i = 0; i < ranking.count && left > 0; i++) {
         size_t at = ranking.candidates[i].region;
-        size_t count =
-            list_region(near, at, leaving ? near->settings.edge->name : NULL, left, listed);
+        size_t count = list_region(near, at, leaves ? near->settings.self : NULL, left, listed);
         for (size_t j = 0; j < count; j++, left--) {
             buffer_append_text(out, left < EDGE_NEAR_ENDPOINTS_MAX ? TEXT(",{\"url\":")
                                                                    : TEXT("{\"url\":"));

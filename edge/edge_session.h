@@ -52,9 +52,11 @@ void edge_sessions_tick(struct edge_sessions *sessions, int64_t now_ms);
 void edge_sessions_revoked(struct edge_sessions *sessions);
 /* The region of this edge drains from now on: its sessions leave, at the settings' rate. */
 void edge_sessions_leave_region(struct edge_sessions *sessions);
-/* Sends away whose turn it is: goaway, then, when all its sends have an outcome, the end. Polls are
- * answered. Call it ten times a second, until it returns false: all have been sent away. */
-MUST_USE bool edge_sessions_drain(struct edge_sessions *sessions, int64_t now_ms);
+/* Sends away whose turn it is: goaway, then, when all its sends have an outcome, the end, with
+ * `reason`. Polls are answered. Without `more`, only those that have been told already. Call it ten
+ * times a second, until it returns false: all have been sent away. */
+MUST_USE bool edge_sessions_drain(struct edge_sessions *sessions, bool more, const char *reason,
+                                  int64_t now_ms);
 /* About how long that takes. */
 int64_t edge_sessions_drain_ms(const struct edge_sessions *sessions);
 void edge_sessions_close_all(struct edge_sessions *sessions, uint16_t code, const char *reason);

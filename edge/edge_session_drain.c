@@ -1,4 +1,5 @@
-/* Sending clients away from an edge that stops, no faster than others can take them. */
+/* Sending clients away from an edge that stops, or is taken out of use, no faster than others can
+ * take them. */
 #include "edge/edge_session_internal.h"
 
 #include "edge/edge_exchange.h"
@@ -36,25 +37,35 @@ static bool has_turn(struct edge_sessions *sessions, int64_t now_ms)
            0;
 }
 
+/* One walk over all sessions. */
+struct walk {
+    bool more; /* of those that are not told yet */
+    bool may_tell;
+    const char *reason;
+    int64_t now_ms;
+};
+
 /* False when there is nothing more to do for it. */
-static bool session_drain(struct edge_session *session, bool *may_tell, int64_t now_ms)
+static bool session_drain(struct edge_session *session, struct walk *walk)
 {
     if (session->state >= EDGE_SESSION_CLOSING || session->exchange != NULL)
         return false;
     if (!session->leaving) {
-        *may_tell = *may_tell && has_turn(session->sessions, now_ms);
-        if (*may_tell)
+        walk->may_tell = walk->may_tell && has_turn(session->sessions, walk->now_ms);
+        if (walk->may_tell)
             session_tell(session);
-    } else if (session->sender.pending_count == 0) {
-        edge_session_close(session, EDGE_CLOSE_GOING_AWAY, "this edge stops");
+        return walk->more;
     }
+    if (session->sender.pending_count == 0)
+        edge_session_close(session, EDGE_CLOSE_GOING_AWAY, walk->reason);
     return true;
 }
 
-bool edge_sessions_drain(struct edge_sessions *sessions, int64_t now_ms)
+bool edge_sessions_drain(struct edge_sessions *sessions, bool more, const char *reason,
+                         int64_t now_ms)
 {
     bool left = false;
-    bool may_tell = true;
+    struct walk walk = {.more = more, .may_tell = more, .reason = reason, .now_ms = now_ms};
     for (size_t i = 0; i < EDGE_WHEEL_SLOTS; i++) {
         struct list all; /* one that is closed is put into the wheel anew, wherever that is */
         list_init(&all);
@@ -63,9 +74,9 @@ bool edge_sessions_drain(struct edge_sessions *sessions, int64_t now_ms)
         for (struct list *node; (node = list_pop(&all)) != NULL;) {
             struct edge_session *session = container_of(node, struct edge_session, wheel);
             list_push(&sessions->wheel.slots[i], node);
-            if (session->exchange != NULL)
+            if (session->exchange != NULL && more)
                 exchange_tell(session);
-            left = session_drain(session, &may_tell, now_ms) || left;
+            left = session_drain(session, &walk) || left;
         }
     }
     return left;

@@ -42,6 +42,8 @@ const struct setting edge_settings_table[] = {
         "Whether a token may stand in the query of requests without a WebSocket; proxies log queries."),
     SETTING_TEXT_VALID(struct edge_settings, roles, "roles", "api, socket", 1, edge_roles_are_valid,
         EDGE_ROLES_RULE, "What this edge is there for: api, the calls of services; socket, the connections of clients."),
+    U32(processes, "processes", 0, 0, CATALOGUE_PROCESSES_MAX,
+        "Processes that share the port, at most as many as the catalogue gives this edge; 0: as many."),
     SETTING_ENUM(struct edge_settings, log_level, "log.level", 2, edge_log_levels,
         "Least severe events that are logged: error, warning, info or debug."),
     AUTH_SETTINGS_ROWS(struct edge_settings, auth),
@@ -194,11 +196,43 @@ bool edge_settings_is_loopback(struct text host)
     return false;
 }
 
+/* Its region, too. */
+static const struct catalogue_edge *find_edge(const struct edge_settings *settings,
+                                              const struct catalogue *catalogue,
+                                              const struct catalogue_region **ret_region,
+                                              uint32_t *ret_number)
+{
+    const struct catalogue_edge *edge =
+        catalogue_edge_of(catalogue, text_of(settings->name), ret_region, ret_number);
+    if (edge != NULL)
+        return edge;
+    *ret_number = 1;
+    return catalogue_edge(catalogue, text_of(settings->name), ret_region);
+}
+
+const struct catalogue_edge *edge_settings_edge(const struct edge_settings *settings,
+                                                const struct catalogue *catalogue,
+                                                uint32_t *ret_number)
+{
+    const struct catalogue_region *region;
+    return find_edge(settings, catalogue, &region, ret_number);
+}
+
+uint32_t edge_settings_processes(const struct edge_settings *settings,
+                                 const struct catalogue *catalogue)
+{
+    const struct catalogue_edge *edge = catalogue_edge(catalogue, text_of(settings->name), NULL);
+    if (edge == NULL || edge->processes == 1)
+        return 0;
+    return settings->processes == 0 ? edge->processes : settings->processes;
+}
+
 /* The setting, or what the catalogue says. */
 static struct text own_address(const struct edge_settings *settings,
                                const struct catalogue *catalogue)
 {
-    const struct catalogue_edge *self = catalogue_edge(catalogue, text_of(settings->name), NULL);
+    uint32_t number;
+    const struct catalogue_edge *self = edge_settings_edge(settings, catalogue, &number);
     if (settings->listen[0] == '\0' && self != NULL)
         return text_of(self->listen);
     return text_of(settings->listen);
@@ -222,7 +256,8 @@ static int edge_settings_fit_name(const struct edge_settings *settings,
                                   const struct catalogue *catalogue, struct error_text *reterr_why)
 {
     const struct catalogue_region *region;
-    const struct catalogue_edge *self = catalogue_edge(catalogue, text_of(settings->name), &region);
+    uint32_t number;
+    const struct catalogue_edge *self = find_edge(settings, catalogue, &region, &number);
     if (catalogue_region(catalogue, text_of(settings->region)) == NULL)
         return error_text_set(reterr_why, -EINVAL, "'region' is '%s', must be one of the catalogue",
                               settings->region);
@@ -231,6 +266,11 @@ static int edge_settings_fit_name(const struct edge_settings *settings,
         return error_text_set(reterr_why, -EINVAL,
                               "'name' is '%s', must be an edge of region '%s' in the catalogue",
                               settings->name, settings->region);
+    if (settings->processes > self->processes)
+        return error_text_set(reterr_why, -EINVAL,
+                              "'processes' is %u, must be at most %u, which the catalogue gives "
+                              "edge '%s': hubs and NATS know its processes by that",
+                              settings->processes, self->processes, self->name);
     return 0;
 }
 

@@ -18,6 +18,7 @@ struct edge_settings {
     char origins[2048];                 /* empty: of no web page's scripts */
     bool tokens_in_query;
     char roles[32];
+    uint32_t processes; /* 0: as the catalogue says */
     unsigned log_level; /* enum log_level */
     struct auth_settings auth;
     struct edge_tls_settings tls;
@@ -99,6 +100,14 @@ extern const struct setting edge_settings_table[];
 struct catalogue;
 MUST_USE int edge_settings_fit(const struct edge_settings *settings,
                                const struct catalogue *catalogue, struct error_text *reterr_why);
+/* The edge in the catalogue that it is, or a process of: then `ret_number` says which, else 1.
+ * NULL: none. */
+const struct catalogue_edge *edge_settings_edge(const struct edge_settings *settings,
+                                                const struct catalogue *catalogue,
+                                                uint32_t *ret_number);
+/* How many processes it is to start; 0: it is one, and starts none. */
+uint32_t edge_settings_processes(const struct edge_settings *settings,
+                                 const struct catalogue *catalogue);
 /* Where it listens without TLS: the setting, or what the catalogue says of it; empty: nowhere.
  * Borrowed from either. */
 struct text edge_settings_listen(const struct edge_settings *settings,

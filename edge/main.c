@@ -2,6 +2,7 @@
 #include "edge/edge.h"
 #include "edge/edge_auth.h"
 #include "edge/edge_near.h"
+#include "edge/edge_parent.h"
 #include "edge/edge_tls.h"
 #include "log/log.h"
 
@@ -111,7 +112,11 @@ static int print_settings(const struct edge_settings *settings)
 static int serve(const struct edge_settings *settings, const struct catalogue *catalogue,
                  struct error_text *reterr_why)
 {
-    struct edge *edge = edge_new(settings, catalogue, reterr_why);
+    uint32_t processes = edge_settings_processes(settings, catalogue);
+    if (processes > 0)
+        return edge_parent_run(settings, catalogue, processes, reterr_why) == 0 ? EXIT_SUCCESS
+                                                                                : EXIT_FAILURE;
+    struct edge *edge = edge_new(settings, catalogue, NULL, reterr_why);
     if (edge == NULL)
         return EXIT_FAILURE;
     edge_run(edge);

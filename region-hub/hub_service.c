@@ -59,7 +59,8 @@ static void send(struct hub_service *service, const struct hub_edge *edge,
 static struct hub_edge *edge_of(struct hub_service *service, struct text name)
 {
     const struct catalogue_region *region = NULL;
-    if (catalogue_edge(service->settings.catalogue, name, &region) == NULL) {
+    uint32_t number;
+    if (catalogue_edge_of(service->settings.catalogue, name, &region, &number) == NULL) {
         log_limited(&service->stranger_limit, LOG_LEVEL_WARNING,
                     "a process that is not in the catalogue talks as an edge",
                     LOG_TEXT("name", name));

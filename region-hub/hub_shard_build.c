@@ -82,12 +82,12 @@ static bool build_apply(struct hub_shard *shard)
     return shard->apply != NULL && shard->checkpoint != NULL;
 }
 
-/* All edges of the catalogue, and no others: see hub_service.c. */
+/* All of the catalogue, and no others: see hub_service.c. */
 static size_t count_edges(const struct catalogue *catalogue)
 {
     size_t count = 0;
     for (size_t i = 0; i < catalogue->region_count; i++)
-        count += catalogue->regions[i].edge_count;
+        count += catalogue_processes(&catalogue->regions[i]);
     return count > 0 ? count : 1;
 }
 

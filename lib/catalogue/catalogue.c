@@ -3,6 +3,7 @@
 #include "catalogue/check.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +141,78 @@ const struct catalogue_edge *catalogue_edge(const struct catalogue *catalogue, s
         }
     }
     return NULL;
+}
+
+struct catalogue_process catalogue_process(const struct catalogue_edge *edge, uint32_t number)
+{
+    struct catalogue_process process = {""};
+    char name[sizeof process.name + sizeof "-p4294967295"];
+    if (edge->processes == 1)
+        (void)snprintf(name, sizeof name, "%s", edge->name);
+    else
+        (void)snprintf(name, sizeof name, "%s-p%u", edge->name, number);
+    (void)!text_put(process.name, sizeof process.name, text_of(name)); /* check.c: it fits */
+    return process;
+}
+
+/* The number in "-p<number>" at the end, which then is cut off; 0: there is none. */
+static uint32_t cut_number(struct text *process)
+{
+    uint32_t number = 0;
+    size_t at = process->size;
+    while (at > 0 && process->data[at - 1] >= '0' && process->data[at - 1] <= '9')
+        at--;
+    if (at < 3 || process->data[at - 1] != 'p' || process->data[at - 2] != '-')
+        return 0;
+    for (size_t i = at; i < process->size && number <= CATALOGUE_PROCESSES_MAX; i++)
+        number = 10 * number + (uint32_t)(process->data[i] - '0');
+    if (at == process->size || process->data[at] == '0')
+        return 0;
+    process->size = at - 2;
+    return number;
+}
+
+const struct catalogue_edge *catalogue_edge_of(const struct catalogue *catalogue,
+                                               struct text process,
+                                               const struct catalogue_region **ret_region,
+                                               uint32_t *ret_number)
+{
+    const struct catalogue_region *region;
+    uint32_t number = 1;
+    const struct catalogue_edge *edge = catalogue_edge(catalogue, process, &region);
+    if (edge == NULL || edge->processes > 1) { /* nobody is called as an edge of several */
+        number = cut_number(&process);
+        edge = number == 0 ? NULL : catalogue_edge(catalogue, process, &region);
+        if (edge == NULL || edge->processes == 1 || number > edge->processes)
+            return NULL;
+    }
+    *ret_region = region;
+    *ret_number = number;
+    return edge;
+}
+
+int catalogue_process_index(const struct catalogue *catalogue, struct text process,
+                            size_t *ret_index)
+{
+    const struct catalogue_region *region;
+    uint32_t number;
+    const struct catalogue_edge *found = catalogue_edge_of(catalogue, process, &region, &number);
+    if (found == NULL)
+        return -ENOENT;
+    *ret_index = number - 1;
+    for (const struct catalogue_edge *edge = region->edges; edge != found; edge++)
+        *ret_index += edge->processes;
+    for (const struct catalogue_region *before = catalogue->regions; before != region; before++)
+        *ret_index += catalogue_processes(before);
+    return 0;
+}
+
+size_t catalogue_processes(const struct catalogue_region *region)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < region->edge_count; i++)
+        count += region->edges[i].processes;
+    return count;
 }
 
 const struct catalogue_hub *catalogue_hub(const struct catalogue *catalogue, struct text name,

@@ -20,7 +20,8 @@ enum {
     CATALOGUE_NODES_MAX = 16,  /* of one region, as the next two */
     CATALOGUE_HUBS_MAX = 64,
     CATALOGUE_EDGES_MAX = 256,
-    CATALOGUE_DEVICES_MAX = 32, /* of one user */
+    CATALOGUE_PROCESSES_MAX = 64, /* of one edge */
+    CATALOGUE_DEVICES_MAX = 32,   /* of one user */
     CATALOGUE_PLACE_MAX = 63,
     CATALOGUE_URL_MAX = 255,
     CATALOGUE_PINS_MAX = 1024,
@@ -49,6 +50,7 @@ struct catalogue_edge {
     char name[TEXT_PROCESS_MAX + 1];
     char listen[SETTINGS_ADDRESS_SIZE];
     char url[CATALOGUE_URL_MAX + 1]; /* what clients are told */
+    uint32_t processes;              /* that share its address */
     uint32_t line;
 };
 
@@ -133,6 +135,22 @@ const struct catalogue_region *catalogue_new_home(const struct catalogue *catalo
 bool catalogue_pin_next(struct text *regions, struct text *ret_name);
 const struct catalogue_edge *catalogue_edge(const struct catalogue *catalogue, struct text name,
                                             const struct catalogue_region **ret_region);
+/* An edge of several processes is as many edges to all others: NAME-p1, NAME-p2... by `number`,
+ * from 1 on; the one process of an edge is called as it is. */
+struct catalogue_process {
+    char name[TEXT_PROCESS_MAX + 1];
+};
+struct catalogue_process catalogue_process(const struct catalogue_edge *edge, uint32_t number);
+/* The edge that a process of this name belongs to, and its number. NULL: none. */
+const struct catalogue_edge *catalogue_edge_of(const struct catalogue *catalogue,
+                                               struct text process,
+                                               const struct catalogue_region **ret_region,
+                                               uint32_t *ret_number);
+/* Its place among all processes of all edges, in the catalogue's order. -ENOENT. */
+MUST_USE int catalogue_process_index(const struct catalogue *catalogue, struct text process,
+                                     size_t *ret_index);
+/* Of all its edges. */
+size_t catalogue_processes(const struct catalogue_region *region);
 const struct catalogue_hub *catalogue_hub(const struct catalogue *catalogue, struct text name,
                                           const struct catalogue_region **ret_region);
 /* Appends "nats://host:port,nats://host:port": the region's nodes, for bus_open(). A terminator

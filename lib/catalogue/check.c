@@ -1,6 +1,7 @@
 #include "catalogue/check.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,8 @@ struct entry {
 struct entries {
     struct entry *all;
     size_t count;
+    struct catalogue_process *made; /* names that stand nowhere in the file */
+    size_t made_count;
 };
 
 static int by_text_then_line(const void *a, const void *b)
@@ -40,6 +43,16 @@ static void add_address(struct entries *entries, const char *address, uint32_t l
         add(entries, address, line);
 }
 
+/* What an edge of several processes is called itself is taken, too. */
+static void add_processes(struct entries *entries, const struct catalogue_edge *edge)
+{
+    for (uint32_t number = 1; edge->processes > 1 && number <= edge->processes; number++) {
+        struct catalogue_process *made = &entries->made[entries->made_count++];
+        *made = catalogue_process(edge, number);
+        add(entries, made->name, edge->line);
+    }
+}
+
 static void add_names(struct entries *entries, const struct catalogue_region *region)
 {
     for (size_t i = 0; i < region->node_count; i++)
@@ -48,6 +61,8 @@ static void add_names(struct entries *entries, const struct catalogue_region *re
         add(entries, region->hubs[i].name, region->hubs[i].line);
     for (size_t i = 0; i < region->edge_count; i++)
         add(entries, region->edges[i].name, region->edges[i].line);
+    for (size_t i = 0; i < region->edge_count; i++)
+        add_processes(entries, &region->edges[i]);
 }
 
 static void add_addresses(struct entries *entries, const struct catalogue_region *region)
@@ -76,7 +91,8 @@ static size_t count_entries(const struct catalogue *catalogue)
     size_t count = 1;
     for (size_t i = 0; i < catalogue->region_count; i++) {
         const struct catalogue_region *region = &catalogue->regions[i];
-        count += 1 + 4 * region->node_count + region->hub_count + region->edge_count;
+        count += 1 + 4 * region->node_count + region->hub_count + region->edge_count +
+                 catalogue_processes(region);
     }
     return count;
 }
@@ -86,20 +102,38 @@ static int check_unique(const struct catalogue *catalogue, const char *path, con
                         void (*add_some)(struct entries *, const struct catalogue_region *),
                         struct error_text *reterr_why)
 {
-    struct entries entries = {.all = calloc(count_entries(catalogue), sizeof(struct entry))};
-    if (entries.all == NULL)
-        return error_text_set(reterr_why, -ENOMEM, "%s: out of memory", path);
-    for (size_t i = 0; i < catalogue->region_count; i++)
-        add_some(&entries, &catalogue->regions[i]);
-    qsort(entries.all, entries.count, sizeof *entries.all, by_text_then_line);
+    size_t most = count_entries(catalogue);
+    struct entries entries = {.all = calloc(most, sizeof *entries.all),
+                              .made = calloc(most, sizeof *entries.made)};
     int err = 0;
+    if (entries.all == NULL || entries.made == NULL)
+        err = error_text_set(reterr_why, -ENOMEM, "%s: out of memory", path);
+    for (size_t i = 0; i < catalogue->region_count && err == 0; i++)
+        add_some(&entries, &catalogue->regions[i]);
+    if (entries.count > 0)
+        qsort(entries.all, entries.count, sizeof *entries.all, by_text_then_line);
     for (size_t i = 1; i < entries.count && err == 0; i++)
         if (strcmp(entries.all[i - 1].text, entries.all[i].text) == 0)
             err = error_text_set(reterr_why, -EINVAL, "%s:%u: %s '%s' is taken by line %u", path,
                                  entries.all[i].line, what, entries.all[i].text,
                                  entries.all[i - 1].line);
     free(entries.all);
+    free(entries.made);
     return err;
+}
+
+/* The longest name of a process has to be one. */
+static int check_edge(const struct catalogue_edge *edge, const char *path,
+                      struct error_text *reterr_why)
+{
+    char name[sizeof edge->name + sizeof "-p4294967295"];
+    int size = snprintf(name, sizeof name, "%s-p%u", edge->name, edge->processes);
+    if (edge->processes == 1 || size <= TEXT_PROCESS_MAX)
+        return 0;
+    return error_text_set(reterr_why, -EINVAL,
+                          "%s:%u: the processes of edge '%s' are called up to '%s', must be at "
+                          "most %d characters",
+                          path, edge->line, edge->name, name, TEXT_PROCESS_MAX);
 }
 
 static int check_region(const struct catalogue_region *region, const char *path,
@@ -121,7 +155,10 @@ static int check_region(const struct catalogue_region *region, const char *path,
             reterr_why, -EINVAL,
             "%s:%u: 'replicas' of region '%s' is %u, must not exceed its %zu nodes", path,
             region->line, region->name, region->replicas, region->node_count);
-    return 0;
+    int err = 0;
+    for (size_t i = 0; i < region->edge_count && err == 0; i++)
+        err = check_edge(&region->edges[i], path, reterr_why);
+    return err;
 }
 
 static int check_pin(const struct catalogue *catalogue, const struct catalogue_pin *pin,

@@ -38,6 +38,8 @@ static const struct setting edge_table[] = {
     ADDRESS(struct catalogue_edge, listen, "listen", "Where it accepts clients."),
     SETTING_TEXT_VALID(struct catalogue_edge, url, "url", "", 1, settings_is_url, SETTINGS_RULE_URL,
                        "The address that clients are told.", SETTING_REQUIRED),
+    SETTING_U32(struct catalogue_edge, processes, "processes", 1, 1, CATALOGUE_PROCESSES_MAX,
+                "Processes that share the address, and a parent that starts them: one a core."),
     SETTINGS_END,
 };
 

@@ -12,51 +12,57 @@ struct regions {
     struct wire_drains drains;
     struct geo_region_state states[CATALOGUE_REGIONS_MAX];
     uint32_t load_permille[CATALOGUE_REGIONS_MAX];
-    size_t first[CATALOGUE_REGIONS_MAX + 1]; /* of each region's edges */
-    struct regions_edge edges[];
+    size_t first[CATALOGUE_REGIONS_MAX + 1];         /* of each region's edges */
+    size_t first_process[CATALOGUE_REGIONS_MAX + 1]; /* of each region's, in the edges' order */
+    struct regions_edge *edges;                      /* summed up of their processes */
+    struct regions_edge *processes;
 };
-
-static size_t count_edges(const struct catalogue *catalogue)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < catalogue->region_count; i++)
-        count += catalogue->regions[i].edge_count;
-    return count;
-}
 
 struct regions *regions_new(const struct catalogue *catalogue)
 {
-    size_t count = count_edges(catalogue);
-    struct regions *regions = calloc(1, sizeof *regions + count * sizeof regions->edges[0]);
+    struct regions *regions = calloc(1, sizeof *regions);
     if (regions == NULL)
         return NULL;
     regions->catalogue = catalogue;
-    for (size_t i = 0; i < catalogue->region_count; i++)
-        regions->first[i + 1] = regions->first[i] + catalogue->regions[i].edge_count;
+    size_t count = catalogue->region_count;
+    for (size_t i = 0; i < count; i++) {
+        const struct catalogue_region *region = &catalogue->regions[i];
+        regions->first[i + 1] = regions->first[i] + region->edge_count;
+        regions->first_process[i + 1] = regions->first_process[i] + catalogue_processes(region);
+    }
+    regions->edges = calloc(regions->first[count] + 1, sizeof *regions->edges);
+    regions->processes = calloc(regions->first_process[count] + 1, sizeof *regions->processes);
+    if (regions->edges == NULL || regions->processes == NULL) {
+        regions_free(regions);
+        return NULL;
+    }
     return regions;
 }
 
 void regions_free(struct regions *regions)
 {
+    if (regions == NULL)
+        return;
+    free(regions->edges);
+    free(regions->processes);
     free(regions);
 }
 
 void regions_begin(struct regions *regions, int64_t now_ms)
 {
+    size_t count = regions->catalogue->region_count;
     regions->begun_ms = now_ms;
-    memset(regions->edges, 0,
-           regions->first[regions->catalogue->region_count] * sizeof regions->edges[0]);
+    memset(regions->edges, 0, regions->first[count] * sizeof *regions->edges);
+    memset(regions->processes, 0, regions->first_process[count] * sizeof *regions->processes);
 }
 
-void regions_hear(struct regions *regions, struct text edge, uint32_t connections, int64_t now_ms)
+void regions_hear(struct regions *regions, struct text process, uint32_t connections,
+                  int64_t now_ms)
 {
-    const struct catalogue_region *region;
-    const struct catalogue_edge *found = catalogue_edge(regions->catalogue, edge, &region);
-    if (found == NULL)
-        return;
-    size_t at = (size_t)(region - regions->catalogue->regions);
-    regions->edges[regions->first[at] + (size_t)(found - region->edges)] =
-        (struct regions_edge){.heard = true, .heard_ms = now_ms, .connections = connections};
+    size_t at;
+    if (catalogue_process_index(regions->catalogue, process, &at) == 0)
+        regions->processes[at] =
+            (struct regions_edge){.heard = true, .heard_ms = now_ms, .connections = connections};
 }
 
 void regions_take_drains(struct regions *regions, const struct wire_drains *drains)
@@ -79,22 +85,43 @@ static uint64_t capacity_back(uint64_t capacity, const struct wire_drain *drain,
     return passed_ms <= 0 ? 0 : (uint64_t)((double)capacity * (double)passed_ms / (double)over_ms);
 }
 
+/* Adds the processes of an edge up; how many of them are heard. */
+static size_t sum_up_edge(struct regions_edge *edge, struct regions_edge *processes, size_t count,
+                          int64_t now_ms)
+{
+    size_t heard = 0;
+    *edge = (struct regions_edge){.heard = false};
+    for (struct regions_edge *process = processes; process < processes + count; process++) {
+        process->heard = process->heard && now_ms - process->heard_ms < REGIONS_SILENT_MS;
+        if (!process->heard)
+            continue;
+        heard++;
+        edge->heard = true;
+        edge->connections += process->connections;
+        if (process->heard_ms > edge->heard_ms)
+            edge->heard_ms = process->heard_ms;
+    }
+    return heard;
+}
+
 static void sum_up(struct regions *regions, size_t at, int64_t now_ms, int64_t wall_ms)
 {
     const struct catalogue_region *region = &regions->catalogue->regions[at];
     const struct wire_drain *drain = regions_drain(regions, at);
     struct geo_region_state *state = &regions->states[at];
     uint64_t connections = 0, heard = 0;
-    for (size_t i = regions->first[at]; i < regions->first[at + 1]; i++) {
-        struct regions_edge *edge = &regions->edges[i];
-        edge->heard = edge->heard && now_ms - edge->heard_ms < REGIONS_SILENT_MS;
-        heard += edge->heard;
-        connections += edge->heard ? edge->connections : 0;
+    struct regions_edge *edges = &regions->edges[regions->first[at]];
+    struct regions_edge *processes = &regions->processes[regions->first_process[at]];
+    for (size_t i = 0; i < region->edge_count; i++) {
+        heard += sum_up_edge(&edges[i], processes, region->edges[i].processes, now_ms);
+        processes += region->edges[i].processes;
+        connections += edges[i].connections;
     }
     bool waited = now_ms - regions->begun_ms >= REGIONS_SILENT_MS;
     state->health = heard > 0 ? GEO_HEALTH_UP : waited ? GEO_HEALTH_DOWN : GEO_HEALTH_UNKNOWN;
     state->drain = drain != NULL && drain->state == WIRE_DRAIN_AWAY;
-    uint64_t capacity = region->edge_count == 0 ? 0 : region->capacity * heard / region->edge_count;
+    uint64_t count = catalogue_processes(region);
+    uint64_t capacity = count == 0 ? 0 : region->capacity * heard / count;
     if (drain != NULL && drain->state == WIRE_DRAIN_BACK)
         capacity = capacity_back(capacity, drain, wall_ms);
     if (state->health == GEO_HEALTH_UP)

@@ -4,14 +4,21 @@
 #include <errno.h>
 
 /* Drains: u8 version 1, u8 count, and each
- *   text8 region, u8 state, i64 since_ms, u32 over_s */
-enum { DRAINS_VERSION = 1 };
+ *   text8 region, u8 state, i64 since_ms, u32 over_s
+ * Drains of edges: u8 version 1, u8 count, and each
+ *   text8 edge, i64 since_ms */
+enum { DRAINS_VERSION = 1, EDGE_DRAINS_VERSION = 1 };
 static const int64_t ms_max = 253402300799999;
+
+static bool is_good_time(int64_t since_ms)
+{
+    return since_ms >= 0 && since_ms <= ms_max;
+}
 
 static bool is_good(const struct wire_drain *drain)
 {
     bool timed = drain->state == WIRE_DRAIN_BACK ? drain->over_s > 0 : drain->over_s == 0;
-    return timed && drain->since_ms >= 0 && drain->since_ms <= ms_max;
+    return timed && is_good_time(drain->since_ms);
 }
 
 const struct wire_drain *wire_drains_find(const struct wire_drains *drains, struct text region)
@@ -74,6 +81,59 @@ int wire_drains_write(struct buffer *out, const struct wire_drains *drains)
         wire_write_u8(out, (uint8_t)drain->state);
         wire_write_i64(out, drain->since_ms);
         wire_write_u32(out, drain->over_s);
+    }
+    return out->failed ? -ENOMEM : 0;
+}
+
+const struct wire_edge_drain *wire_edge_drains_find(const struct wire_edge_drains *drains,
+                                                    struct text edge)
+{
+    for (size_t i = 0; i < drains->count; i++)
+        if (text_equal(text_of(drains->each[i].edge), edge))
+            return &drains->each[i];
+    return NULL;
+}
+
+/* False: malformed. */
+static bool read_edge_drain(struct wire_cursor *in, struct wire_edge_drains *drains)
+{
+    struct text edge = wire_read_checked(in, text_is_process_name);
+    struct wire_edge_drain drain = {.since_ms = wire_read_i64(in)};
+    if (in->failed || !is_good_time(drain.since_ms) ||
+        wire_edge_drains_find(drains, edge) != NULL ||
+        text_put(drain.edge, sizeof drain.edge, edge) != 0)
+        return false;
+    drains->each[drains->count++] = drain;
+    return true;
+}
+
+int wire_edge_drains_read(const void *bytes, size_t size, struct wire_edge_drains *ret_drains)
+{
+    struct wire_cursor in = wire_cursor_of(bytes, size);
+    struct wire_edge_drains drains = {.count = 0};
+    if (wire_read_u8(&in) != EDGE_DRAINS_VERSION)
+        return in.failed ? -EBADMSG : -EPROTO;
+    uint8_t count = wire_read_u8(&in);
+    if (in.failed || count > WIRE_EDGE_DRAINS_MAX)
+        return -EBADMSG;
+    for (uint8_t i = 0; i < count; i++)
+        if (!read_edge_drain(&in, &drains))
+            return -EBADMSG;
+    if (!wire_done(&in))
+        return -EBADMSG;
+    *ret_drains = drains;
+    return 0;
+}
+
+int wire_edge_drains_write(struct buffer *out, const struct wire_edge_drains *drains)
+{
+    assert(drains->count <= WIRE_EDGE_DRAINS_MAX);
+    wire_write_u8(out, EDGE_DRAINS_VERSION);
+    wire_write_u8(out, (uint8_t)drains->count);
+    for (size_t i = 0; i < drains->count; i++) {
+        assert(is_good_time(drains->each[i].since_ms));
+        wire_write_checked(out, text_of(drains->each[i].edge), text_is_process_name);
+        wire_write_i64(out, drains->each[i].since_ms);
     }
     return out->failed ? -ENOMEM : 0;
 }

@@ -92,6 +92,11 @@ struct wire_name wire_directory_drains(unsigned buckets)
     return name_of("$KV.%s.drains", bucket_of((struct wire_bucket){.of = buckets}).text);
 }
 
+struct wire_name wire_directory_edge_drains(unsigned buckets)
+{
+    return name_of("$KV.%s.edge_drains", bucket_of((struct wire_bucket){.of = buckets}).text);
+}
+
 struct wire_name wire_revoked_mirror(const char *region)
 {
     return name_of(WIRE_REVOKED_STREAM "_%s", region_of(region));

@@ -100,7 +100,8 @@ struct wire_name wire_directory_subjects(struct wire_bucket bucket); /* $KV.DIRE
 struct wire_name wire_directory_users(struct wire_bucket bucket);    /* $KV.DIRECTORY.u.* */
 struct wire_name wire_directory_beat(struct wire_bucket bucket);     /* $KV.DIRECTORY.beat */
 /* Which regions drain, in the first bucket. */
-struct wire_name wire_directory_drains(unsigned buckets); /* $KV.DIRECTORY.drains */
+struct wire_name wire_directory_drains(unsigned buckets);      /* $KV.DIRECTORY.drains */
+struct wire_name wire_directory_edge_drains(unsigned buckets); /* $KV.DIRECTORY.edge_drains */
 
 /* $KV.DIRECTORY.u.<key>; the key is the user id in base64url without padding (RFC
  * 4648, section 5), behind "u."; "beat" is the primary's heartbeat. */

@@ -10,10 +10,14 @@ static void check_region(const struct catalogue *catalogue, const struct catalog
     const struct catalogue_region *owner = NULL;
     struct buffer urls = {0};
     assert(catalogue_region(catalogue, text_of(region->name)) == region);
-    for (size_t i = 0; i < region->edge_count; i++)
-        assert(catalogue_edge(catalogue, text_of(region->edges[i].name), &owner) ==
-                   &region->edges[i] &&
-               owner == region);
+    for (size_t i = 0; i < region->edge_count; i++) {
+        const struct catalogue_edge *edge = &region->edges[i];
+        struct catalogue_process last = catalogue_process(edge, edge->processes);
+        uint32_t number;
+        assert(catalogue_edge(catalogue, text_of(edge->name), &owner) == edge && owner == region);
+        assert(catalogue_edge_of(catalogue, text_of(last.name), &owner, &number) == edge &&
+               owner == region && number == edge->processes);
+    }
     for (size_t i = 0; i < region->hub_count; i++)
         assert(catalogue_hub(catalogue, text_of(region->hubs[i].name), &owner) ==
                    &region->hubs[i] &&

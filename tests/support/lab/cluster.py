@@ -1,5 +1,6 @@
 """A cluster: NATS servers, hubs and edges of one to three regions, as real processes."""
 
+import http.client
 import json
 import os
 import pathlib
@@ -64,7 +65,8 @@ def _loopback_block():
 class Cluster:
     """regions: how many, or their names. network: a Network, else loopback addresses.
     edge_settings, hub_settings: {key: value} given as --set. secure: certificates at NATS, from
-    `meridian pki`, and the configuration that `meridian nats config` prints."""
+    `meridian pki`, and the configuration that `meridian nats config` prints. processes: of each
+    edge."""
 
     def __init__(
         self,
@@ -81,6 +83,7 @@ class Cluster:
         hub_settings=None,
         keep=False,
         secure=False,
+        processes=1,
     ):
         self.names = REGIONS[:regions] if isinstance(regions, int) else list(regions)
         self.shards, self.node_count, self.hub_count, self.edge_count = shards, nodes, hubs, edges
@@ -90,7 +93,7 @@ class Cluster:
         self.region_extra = region_settings or {}
         self.edge_settings = edge_settings or {}
         self.hub_settings = hub_settings or {}
-        self.secure = secure
+        self.secure, self.processes = secure, processes
         self.keep = keep or bool(os.environ.get("MERIDIAN_KEEP"))
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="meridian-lab-", dir="/var/tmp"))
         (self.folder / "data").mkdir()
@@ -181,6 +184,7 @@ class Cluster:
                     f"      - name: {name}",
                     f"        listen: {listen}",
                     f"        url: http://{listen}",
+                    f"        processes: {self.processes}",
                 ]
                 self._add(
                     self.edges,
@@ -315,6 +319,8 @@ max_payload: 1MB{gateway}
             process.start()
         for name in [*self.hubs, *self.edges]:
             self.wait_http(name, "/readyz", 40)
+        for name in self.edges if self.processes > 1 else []:
+            self.wait_processes(name)
 
     def meridian(self, *arguments, region=None, timeout_s=90):
         """Runs the command line tool to its end, in the namespace of `region` if any."""
@@ -441,6 +447,32 @@ max_payload: 1MB{gateway}
                 return False
 
         wait_for(is_so, timeout_s, f"{path} of {name} answers {status}", every_s=0.05)
+
+    def wait_processes(self, edge, timeout_s=40):
+        """Until each process of the edge is ready and takes clients. A connection comes to any."""
+        address = self.url[edge].removeprefix("http://")
+        ready = set()
+
+        def ask():
+            link = http.client.HTTPConnection(address, timeout=3)
+            try:
+                link.request("GET", "/healthz")
+                name = json.loads(link.getresponse().read())["edge"]
+                link.request("GET", "/readyz")
+                return name, link.getresponse().status == 200
+            finally:
+                link.close()
+
+        def all_are():
+            try:
+                name, is_ready = self.in_region(edge, ask)
+            except (OSError, http.client.HTTPException):
+                return False
+            if is_ready:
+                ready.add(name)
+            return len(ready) == self.processes
+
+        wait_for(all_are, timeout_s, f"all processes of {edge} are ready", every_s=0.01)
 
     def wait_ready(self, *names, timeout_s=30):
         for name in names:

@@ -124,6 +124,29 @@ static void users_are_those_of_the_region_and_the_operator(void **state)
     free(config);
 }
 
+static void processes_of_an_edge_are_one_user_and_hear_each_what_is_its_own(void **state)
+{
+    (void)state;
+    static const char several[] =
+        "- {name: sin, latitude: 1, longitude: 2,\n"
+        "   nodes: [{name: sin-n, client: 127.0.0.1:1, cluster: 127.0.0.1:2, gateway: "
+        "127.0.0.1:3}],\n"
+        "   hubs: [{name: sin-h, health: 127.0.0.1:5}],\n"
+        "   edges: [{name: sin-e, listen: 127.0.0.1:6, url: http://127.0.0.1:6, processes: 2}]}\n";
+    static const char *const theirs[] = {
+        "\"beat.edge.sin.sin-e-p1\"", "\"beat.edge.sin.sin-e-p2\"", "\"edge.sin.sin-e-p1\"",
+        "\"edge.sin.sin-e-p2\"",      "\"pa.*.*.sin-e-p1.*\"",      "\"pa.*.*.sin-e-p2.*\"",
+        "\"_INBOX.sin-e-p1.>\"",      "\"_INBOX.sin-e-p2.>\"",      "CN=sin-e,OU=edge"};
+    static const char *const nobodys[] = {"CN=sin-e-p1", "sin-e-p3", "\"edge.sin.sin-e\"",
+                                          "_INBOX.sin-e.>"};
+    char *config = render_with(one, several, "/store", "/keys");
+    for (size_t i = 0; i < COUNT_OF(theirs); i++)
+        assert_non_null(strstr(config, theirs[i]));
+    for (size_t i = 0; i < COUNT_OF(nobodys); i++)
+        assert_null(strstr(config, nobodys[i]));
+    free(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +155,7 @@ int main(void)
         cmocka_unit_test(a_folder_may_have_any_name),
         cmocka_unit_test(with_credentials_every_port_asks_for_a_certificate),
         cmocka_unit_test(users_are_those_of_the_region_and_the_operator),
+        cmocka_unit_test(processes_of_an_edge_are_one_user_and_hear_each_what_is_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

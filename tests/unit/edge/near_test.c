@@ -23,6 +23,7 @@
 
 static struct {
     struct edge_settings settings;
+    struct wire_edge_drains drained;
     struct catalogue *catalogue;
     struct loop *loop;
     struct bus *bus;
@@ -70,6 +71,9 @@ static void build(const char *pins, unsigned more_regions, unsigned edges)
     it.near = edge_near_new(&(struct edge_near_settings){.edge = &it.settings,
                                                          .catalogue = it.catalogue,
                                                          .region = &it.catalogue->regions[0],
+                                                         .self = it.catalogue->regions[0].edges,
+                                                         .number = 1,
+                                                         .drained = &it.drained,
                                                          .bus = it.bus},
                             &why);
     if (it.near == NULL)
@@ -263,6 +267,42 @@ static void writes_hints(void **state)
     assert_null(strstr((const char *)it.out.data, "dub-1"));
 }
 
+static const char *hint(bool leaving)
+{
+    struct address client = address(LONDON);
+    buffer_clear(&it.out);
+    edge_near_write_endpoints(it.near, &client, leaving, &it.out);
+    buffer_append(&it.out, "", 1);
+    return (const char *)it.out.data;
+}
+
+static void edges_out_of_use_are_not_named(void **state)
+{
+    (void)state;
+    build("", 0, 1);
+    it.drained = (struct wire_edge_drains){.count = 2, .each = {{"dub-1", 1}, {"sin-1-p1", 1}}};
+    assert_null(strstr(edges(LONDON), "http://dub-1"));
+    has(edges(LONDON), "http://iad-1");
+    has(edges(LONDON), "http://sin-1"); /* only a process of it is */
+    has(hint(false), ",\"endpoints\":[{\"url\":\"http://iad-1\"");
+    it.drained.count = 0;
+    has(edges(LONDON), "http://dub-1");
+}
+
+static void who_leaves_one_process_may_come_back_to_another(void **state)
+{
+    (void)state;
+    struct edge_siblings *siblings = edge_siblings_new(2);
+    assert_non_null(siblings);
+    build("", 0, 1);
+    it.near->settings.siblings = siblings;
+    edge_siblings_say(siblings, 1, true); /* it itself */
+    assert_null(strstr(hint(true), "dub-1"));
+    edge_siblings_say(siblings, 2, true);
+    has(hint(true), ",\"endpoints\":[{\"url\":\"http://dub-1\"");
+    edge_siblings_free(siblings);
+}
+
 static void put_key(const char *secret)
 {
     strcpy(it.key, "/tmp/near-key-XXXXXX");
@@ -323,6 +363,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(tells_edges_in_the_order_of_nearness, begin, end),
         cmocka_unit_test_setup_teardown(bounds_what_it_tells, begin, end),
         cmocka_unit_test_setup_teardown(writes_hints, begin, end),
+        cmocka_unit_test_setup_teardown(edges_out_of_use_are_not_named, begin, end),
+        cmocka_unit_test_setup_teardown(who_leaves_one_process_may_come_back_to_another, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(signs_what_it_tells, begin, end),
         cmocka_unit_test_setup_teardown(refuses_a_key_or_a_database_that_is_no_good, begin, end),
     };

@@ -284,13 +284,13 @@ static void goodbye_names_the_reason(void **state)
     (void)state;
     connect_v1();
     say(hello);
-    assert_true(edge_sessions_drain(it.sessions, 1000));
+    assert_true(edge_sessions_drain(it.sessions, true, "test", 1000));
     lab_turn();
     expect("{\"t\":\"goaway\",\"reason\":\"drain\",\"reconnect_ms\":500");
-    assert_true(edge_sessions_drain(it.sessions, 1000));
+    assert_true(edge_sessions_drain(it.sessions, true, "test", 1000));
     lab_turn();
     expect("close 1001");
-    assert_false(edge_sessions_drain(it.sessions, 1000));
+    assert_false(edge_sessions_drain(it.sessions, true, "test", 1000));
 }
 
 static void clients_are_sent_away_at_the_rate(void **state)
@@ -301,8 +301,8 @@ static void clients_are_sent_away_at_the_rate(void **state)
     int first = it.peer;
     it.peer = 0; /* it stays */
     connect_as(&(struct edge_upgrade){.v1 = true});
-    assert_true(edge_sessions_drain(it.sessions, 1000));
-    assert_true(edge_sessions_drain(it.sessions, 1999));
+    assert_true(edge_sessions_drain(it.sessions, true, "test", 1000));
+    assert_true(edge_sessions_drain(it.sessions, true, "test", 1999));
     lab_turn();
     expect("");
     int second = it.peer;
@@ -310,9 +310,32 @@ static void clients_are_sent_away_at_the_rate(void **state)
     expect("{\"t\":\"goaway\"");
     close(first);
     it.peer = second;
-    assert_true(edge_sessions_drain(it.sessions, 2000));
+    assert_true(edge_sessions_drain(it.sessions, true, "test", 2000));
     lab_turn();
     expect("{\"t\":\"goaway\"");
+}
+
+static void who_was_told_to_leave_is_closed_though_nobody_else_is_to(void **state)
+{
+    (void)state;
+    it.settings.drain_per_s = 1;
+    connect_v1();
+    int first = it.peer;
+    it.peer = 0; /* it stays */
+    connect_as(&(struct edge_upgrade){.v1 = true});
+    int second = it.peer;
+    assert_true(edge_sessions_drain(it.sessions, true, "test", 1000));
+    assert_true(edge_sessions_drain(it.sessions, false, "test", 9000)); /* in use again */
+    lab_turn();
+    expect("");
+    it.peer = first;
+    expect("{\"t\":\"goaway\"");
+    expect("close 1001");
+    close(first);
+    it.peer = second;
+    assert_false(edge_sessions_drain(it.sessions, false, "test", 9100));
+    lab_turn();
+    expect("");
 }
 
 static void a_plain_client_is_told_what_is_refused(void **state)
@@ -350,6 +373,7 @@ int main(void)
         ROW(bye_is_answered_by_1000),
         ROW(goodbye_names_the_reason),
         ROW(clients_are_sent_away_at_the_rate),
+        ROW(who_was_told_to_leave_is_closed_though_nobody_else_is_to),
         ROW(a_plain_client_is_told_what_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

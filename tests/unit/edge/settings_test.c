@@ -137,6 +137,40 @@ static void refuses_what_the_catalogue_does_not_know(void **state)
     assert_refused(&elsewhere, regions, elsewhere.name); /* an edge of another region */
 }
 
+static void starts_as_many_processes_as_the_catalogue_gives_it_or_fewer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint32_t given, set, processes;
+        int fits;
+    } rows[] = {
+        {"local-1", 1, 0, 0, 0},          {"local-1", 1, 1, 0, 0},
+        {"local-1", 1, 2, 0, -EINVAL},    {"local-1", 4, 0, 4, 0},
+        {"local-1", 4, 1, 1, 0},          {"local-1", 4, 4, 4, 0},
+        {"local-1", 4, 5, 5, -EINVAL},    {"local-1-p4", 4, 0, 0, 0},
+        {"local-1-p5", 4, 0, 0, -EINVAL}, {"local-1-p1", 1, 0, 0, -EINVAL},
+    };
+    struct error_text why;
+    struct catalogue *catalogue = catalogue_load_file(single, &why);
+    assert_non_null(catalogue);
+    struct catalogue_edge *edge = &catalogue->regions[0].edges[0];
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct edge_settings settings = edge_of("local", rows[i].name);
+        settings.processes = rows[i].set;
+        edge->processes = rows[i].given;
+        assert_int_equal(edge_settings_fit(&settings, catalogue, &why), rows[i].fits);
+        assert_int_equal(edge_settings_processes(&settings, catalogue), rows[i].processes);
+    }
+    uint32_t number = 0;
+    struct edge_settings fourth = edge_of("local", "local-1-p4");
+    edge->processes = 4;
+    assert_ptr_equal(edge_settings_edge(&fourth, catalogue, &number), edge);
+    assert_int_equal(number, 4);
+    assert_true(text_equal(edge_settings_listen(&fourth, catalogue), TEXT("127.0.0.1:24080")));
+    catalogue_free(catalogue);
+}
+
 static void trusts_on_loopback_alone(void **state)
 {
     (void)state;
@@ -264,6 +298,7 @@ int main(void)
         cmocka_unit_test(networks_and_origins_are_checked),
         cmocka_unit_test(fits_an_edge_of_the_catalogue),
         cmocka_unit_test(refuses_what_the_catalogue_does_not_know),
+        cmocka_unit_test(starts_as_many_processes_as_the_catalogue_gives_it_or_fewer),
         cmocka_unit_test(trusts_on_loopback_alone),
         cmocka_unit_test(who_requires_tokens_may_listen_anywhere),
         cmocka_unit_test(refuses_a_body_that_no_message_could_hold),

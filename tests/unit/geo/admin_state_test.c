@@ -11,8 +11,9 @@
 
 enum { SIN, IAD, DUB, REGIONS };
 
-static struct catalogue_edge edges[REGIONS] = {
-    {.name = "sin-1"}, {.name = "iad-1"}, {.name = "dub-1"}};
+static struct catalogue_edge edges[REGIONS] = {{.name = "sin-1", .processes = 1},
+                                               {.name = "iad-1", .processes = 1},
+                                               {.name = "dub-1", .processes = 1}};
 static struct catalogue_region regions[REGIONS] = {
     {.name = "sin", .capacity = 100, .edges = &edges[SIN], .edge_count = 1},
     {.name = "iad", .capacity = 100, .edges = &edges[IAD], .edge_count = 1},

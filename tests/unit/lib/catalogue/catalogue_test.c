@@ -97,6 +97,49 @@ static void finds_what_it_holds(void **state)
     buffer_free(&yaml);
 }
 
+static bool is_process(const struct catalogue *catalogue, const char *name, const char *of,
+                       uint32_t number)
+{
+    const struct catalogue_region *region;
+    uint32_t found = 0;
+    const struct catalogue_edge *edge =
+        catalogue_edge_of(catalogue, text_of(name), &region, &found);
+    return edge != NULL && strcmp(edge->name, of) == 0 && found == number &&
+           edge >= region->edges && edge < region->edges + region->edge_count;
+}
+
+static void an_edge_of_several_processes_is_as_many_edges(void **state)
+{
+    (void)state;
+    struct catalogue_edge sin[] = {{.name = "a", .processes = 1}, {.name = "b", .processes = 12}};
+    struct catalogue_edge dub[] = {{.name = "c-p1", .processes = 1}, {.name = "c", .processes = 1}};
+    struct catalogue_region regions[] = {{.edges = sin, .edge_count = 2},
+                                         {.edges = dub, .edge_count = 2}};
+    const struct catalogue catalogue = {.regions = regions, .region_count = 2};
+    static const char *const nobody[] = {
+        "b",   "b-p0", "b-p13", "b-p01", "b-p",     "a-p1", "b-p1x",
+        "-p1", "p1",   "1",     "",      "c-p1-p1", "d-p1", "b-p18446744073709551617"};
+    size_t at = 99;
+    assert_int_equal(catalogue_processes(&regions[0]), 13);
+    assert_string_equal(catalogue_process(&sin[0], 1).name, "a");
+    assert_string_equal(catalogue_process(&sin[1], 12).name, "b-p12");
+    assert_true(is_process(&catalogue, "a", "a", 1));
+    assert_true(is_process(&catalogue, "b-p1", "b", 1));
+    assert_true(is_process(&catalogue, "b-p12", "b", 12));
+    assert_true(is_process(&catalogue, "c-p1", "c-p1", 1)); /* it is called so */
+    for (size_t i = 0; i < COUNT_OF(nobody); i++) {
+        assert_false(is_process(&catalogue, nobody[i], nobody[i], 1));
+        assert_int_equal(catalogue_process_index(&catalogue, text_of(nobody[i]), &at), -ENOENT);
+    }
+    assert_int_equal(at, 99);
+    assert_int_equal(catalogue_process_index(&catalogue, TEXT("a"), &at), 0);
+    assert_int_equal(at, 0);
+    assert_int_equal(catalogue_process_index(&catalogue, TEXT("b-p12"), &at), 0);
+    assert_int_equal(at, 12);
+    assert_int_equal(catalogue_process_index(&catalogue, TEXT("c"), &at), 0);
+    assert_int_equal(at, 14);
+}
+
 static void nats_urls_are_a_terminated_list(void **state)
 {
     (void)state;
@@ -191,6 +234,19 @@ static void errors_name_the_line(void **state)
         {"url: http://sin.example", "url: 10.0.0.1:6",
          "r.yaml:6: 'regions[0].edges[0].url' is 10.0.0.1:6, must be a URL that starts with "
          "http:// or https://, 1 to 255 bytes without control characters"},
+        {"http://sin.example", "http://sin.example, processes: 0",
+         "r.yaml:6: 'regions[0].edges[0].processes' is 0, must be 1 to 64"},
+        {"http://sin.example", "http://sin.example, processes: 65",
+         "r.yaml:6: 'regions[0].edges[0].processes' is 65, must be 1 to 64"},
+        {"name: sin-e, listen: 10.0.0.1:6, url: http://sin.example",
+         "name: e, listen: 10.0.0.1:6, url: http://sin.example, processes: 2},\n"
+         "           {name: e-p2, listen: 10.0.0.1:7, url: http://sin.example",
+         "r.yaml:7: name 'e-p2' is taken by line 6"},
+        {"name: sin-e, listen: 10.0.0.1:6, url: http://sin.example",
+         "name: an-edge-of-twenty-nine-letters, listen: 10.0.0.1:6, url: http://sin.example, "
+         "processes: 2",
+         "r.yaml:6: the processes of edge 'an-edge-of-twenty-nine-letters' are called up to "
+         "'an-edge-of-twenty-nine-letters-p2', must be at most 32 characters"},
         {"primary: dub", "primary: dub\nunknown_recipients: maybe",
          "r.yaml:2: 'unknown_recipients' is maybe, must be reject or adopt"},
     };
@@ -333,6 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loads_regions_and_their_defaults),
         cmocka_unit_test(finds_what_it_holds),
+        cmocka_unit_test(an_edge_of_several_processes_is_as_many_edges),
         cmocka_unit_test(nats_urls_are_a_terminated_list),
         cmocka_unit_test(errors_name_the_line),
         cmocka_unit_test(new_users_are_at_home_where_they_may),

@@ -111,6 +111,30 @@ static void an_edge_that_is_gone_takes_its_share_along(void **state)
     assert_int_equal(regions_load_permille(regions, 0), 900);
 }
 
+static void processes_of_an_edge_are_summed_up_and_each_has_its_share(void **state)
+{
+    (void)state;
+    catalogue->regions[0].edges[1].processes = 3;
+    struct regions *sum = regions_new(catalogue); /* 1000 for dub-1 and dub-2-p1 to dub-2-p3 */
+    assert_non_null(sum);
+    regions_begin(sum, BEGIN_MS);
+    regions_hear(sum, TEXT("dub-2-p1"), 100, BEGIN_MS);
+    regions_hear(sum, TEXT("dub-2-p3"), 120, BEGIN_MS + 1000);
+    regions_hear(sum, TEXT("dub-2-p4"), 7, BEGIN_MS);
+    regions_hear(sum, TEXT("dub-2"), 7, BEGIN_MS);
+    (void)regions_update(sum, BEGIN_MS + 1000, WALL);
+    assert_false(regions_edge(sum, 0, 0)->heard);
+    assert_true(regions_edge(sum, 0, 1)->heard);
+    assert_int_equal(regions_edge(sum, 0, 1)->connections, 220);
+    assert_int_equal(regions_edge(sum, 0, 1)->heard_ms, BEGIN_MS + 1000);
+    assert_int_equal(regions_load_permille(sum, 0), 440);
+    (void)regions_update(sum, BEGIN_MS + REGIONS_SILENT_MS, WALL); /* one is gone */
+    assert_true(regions_edge(sum, 0, 1)->heard);
+    assert_int_equal(regions_edge(sum, 0, 1)->connections, 120);
+    assert_int_equal(regions_load_permille(sum, 0), 480);
+    regions_free(sum);
+}
+
 static void drains_and_comes_back_by_and_by(void **state)
 {
     (void)state;
@@ -142,6 +166,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(hears_who_is_there, begin, end),
         cmocka_unit_test_setup_teardown(is_full_at_nine_tenths_until_it_is_below_eight, begin, end),
         cmocka_unit_test_setup_teardown(an_edge_that_is_gone_takes_its_share_along, begin, end),
+        cmocka_unit_test_setup_teardown(processes_of_an_edge_are_summed_up_and_each_has_its_share,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(drains_and_comes_back_by_and_by, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

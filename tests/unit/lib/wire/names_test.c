@@ -63,6 +63,7 @@ static void pins_the_names_of_the_directory(void **state)
     assert_name(wire_directory_beat(last), "$KV.DIRECTORY_63.beat");
     assert_name(wire_directory_drains(1), "$KV.DIRECTORY.drains");
     assert_name(wire_directory_drains(64), "$KV.DIRECTORY_0.drains");
+    assert_name(wire_directory_edge_drains(1), "$KV.DIRECTORY.edge_drains");
 }
 
 static void pins_the_bucket_of_a_user(void **state)
