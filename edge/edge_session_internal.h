@@ -19,10 +19,9 @@ struct edge_sessions {
     struct buffer scratch;
     size_t count; /* with a stream */
     size_t polls;
-    struct edge_bucket drain; /* of those who are sent away because this process stops */
-    double drain_permits;     /* of those who leave a region that drains, now */
-    double rebalance_permits;
-    int64_t refilled_ms; /* these two */
+    struct edge_bucket drain;        /* of those who are sent away because this process stops... */
+    struct edge_bucket drain_region; /* ...or their region drains... */
+    struct edge_bucket rebalance;    /* ...or another one is nearer */
 };
 
 static inline uint32_t edge_sessions_now(const struct edge_sessions *sessions)
@@ -50,8 +49,6 @@ void edge_sessions_each(struct edge_sessions *sessions,
                         const void *context);
 
 /* edge_session_leave.c */
-/* Lets as many more leave as the settings allow in the time that has passed. */
-void edge_sessions_refill(struct edge_sessions *sessions, int64_t now_ms);
 /* Whether the session, which is open, is on its way to another region: it is told so, or closed,
  * and will be looked at again. */
 bool edge_session_leave(struct edge_session *session);

@@ -168,7 +168,6 @@ static void session_look(struct edge_session *session)
 void edge_sessions_tick(struct edge_sessions *sessions, int64_t now_ms)
 {
     edge_streams_tick(sessions->streams, now_ms);
-    edge_sessions_refill(sessions, now_ms);
     for (struct list *node; (node = edge_wheel_next(&sessions->wheel, now_ms)) != NULL;) {
         struct edge_session *session = container_of(node, struct edge_session, wheel);
         edge_session_look_in(session, EDGE_WHEEL_TICK_MS); /* a session is always in the wheel */
