@@ -22,6 +22,11 @@ static void on_bury(struct loop_later *later)
     list_init(&sessions->dead);
 }
 
+static struct text user_of_sibling(struct edge_sibling *sibling)
+{
+    return edge_session_user(container_of(sibling, struct edge_session, sibling));
+}
+
 struct edge_sessions *edge_sessions_new(const struct edge_sessions_settings *settings)
 {
     struct edge_sessions *sessions = calloc(1, sizeof *sessions);
@@ -35,7 +40,8 @@ struct edge_sessions *edge_sessions_new(const struct edge_sessions_settings *set
         settings->loop,
         &(struct edge_streams_settings){.pending_max = settings->edge->pending_max,
                                         .progress_ms = settings->edge->progress_ms});
-    if (sessions->streams == NULL) {
+    sessions->siblings = edge_siblings_new(user_of_sibling);
+    if (sessions->streams == NULL || sessions->siblings == NULL) {
         edge_sessions_free(sessions);
         return NULL;
     }
@@ -74,6 +80,7 @@ void edge_sessions_free(struct edge_sessions *sessions)
     loop_later_cancel(&sessions->bury);
     on_bury(&sessions->bury);
     edge_streams_free(sessions->streams);
+    edge_siblings_free(sessions->siblings);
     buffer_free(&sessions->scratch);
     free(sessions);
 }
@@ -168,6 +175,8 @@ static void session_look(struct edge_session *session)
 void edge_sessions_tick(struct edge_sessions *sessions, int64_t now_ms)
 {
     edge_streams_tick(sessions->streams, now_ms);
+    if (sessions->settings.limits != NULL)
+        edge_limits_tick(sessions->settings.limits, now_ms);
     for (struct list *node; (node = edge_wheel_next(&sessions->wheel, now_ms)) != NULL;) {
         struct edge_session *session = container_of(node, struct edge_session, wheel);
         edge_session_look_in(session, EDGE_WHEEL_TICK_MS); /* a session is always in the wheel */
