@@ -3,6 +3,7 @@
 
 #include "edge/edge_admit.h"
 #include "edge/edge_exchange.h"
+#include "log/log.h"
 
 #include <stdlib.h>
 
@@ -114,6 +115,9 @@ static void session_look_open(struct edge_session *session)
     if (session->stream.paused) /* signs of life are not read */
         session->heard_ms = now;
     if (edge->idle_ms > 0 && now - session->active_ms >= edge->idle_ms) {
+        static struct log_limit limit;
+        log_limited(&limit, LOG_LEVEL_INFO, "an idle client is closed",
+                    LOG_TEXT("user", edge_session_user(session)));
         edge_session_close(session, EDGE_CLOSE_LATER, "idle");
         return;
     }

@@ -64,7 +64,13 @@ def _loopback_block():
 # A few clients of a test do in seconds what many do in an hour. Tests of the limits set them.
 UNLIMITED = {
     f"limits.{name}": 0
-    for name in ("sends_per_s", "user_sends_per_s", "user_logins_per_min", "user_sessions_max")
+    for name in (
+        "sends_per_s",
+        "user_sends_per_s",
+        "near_sends_per_s",
+        "user_logins_per_min",
+        "user_sessions_max",
+    )
 }
 
 
