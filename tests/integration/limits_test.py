@@ -220,6 +220,17 @@ def test_requests_count_too_and_are_answered_429(cluster):
     run(frames())
 
 
+def test_our_client_waits_and_sends_again_what_came_too_fast(cluster):
+    begun = time.monotonic()
+    for i in range(BURST + 2):
+        who = ("--from", "ours", "--to", "sink", "--edge", cluster.url[REQUESTS])
+        done = cluster.meridian("send", *who, f'"{i}"')
+        assert done.returncode == 0 and done.stdout.startswith("accepted"), done.stdout
+    took_s = time.monotonic() - begun
+    assert took_s >= 1, "one a second"
+    print(f"{BURST + 2} sends accepted in {took_s:.1f} s, {BURST} at once, then 1/s")
+
+
 def test_a_service_has_a_limit_of_its_own(cluster):
     def send(shown):
         message = {"recipient_id": "sink", "message": 1}
