@@ -70,6 +70,8 @@ const struct cli_command cli_commands[] = {
          "prints the address of each edge. What dies is started again.",
      .options = {{"config", "FILE", "The catalogue of regions (config/regions.yaml)."},
                  OPTION_DATA,
+                 {"edge-config", "FILE",
+                  "Settings of all edges (those that config/edge.yaml says)."},
                  {"foreground", NULL, "Stays, until it is stopped by ^C."}},
      .run = cli_dev_up},
     {.name = "dev down",

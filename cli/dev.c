@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -105,6 +106,14 @@ static int run_before(const struct cli_dev *dev)
     return err < 0 ? CLI_FAILED : CLI_OK;
 }
 
+/* Absolute, for the edges run in another folder. */
+static int choose_edge_config(struct cli_dev *dev, const char *path, struct error_text *reterr_why)
+{
+    if (path == NULL || realpath(path, dev->programs.edge_config.text) != NULL)
+        return 0;
+    return error_text_set(reterr_why, -errno, "%s: %s", path, strerror(errno));
+}
+
 int cli_dev_up(const struct cli_arguments *arguments)
 {
     struct error_text why = {0};
@@ -112,7 +121,8 @@ int cli_dev_up(const struct cli_arguments *arguments)
     int code = CLI_FAILED;
 
     if (cli_dev_prepare(&dev, cli_value_or(arguments, "config", CLI_CATALOGUE_DEFAULT),
-                        cli_value(arguments, "data"), &why) < 0)
+                        cli_value(arguments, "data"), &why) < 0 ||
+        choose_edge_config(&dev, cli_value(arguments, "edge-config"), &why) < 0)
         fprintf(stderr, "meridian dev up: %s\n", why.text);
     else
         code = cli_flag(arguments, "foreground") ? run_before(&dev) : run_behind(&dev);

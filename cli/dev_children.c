@@ -50,7 +50,7 @@ static int find_nats(const char *bin, struct cli_path *ret_path, struct error_te
 
 int cli_programs_find(struct cli_programs *ret_programs, struct error_text *reterr_why)
 {
-    struct cli_programs programs;
+    struct cli_programs programs = {0};
     struct cli_path bin;
     ssize_t size = readlink("/proc/self/exe", bin.text, sizeof bin.text - 1);
 
@@ -147,7 +147,9 @@ static int add_edges(const struct catalogue_region *region, const struct cli_pro
         child->address = edge->listen;
         child->path = "/readyz";
         err = set_arguments(child, programs->edge.text, "--catalogue", catalogue.text, "--region",
-                            region->name, "--name", edge->name, NULL);
+                            region->name, "--name", edge->name,
+                            programs->edge_config.text[0] == '\0' ? NULL : "--config",
+                            programs->edge_config.text, NULL);
     }
     return err;
 }

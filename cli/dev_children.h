@@ -10,9 +10,11 @@ struct cli_programs { /* absolute paths */
     struct cli_path edge;
     struct cli_path hub;
     struct cli_path nats;
+    struct cli_path edge_config; /* settings of all edges; empty: what the table says */
 };
 
-/* Those beside this very program; nats-server by NATS_SERVER, else the one of the build's folder,
+/* Those beside this very program, without an edge_config;
+ * nats-server by NATS_SERVER, else the one of the build's folder,
  * else from the PATH. -ENOENT names what is not there. */
 MUST_USE int cli_programs_find(struct cli_programs *ret_programs, struct error_text *reterr_why);
 

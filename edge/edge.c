@@ -124,6 +124,7 @@ void edge_free(struct edge *edge)
         edge_home_flush(edge->home, loop_now_ms(edge->loop)); /* the last reports and detaches */
     edge_http_free(edge->http);
     edge_neighbours_free(edge->neighbours);
+    edge_limits_free(edge->limits);
     edge_near_free(edge->near);
     edge_drained_free(edge->drained);
     edge_tls_free(edge->tls);

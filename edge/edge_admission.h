@@ -15,6 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What is said to who is above a rate. */
+#define EDGE_BUSY_CODE "busy"
+#define EDGE_BUSY_MESSAGE "too many come at once"
+
 enum { /* when whoever is refused is to come again: spread evenly between these */
        EDGE_ADMISSION_AGAIN_MIN_MS = 1000,
        EDGE_ADMISSION_AGAIN_MAX_MS = 10000,

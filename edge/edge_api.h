@@ -26,6 +26,7 @@ struct edge_api_settings {
     const struct edge_auth *auth; /* NULL: a client is who it says */
     const struct edge_near *near; /* NULL: nobody asks who is near */
     const struct catalogue *catalogue;
+    struct edge_limits *limits; /* NULL: there are none */
 };
 MUST_USE struct edge_api *edge_api_new(const struct edge_api_settings *settings);
 void edge_api_free(struct edge_api *api); /* what waits is answered 503 */

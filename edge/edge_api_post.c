@@ -185,6 +185,24 @@ static struct text sender_of(const struct edge_token *token, struct edge_plain_o
     return (struct text){.data = object->sender_room, .size = user.size};
 }
 
+/* False: it is refused, and told when to come again. Who names no sender has but its address. */
+static bool may_send(struct post_item *item, const struct edge_token *token,
+                     const struct edge_plain_object *object)
+{
+    struct edge_api *api = item->post->api;
+    const struct edge_limits_who who = {.user =
+                                            token != NULL ? edge_token_user(token) : object->sender,
+                                        .client = edge_request_client(item->post->request),
+                                        .service = token != NULL && token->service};
+    uint32_t again_ms = edge_limits_send(api->settings.limits, &who, edge_api_now(api)).again_ms;
+    if (again_ms == 0)
+        return true;
+    struct edge_refusal refusal = edge_refusal_of_message(EDGE_RATE_LIMITED, TEXT(""));
+    refusal.retry_after_ms = again_ms;
+    item_refused(item, refusal);
+    return false;
+}
+
 static void post_send(struct post_item *item, struct text json, struct text key)
 {
     const struct edge_api_settings *settings = &item->post->api->settings;
@@ -205,6 +223,8 @@ static void post_send(struct post_item *item, struct text json, struct text key)
         item_refused(item, edge_refusal(401, EDGE_AUTH_CODE, EDGE_AUTH_MESSAGE));
         return;
     }
+    if (!may_send(item, token, &object))
+        return;
     struct edge_letter letter = {.flags = WIRE_FLAG_PLAIN,
                                  .sender = sender_of(token, &object),
                                  .device = TEXT(""),

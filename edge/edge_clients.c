@@ -120,6 +120,12 @@ static size_t on_count_sessions(void *context)
     return edge_sessions_count(edge->sessions);
 }
 
+static bool on_has_room(void *context, struct text user, struct text device)
+{
+    const struct edge *edge = context;
+    return edge_sessions_has_room(edge->sessions, user, device);
+}
+
 static bool on_near(void *context, const struct address *client, struct buffer *json)
 {
     const struct edge *edge = context;
@@ -138,6 +144,7 @@ static const struct edge_http_ops http_ops = {
     .why_not_ready = edge_why_not_ready,
     .why_not_open = edge_why_not_open,
     .sessions = on_count_sessions,
+    .has_room = on_has_room,
     .near = on_near,
     .on_connection_closed = on_connection_closed,
 };
@@ -158,6 +165,9 @@ bool edge_make_client_parts(struct edge *edge)
     const struct edge_settings *settings = edge->settings;
     edge->admission.settings = admission_settings(settings);
     hash_random(&edge->admission.chance, sizeof edge->admission.chance);
+    edge->limits = edge_limits_new(settings);
+    if (edge->limits == NULL)
+        return false;
     edge->dispatch =
         edge_dispatch_new(&(struct edge_dispatch_settings){.loop = edge->loop,
                                                            .edge = settings,
@@ -182,6 +192,7 @@ bool edge_make_client_parts(struct edge *edge)
                                                            .on_closed = on_connection_closed,
                                                            .context = edge,
                                                            .admission = &edge->admission,
+                                                           .limits = edge->limits,
                                                            .auth = edge->auth,
                                                            .near = edge->near});
     edge->api = edge_api_new(&(struct edge_api_settings){.loop = edge->loop,
@@ -191,6 +202,7 @@ bool edge_make_client_parts(struct edge *edge)
                                                          .home = edge->home,
                                                          .auth = edge->auth,
                                                          .near = edge->near,
+                                                         .limits = edge->limits,
                                                          .catalogue = edge->catalogue});
     edge->recalls = edge_recalls_new(&(struct edge_recalls_settings){.loop = edge->loop,
                                                                      .edge = settings,
@@ -311,6 +323,7 @@ int edge_open_to_clients(struct edge *edge, struct error_text *reterr_why)
             .auth = edge->auth,
             .neighbours = edge->neighbours,
             .admission = &edge->admission,
+            .limits = edge->limits,
             .tls = edge->tls,
         },
         reterr_why);

@@ -116,11 +116,16 @@ void edge_exchange_answer(struct edge_exchange *exchange)
     buffer_append_text(&json, buffer_text(&exchange->json));
     buffer_append_text(&json, TEXT("]"));
     exchange->answered = true;
+    struct edge_answer answer = {.status = 200, .json = buffer_text(&json)};
+    /* There was nothing else: who looks at the status alone is told, too. */
+    if (exchange->frames != NULL && exchange->limited == edge_frames_count(exchange->frames)) {
+        answer.status = 429;
+        answer.retry_after_ms = exchange->again_ms;
+    }
     if (json.failed || exchange->json.failed)
         edge_request_refuse(request, 503, "busy", "memory is short");
     else
-        edge_request_answer(request,
-                            &(struct edge_answer){.status = 200, .json = buffer_text(&json)});
+        edge_request_answer(request, &answer);
     buffer_free(&json);
 }
 
@@ -176,6 +181,14 @@ void edge_exchange_sends(struct edge_exchange *exchange, size_t recipients)
 {
     if (exchange != NULL && exchange->frames != NULL)
         edge_frames_sends(exchange->frames, recipients);
+}
+
+void edge_exchange_limited(struct edge_exchange *exchange, uint32_t again_ms)
+{
+    if (exchange == NULL)
+        return;
+    exchange->limited++;
+    exchange->again_ms = again_ms;
 }
 
 void edge_exchange_outcome(struct edge_exchange *exchange, struct text id)

@@ -39,6 +39,8 @@ void edge_exchange_hurry(struct edge_exchange *exchange); /* this edge goes */
 void edge_exchange_sends(struct edge_exchange *exchange, size_t recipients);
 /* ...and one is about to be written. */
 void edge_exchange_outcome(struct edge_exchange *exchange, struct text id);
+/* One was rejected, since it came too fast: when the next one may. */
+void edge_exchange_limited(struct edge_exchange *exchange, uint32_t again_ms);
 /* The page of history is about to be written. */
 void edge_exchange_page(struct edge_exchange *exchange);
 /* The device has all up to there; or, unless `of` is empty, the user has read all of its. */

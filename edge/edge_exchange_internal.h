@@ -16,6 +16,8 @@ struct edge_exchange {
     struct loop_later look;
     struct buffer json; /* the answer's elements; of frames: behind those of each */
     bool answered;
+    uint32_t limited; /* sends that came too fast */
+    uint32_t again_ms;
 
     bool confirms; /* a poll's: the cursor that it shows */
     uint32_t got;
@@ -52,6 +54,7 @@ MUST_USE struct edge_frames *edge_frames_new(struct edge_exchange *exchange, str
                                              struct edge_refusal *reterr_refusal);
 void edge_frames_free(struct edge_frames *frames);             /* NULL is fine */
 struct buffer *edge_frames_output(struct edge_frames *frames); /* NULL: that of the exchange */
+size_t edge_frames_count(const struct edge_frames *frames);
 void edge_frames_leave(struct edge_frames *frames);
 /* Appends all that answers them. */
 void edge_frames_write(const struct edge_frames *frames, struct buffer *out);

@@ -63,6 +63,11 @@ struct edge_frames *edge_frames_new(struct edge_exchange *exchange, struct text 
     return frames;
 }
 
+size_t edge_frames_count(const struct edge_frames *frames)
+{
+    return frames->count;
+}
+
 void edge_frames_leave(struct edge_frames *frames)
 {
     homes_cancel(&frames->lookup);

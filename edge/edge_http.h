@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "edge/edge_admission.h"
 #include "edge/edge_auth.h"
+#include "edge/edge_limits.h"
 #include "edge/edge_neighbours.h"
 #include "edge/edge_refusal.h"
 #include "edge/edge_settings.h"
@@ -64,6 +65,8 @@ struct edge_http_ops {
     /* NULL: new WebSockets and calls are welcome; else why not. */
     const char *(*why_not_open)(void *context);
     size_t (*sessions)(void *context);
+    /* Whether this user may have one more connection. May be NULL: it may. */
+    bool (*has_room)(void *context, struct text user, struct text device);
     /* GET /v1/edges: the answer for a client there. False: this edge does not know. */
     bool (*near)(void *context, const struct address *client, struct buffer *json);
     /* The number of connections has gone down. */
@@ -78,6 +81,7 @@ struct edge_http_settings {
     const struct edge_auth *auth;       /* NULL: a client is who it says */
     struct edge_neighbours *neighbours; /* NULL: as many as like */
     struct edge_admission *admission;   /* NULL: as fast as they like */
+    struct edge_limits *limits;         /* NULL: each as often as it likes */
     const struct edge_tls *tls;         /* NULL: there is no TLS port */
 };
 /* Borrows what the settings point to. */

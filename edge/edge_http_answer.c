@@ -95,9 +95,10 @@ int edge_http_refuse_now(h2o_req_t *req, int status, const char *code, const cha
     return refuse_now(req, &refusal);
 }
 
-int edge_http_refuse_for_now(h2o_req_t *req, uint32_t again_ms)
+int edge_http_refuse_for_now(h2o_req_t *req, int status, const char *code, const char *message,
+                             uint32_t again_ms)
 {
-    struct edge_refusal refusal = edge_refusal(503, "busy", "too many come at once");
+    struct edge_refusal refusal = edge_refusal(status, code, message);
     refusal.retry_after_ms = again_ms;
     req->http1_is_persistent = 0; /* it would only be held */
     return refuse_now(req, &refusal);

@@ -79,8 +79,9 @@ void edge_http_add_methods(h2o_req_t *req, const char *name, unsigned methods);
 int edge_http_answer_now(h2o_req_t *req, const struct edge_answer *answer);
 int edge_http_answer_nothing(h2o_req_t *req); /* 204 */
 int edge_http_refuse_now(h2o_req_t *req, int status, const char *code, const char *message);
-/* 503, for what is above the rate: come again after so long. Ends the connection. */
-int edge_http_refuse_for_now(h2o_req_t *req, uint32_t again_ms);
+/* For what is above a rate: come again after so long. Ends the connection. */
+int edge_http_refuse_for_now(h2o_req_t *req, int status, const char *code, const char *message,
+                             uint32_t again_ms);
 int edge_http_refuse_unauthorized(struct edge_http *http, h2o_req_t *req);
 /* Takes `token`. */
 struct edge_request *edge_http_request_new(struct edge_http *http, h2o_req_t *req,
@@ -132,10 +133,11 @@ MUST_USE struct edge_http_upgrading *edge_http_upgrading_new(struct edge_http *h
 void edge_http_upgrading_free(struct edge_http_upgrading *upgrading); /* NULL is fine */
 /* Answers that it cannot be: -EACCES, -EUSERS, or memory is short. Takes it. */
 int edge_http_refuse_upgrade(struct edge_http_upgrading *upgrading, h2o_req_t *req, int err);
-/* Whether there is room for one more client who says hello, and one who has said who it is. 0, or
- * after how many ms it is to come again. */
-MUST_USE uint32_t edge_http_greet(struct edge_http_upgrading *upgrading);
-MUST_USE uint32_t edge_http_login(const struct edge_http_upgrading *upgrading);
+/* Whether there is room for one more client who says hello. Else it is answered, and `upgrading` is
+ * freed. */
+MUST_USE bool edge_http_greet(struct edge_http_upgrading *upgrading, h2o_req_t *req);
+/* The same for one who has said who it is. */
+MUST_USE bool edge_http_log_in(struct edge_http_upgrading *upgrading, h2o_req_t *req);
 /* Sends the head that `req` holds; takes it. */
 int edge_http_take_over(struct edge_http_upgrading *upgrading, h2o_req_t *req);
 int edge_http_on_websocket(const struct edge_call *call);

@@ -83,23 +83,56 @@ struct edge_http_upgrading *edge_http_upgrading_new(struct edge_http *http, h2o_
     return upgrading;
 }
 
-uint32_t edge_http_greet(struct edge_http_upgrading *upgrading)
+static bool refuse_for_now(struct edge_http_upgrading *upgrading, h2o_req_t *req, int status,
+                           const char *code, const char *message, uint32_t again_ms)
 {
-    const struct edge_http_settings *settings = &upgrading->http->settings;
-    if (settings->admission == NULL)
-        return 0;
-    uint32_t again_ms = edge_admission_greet(settings->admission, loop_now_ms(settings->loop));
-    upgrading->upgrade.stranger = again_ms == 0;
-    return again_ms;
+    edge_http_upgrading_free(upgrading);
+    (void)edge_http_refuse_for_now(req, status, code, message, again_ms);
+    return false;
 }
 
-uint32_t edge_http_login(const struct edge_http_upgrading *upgrading)
+bool edge_http_greet(struct edge_http_upgrading *upgrading, h2o_req_t *req)
 {
     const struct edge_http_settings *settings = &upgrading->http->settings;
     if (settings->admission == NULL)
-        return 0;
-    bool resumes = (upgrading->upgrade.attach_flags & WIRE_ATTACH_HAS_CURSOR) != 0;
-    return edge_admission_login(settings->admission, resumes, loop_now_ms(settings->loop));
+        return true;
+    uint32_t again_ms = edge_admission_greet(settings->admission, loop_now_ms(settings->loop));
+    upgrading->upgrade.stranger = again_ms == 0;
+    return again_ms == 0 ||
+           refuse_for_now(upgrading, req, 503, EDGE_BUSY_CODE, EDGE_BUSY_MESSAGE, again_ms);
+}
+
+/* Of a service there may be as many as like. */
+static struct text limited_user(const struct edge_upgrade *upgrade)
+{
+    return upgrade->token != NULL && upgrade->token->service ? TEXT("") : upgrade->user;
+}
+
+/* Who names no device, as most plain clients do, is judged later. */
+static bool is_crowded(const struct edge_http_settings *settings, struct text user,
+                       struct text device)
+{
+    return user.size > 0 && device.size > 0 && settings->ops->has_room != NULL &&
+           !settings->ops->has_room(settings->context, user, device);
+}
+
+bool edge_http_log_in(struct edge_http_upgrading *upgrading, h2o_req_t *req)
+{
+    const struct edge_http_settings *settings = &upgrading->http->settings;
+    const struct edge_upgrade *upgrade = &upgrading->upgrade;
+    struct text user = limited_user(upgrade);
+    if (is_crowded(settings, user, upgrade->device))
+        return refuse_for_now(upgrading, req, 429, EDGE_CROWDED_CODE, EDGE_CROWDED_MESSAGE,
+                              EDGE_CROWDED_AGAIN_MS);
+    bool resumes = (upgrade->attach_flags & WIRE_ATTACH_HAS_CURSOR) != 0;
+    struct edge_login login = edge_limits_login(settings->limits, settings->admission, user,
+                                                resumes, loop_now_ms(settings->loop));
+    if (login.again_ms == 0)
+        return true;
+    return login.of_user ? refuse_for_now(upgrading, req, 429, EDGE_OFTEN_CODE, EDGE_OFTEN_MESSAGE,
+                                          login.again_ms)
+                         : refuse_for_now(upgrading, req, 503, EDGE_BUSY_CODE, EDGE_BUSY_MESSAGE,
+                                          login.again_ms);
 }
 
 int edge_http_take_over(struct edge_http_upgrading *upgrading, h2o_req_t *req)
@@ -213,6 +246,30 @@ static bool comes_from_good_page(const struct edge_http *http,
     return handshake->origins == 0 || list.size == 0 || edge_origins_allow(list, origin);
 }
 
+/* Its hello will say whether it resumes. But one whom a hello could not help, and whose program
+ * sees the answer since it wrote its token into a header, need not come so far. */
+static bool may_be_let_in(struct edge_http_upgrading *upgrading, h2o_req_t *req)
+{
+    const struct edge_http_settings *settings = &upgrading->http->settings;
+    const struct edge_upgrade *upgrade = &upgrading->upgrade;
+    if (upgrade->token == NULL || upgrade->token->service ||
+        edge_http_header(req, "authorization").size == 0)
+        return true;
+    struct text user = edge_token_user(upgrade->token);
+    struct text device =
+        upgrade->device.size > 0 ? upgrade->device : edge_token_device(upgrade->token);
+    uint32_t again_ms =
+        settings->limits == NULL
+            ? 0
+            : edge_limits_login_wait(settings->limits, user, true, loop_now_ms(settings->loop));
+    if (again_ms > 0)
+        return refuse_for_now(upgrading, req, 429, EDGE_OFTEN_CODE, EDGE_OFTEN_MESSAGE, again_ms);
+    if (!is_crowded(settings, user, device))
+        return true;
+    return refuse_for_now(upgrading, req, 429, EDGE_CROWDED_CODE, EDGE_CROWDED_MESSAGE,
+                          EDGE_CROWDED_AGAIN_MS);
+}
+
 /* Whoever may come may find no place. */
 static int admit(h2o_req_t *req, struct edge_http_upgrading *upgrading, struct text bearer)
 {
@@ -240,11 +297,8 @@ int edge_http_on_websocket(const struct edge_call *call)
     if (upgrading == NULL)
         return edge_http_refuse_now(req, 503, "not_ready", "memory is short");
     upgrading->upgrade.v1 = handshake.v1;
-    uint32_t again_ms = edge_http_greet(upgrading);
-    if (again_ms > 0) {
-        edge_http_upgrading_free(upgrading);
-        return edge_http_refuse_for_now(req, again_ms);
-    }
+    if (!edge_http_greet(upgrading, req))
+        return 0;
     why = read_who(upgrading, call->user, call->query);
     if (why != NULL) {
         edge_http_upgrading_free(upgrading);
@@ -253,10 +307,9 @@ int edge_http_on_websocket(const struct edge_call *call)
     int err = admit(req, upgrading, handshake.bearer);
     if (err != 0)
         return edge_http_refuse_upgrade(upgrading, req, err);
-    again_ms = handshake.v1 ? 0 : edge_http_login(upgrading); /* of others the hello is judged */
-    if (again_ms > 0) {
-        edge_http_upgrading_free(upgrading);
-        return edge_http_refuse_for_now(req, again_ms);
-    }
+    if (!handshake.v1 && !edge_http_log_in(upgrading, req)) /* of others the hello is judged */
+        return 0;
+    if (handshake.v1 && !may_be_let_in(upgrading, req))
+        return 0;
     return switch_protocols(req, upgrading, handshake.key);
 }

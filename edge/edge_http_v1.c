@@ -151,13 +151,8 @@ static int on_stream(const struct edge_call *call, const struct edge_framing *fr
     struct edge_http_upgrading *upgrading = read_who(call, STREAM_TAKES);
     if (upgrading == NULL)
         return 0;
-    uint32_t again_ms = edge_http_greet(upgrading);
-    if (again_ms == 0)
-        again_ms = edge_http_login(upgrading);
-    if (again_ms > 0) {
-        edge_http_upgrading_free(upgrading);
-        return edge_http_refuse_for_now(req, again_ms);
-    }
+    if (!edge_http_greet(upgrading, req) || !edge_http_log_in(upgrading, req))
+        return 0;
     int err = edge_neighbours_enter(call->http->settings.neighbours, &upgrading->upgrade.client,
                                     &upgrading->upgrade.place);
     return err == 0 ? begin_stream(upgrading, req, framing)

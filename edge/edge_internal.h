@@ -48,6 +48,7 @@ struct edge {
     struct edge_neighbours *neighbours;
     struct edge_near *near; /* NULL: nobody asks who is near */
     struct edge_admission admission;
+    struct edge_limits *limits;
     struct edge_listener *listener_tls;
     bool listens; /* on all it should */
 

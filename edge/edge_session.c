@@ -68,6 +68,8 @@ void edge_session_is_known(struct edge_session *session)
 void edge_session_release(struct edge_session *session)
 {
     edge_session_is_known(session);
+    edge_session_leave_user(session);
+    edge_limits_forget(session->sessions->settings.limits, session);
     if (session->exchange != NULL)
         edge_exchange_leave(session->exchange);
     edge_session_end_finding(session);
@@ -166,40 +168,9 @@ void edge_session_write_at(struct edge_session *session, struct text json, uint3
 static void on_outcome(struct edge_sender *sender, const struct edge_outcome *outcome)
 {
     struct edge_session *session = container_of(sender, struct edge_session, sender);
-    uint32_t most = session->sessions->settings.edge->sends_max;
-    if (session->stream.paused && !session->leaving && sender->pending_count <= most / 2)
-        edge_stream_pause(&session->stream, false);
+    edge_session_read_on(session);
     edge_exchange_outcome(session->exchange, outcome->id);
     session->dialect->on_outcome(session, outcome);
-}
-
-/* Too fast: rejected, with when the next one may come. */
-static bool may_send(struct edge_session *session, const struct edge_letter *letter)
-{
-    const struct edge_settings *edge = session->sessions->settings.edge;
-    if (edge->sends_per_s == 0 || session->exchange != NULL)
-        return true;
-    int64_t wait_ms = edge_bucket_take(&session->sends, edge->sends_per_s, edge->sends_burst,
-                                       loop_now_ms(session->sessions->settings.loop));
-    if (wait_ms > 0)
-        session->dialect->on_outcome(session,
-                                     &(struct edge_outcome){.id = letter->id,
-                                                            .code = EDGE_RATE_LIMITED,
-                                                            .retry_after_ms = (uint32_t)wait_ms});
-    return wait_ms == 0;
-}
-
-static void session_answer_ping(struct edge_session *session, const struct edge_ws_event *event)
-{
-    const struct edge_settings *edge = session->sessions->settings.edge;
-    if (edge_bucket_take(&session->pings, edge->pings_per_s, 2 * edge->pings_per_s,
-                         loop_now_ms(session->sessions->settings.loop)) > 0) {
-        edge_session_close(session, EDGE_CLOSE_POLICY, "too many pings");
-        return;
-    }
-    struct buffer *out = edge_stream_output(&session->stream);
-    if (out != NULL && session->state < EDGE_SESSION_CLOSING)
-        session->framing->write_pong(out, event->data, event->size);
 }
 
 void edge_session_send(struct edge_session *session, struct edge_letter *letter)
@@ -209,7 +180,7 @@ void edge_session_send(struct edge_session *session, struct edge_letter *letter)
     letter->sender = edge_session_user(session);
     letter->device = edge_session_device(session);
     session->active_ms = session->heard_ms;
-    if (!may_send(session, letter))
+    if (!edge_session_may_send(session, letter))
         return;
     edge_exchange_sends(session->exchange, letter->recipient_count);
     edge_dispatch_send(session->sessions->settings.dispatch, &session->sender, letter);
@@ -226,13 +197,15 @@ void edge_session_send(struct edge_session *session, struct edge_letter *letter)
 static bool on_event(void *context, const struct edge_ws_event *event)
 {
     struct edge_session *session = context;
+    if (event->opcode != EDGE_WS_PING)
+        edge_session_pong(session);
     switch (event->opcode) {
     case EDGE_WS_TEXT:
         session->dialect->on_text(
             session, (struct text){.data = (const char *)event->data, .size = event->size});
         break;
     case EDGE_WS_PING:
-        session_answer_ping(session, event);
+        edge_session_pinged(session, event);
         break;
     case EDGE_WS_PONG:
         break;
@@ -263,14 +236,18 @@ static void session_take(struct edge_session *session, uint8_t *bytes, size_t si
     struct edge_sessions *sessions = session->sessions;
     if (session->state >= EDGE_SESSION_CLOSING)
         return; /* thrown away; the end of the stream is what is waited for */
+    size_t before = edge_stream_pending(&session->stream);
     session->heard_ms = edge_sessions_now(sessions);
     session->pinged = false;
+    sessions->pong.due = false;
     int code = session->framing->feed(&session->ws, bytes, size,
                                       sessions->settings.edge->message_max, on_event, session);
+    edge_session_pong(session);
     if (code > 0)
         edge_session_close(session, (uint16_t)code, reason_of(session, code));
     else if (code < 0)
         edge_session_close(session, EDGE_CLOSE_LATER, "memory is short");
+    edge_session_read_less(session, before);
 }
 
 static struct edge_session *session_of_stream(struct edge_stream *stream)
@@ -291,6 +268,7 @@ static size_t frame_size(struct edge_stream *stream, const uint8_t *bytes, size_
 static void on_flushed(struct edge_stream *stream)
 {
     struct edge_session *session = session_of_stream(stream);
+    edge_session_read_on(session);
     if (session->state < EDGE_SESSION_CLOSING && session->dialect->on_flushed != NULL)
         session->dialect->on_flushed(session);
 }

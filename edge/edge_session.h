@@ -19,8 +19,10 @@
 #include "edge/edge_dispatch.h"
 #include "edge/edge_framing.h"
 #include "edge/edge_http.h"
+#include "edge/edge_limits.h"
 #include "edge/edge_near.h"
 #include "edge/edge_stream.h"
+#include "edge/edge_user_sessions.h"
 
 struct edge_session;
 struct edge_sessions; /* opaque: all of an edge */
@@ -38,6 +40,7 @@ struct edge_sessions_settings {
     const struct edge_auth *auth; /* NULL: a client is who it says */
     const struct edge_near *near; /* NULL: nobody asks who is near */
     struct edge_admission *admission;
+    struct edge_limits *limits; /* NULL: there are none */
 };
 MUST_USE struct edge_sessions *edge_sessions_new(const struct edge_sessions_settings *settings);
 void edge_sessions_free(struct edge_sessions *sessions); /* closes what is left */
@@ -46,6 +49,9 @@ void edge_sessions_free(struct edge_sessions *sessions); /* closes what is left 
 void edge_sessions_open(struct edge_sessions *sessions, const struct edge_upgrade *upgrade, int fd,
                         uint8_t *bytes, size_t size);
 size_t edge_sessions_count(const struct edge_sessions *sessions);
+/* Whether the user may have one more: a connection of `device` that is there gives way. */
+bool edge_sessions_has_room(const struct edge_sessions *sessions, struct text user,
+                            struct text device);
 /* Pings, time-outs, slow readers. About twice a second. */
 void edge_sessions_tick(struct edge_sessions *sessions, int64_t now_ms);
 /* Ends those whose token is revoked by now. Walks all. */
@@ -88,6 +94,11 @@ struct edge_dialect {
     void (*on_unauthorized)(struct edge_session *session); /* it is closed next */
     void (*on_homeless)(struct edge_session *session);     /* it is closed next */
     void (*on_expiring)(struct edge_session *session, int64_t left_ms);
+    /* It sends too fast. */
+    void (*on_throttle)(struct edge_session *session, const struct edge_limits_wait *wait);
+    /* It may not log in now; it is closed next. */
+    void (*on_later)(struct edge_session *session, const char *code, const char *message,
+                     uint32_t again_ms);
 };
 
 /* For dialects. */
@@ -100,11 +111,11 @@ struct edge_session {
     struct edge_sessions *sessions;
     const struct edge_dialect *dialect;
     const struct edge_framing *framing;
-    struct finding *finding;        /* while the directory is asked */
-    struct edge_recall *recall;     /* while history is asked for */
-    struct edge_exchange *exchange; /* NULL: it has a stream */
-    struct edge_token *token;       /* NULL: it showed none, and need not */
-    struct edge_bucket sends;
+    struct finding *finding;          /* while the directory is asked */
+    struct edge_recall *recall;       /* while history is asked for */
+    struct edge_exchange *exchange;   /* NULL: it has a stream */
+    struct edge_token *token;         /* NULL: it showed none, and need not */
+    struct edge_user_session of_user; /* while `entered` */
     struct edge_bucket pings;
     struct list wheel;
     struct edge_place *place; /* NULL: it is not counted */
@@ -120,6 +131,7 @@ struct edge_session {
     bool pinged;
     bool stranger; /* of the admission */
     bool leaving;  /* it was told to go away, and is not read any more */
+    bool entered;  /* it counts among its user's */
 };
 
 struct edge_hello {

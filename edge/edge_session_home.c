@@ -123,6 +123,8 @@ void edge_session_identify(struct edge_session *session, const struct edge_hello
         edge_session_close(session, EDGE_CLOSE_LATER, "memory is short");
         return;
     }
+    if (!edge_session_enter(session))
+        return;
     session->attach.flags = hello->flags;
     session->attach.epoch = hello->epoch;
     session->attach.next = hello->seq + 1;

@@ -10,6 +10,12 @@ enum {
     EDGE_SESSION_FIND_MAX_MS = 10000, /* then the client is sent away for a while */
 };
 
+struct edge_pong { /* that is owed, to the client that is being read */
+    bool due;
+    uint8_t size;
+    uint8_t data[EDGE_WS_CONTROL_MAX];
+};
+
 struct edge_sessions {
     struct edge_sessions_settings settings;
     struct edge_streams *streams;
@@ -17,12 +23,13 @@ struct edge_sessions {
     struct list dead;
     struct loop_later bury;
     struct buffer scratch;
+    struct edge_user_sessions *by_user;
+    struct edge_pong pong;
     size_t count; /* with a stream */
     size_t polls;
-    struct edge_bucket drain; /* of those who are sent away because this process stops */
-    double drain_permits;     /* of those who leave a region that drains, now */
-    double rebalance_permits;
-    int64_t refilled_ms; /* these two */
+    struct edge_bucket drain;        /* of those who are sent away because this process stops... */
+    struct edge_bucket drain_region; /* ...or their region drains... */
+    struct edge_bucket rebalance;    /* ...or another one is nearer */
 };
 
 static inline uint32_t edge_sessions_now(const struct edge_sessions *sessions)
@@ -50,11 +57,26 @@ void edge_sessions_each(struct edge_sessions *sessions,
                         const void *context);
 
 /* edge_session_leave.c */
-/* Lets as many more leave as the settings allow in the time that has passed. */
-void edge_sessions_refill(struct edge_sessions *sessions, int64_t now_ms);
 /* Whether the session, which is open, is on its way to another region: it is told so, or closed,
  * and will be looked at again. */
 bool edge_session_leave(struct edge_session *session);
+
+/* edge_session_limits.c */
+/* Counts a send. One that may not be is rejected, with when the next one may; a client that goes on
+ * for too long is closed. */
+bool edge_session_may_send(struct edge_session *session, const struct edge_letter *letter);
+/* It is owed a pong, or closed for its many pings. */
+void edge_session_pinged(struct edge_session *session, const struct edge_ws_event *event);
+/* Of pings in a row the newest is answered (RFC 6455, 5.5.3): before anything else is said. */
+void edge_session_pong(struct edge_session *session);
+/* Something was read, that made the pending output grow from `before`: who makes us say more than
+ * it takes is not read, until it has taken all. */
+void edge_session_read_less(struct edge_session *session, size_t before);
+/* Reads on where nothing speaks against it any more. */
+void edge_session_read_on(struct edge_session *session);
+/* Counts it among those of its user. False when there are too many: it is closed. */
+bool edge_session_enter(struct edge_session *session);
+void edge_session_leave_user(struct edge_session *session); /* also when it does not count */
 
 /* edge_session_home.c */
 extern const struct edge_attach_ops edge_session_attach_ops;

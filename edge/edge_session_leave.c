@@ -16,18 +16,18 @@ static int64_t dice_ms(int64_t most_ms)
     return most_ms <= 0 ? 0 : dice % most_ms;
 }
 
-void edge_sessions_refill(struct edge_sessions *sessions, int64_t now_ms)
+/* The turns of those who leave for the same reason: so many a second. */
+struct turns {
+    struct edge_bucket *bucket;
+    struct edge_rate rate;
+};
+
+static struct turns turns_of(struct edge_sessions *sessions, bool drains)
 {
     const struct edge_settings *edge = sessions->settings.edge;
-    double *const permits[] = {&sessions->drain_permits, &sessions->rebalance_permits};
-    const uint32_t per_s[] = {edge->geo_drain_rate, edge->geo_rebalance_rate};
-    int64_t passed_ms = now_ms - sessions->refilled_ms;
-    for (size_t i = 0; i < COUNT_OF(permits); i++) {
-        double full = per_s[i]; /* what a second gives */
-        double now = *permits[i] + full * (double)passed_ms / 1000;
-        *permits[i] = now < full ? now : full;
-    }
-    sessions->refilled_ms = now_ms;
+    uint32_t per_s = drains ? edge->geo_drain_rate : edge->geo_rebalance_rate;
+    return (struct turns){.bucket = drains ? &sessions->drain_region : &sessions->rebalance,
+                          .rate = edge_rate_per_s(per_s, per_s)};
 }
 
 static void call_look(struct edge_session *session, const void *context)
@@ -85,14 +85,15 @@ bool edge_session_leave(struct edge_session *session)
     view.here = edge_near_here(sessions->settings.near, &view.drains, &view.drain_age_ms);
     if (!edge_leave_may(&view))
         return false;
-    double *permits = view.drains ? &sessions->drain_permits : &sessions->rebalance_permits;
-    if (*permits < 1) /* its turn comes with a later look: it is pinged meanwhile */
-        return false;
+    int64_t now_ms = loop_now_ms(sessions->settings.loop);
+    struct turns turns = turns_of(sessions, view.drains);
+    if (edge_bucket_wait(turns.bucket, turns.rate, 1, now_ms) > 0)
+        return false; /* its turn comes with a later look: it is pinged meanwhile */
     edge_near_rank(sessions->settings.near, &session->client, &ranking);
     enum edge_leave leave = edge_leave_judge(&view, &ranking);
     if (leave == EDGE_LEAVE_STAY)
         return false;
-    *permits -= 1;
+    (void)edge_bucket_draw(turns.bucket, turns.rate, now_ms);
     tell(session, leave == EDGE_LEAVE_DRAIN ? "drain" : "rebalance");
     return true;
 }

@@ -3,6 +3,7 @@
 
 #include "edge/edge_admit.h"
 #include "edge/edge_exchange.h"
+#include "log/log.h"
 
 #include <stdlib.h>
 
@@ -22,6 +23,11 @@ static void on_bury(struct loop_later *later)
     list_init(&sessions->dead);
 }
 
+static struct text user_of_session(struct edge_user_session *of_user)
+{
+    return edge_session_user(container_of(of_user, struct edge_session, of_user));
+}
+
 struct edge_sessions *edge_sessions_new(const struct edge_sessions_settings *settings)
 {
     struct edge_sessions *sessions = calloc(1, sizeof *sessions);
@@ -35,7 +41,8 @@ struct edge_sessions *edge_sessions_new(const struct edge_sessions_settings *set
         settings->loop,
         &(struct edge_streams_settings){.pending_max = settings->edge->pending_max,
                                         .progress_ms = settings->edge->progress_ms});
-    if (sessions->streams == NULL) {
+    sessions->by_user = edge_user_sessions_new(user_of_session);
+    if (sessions->streams == NULL || sessions->by_user == NULL) {
         edge_sessions_free(sessions);
         return NULL;
     }
@@ -74,6 +81,7 @@ void edge_sessions_free(struct edge_sessions *sessions)
     loop_later_cancel(&sessions->bury);
     on_bury(&sessions->bury);
     edge_streams_free(sessions->streams);
+    edge_user_sessions_free(sessions->by_user);
     buffer_free(&sessions->scratch);
     free(sessions);
 }
@@ -107,6 +115,9 @@ static void session_look_open(struct edge_session *session)
     if (session->stream.paused) /* signs of life are not read */
         session->heard_ms = now;
     if (edge->idle_ms > 0 && now - session->active_ms >= edge->idle_ms) {
+        static struct log_limit limit;
+        log_limited(&limit, LOG_LEVEL_INFO, "an idle client is closed",
+                    LOG_TEXT("user", edge_session_user(session)));
         edge_session_close(session, EDGE_CLOSE_LATER, "idle");
         return;
     }
@@ -168,7 +179,8 @@ static void session_look(struct edge_session *session)
 void edge_sessions_tick(struct edge_sessions *sessions, int64_t now_ms)
 {
     edge_streams_tick(sessions->streams, now_ms);
-    edge_sessions_refill(sessions, now_ms);
+    if (sessions->settings.limits != NULL)
+        edge_limits_tick(sessions->settings.limits, now_ms);
     for (struct list *node; (node = edge_wheel_next(&sessions->wheel, now_ms)) != NULL;) {
         struct edge_session *session = container_of(node, struct edge_session, wheel);
         edge_session_look_in(session, EDGE_WHEEL_TICK_MS); /* a session is always in the wheel */

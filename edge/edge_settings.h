@@ -51,6 +51,15 @@ struct edge_settings {
     uint32_t sends_max;
     uint32_t sends_per_s;
     uint32_t sends_burst;
+    uint32_t user_sends_per_s;
+    uint32_t user_sends_burst;
+    uint32_t near_sends_per_s;
+    uint32_t near_sends_burst;
+    uint32_t service_sends_per_s;
+    uint32_t service_sends_burst;
+    uint32_t user_logins_per_min;
+    uint32_t user_sessions_max;
+    uint32_t remembered_max;
     uint32_t pings_per_s;
     uint32_t reads_max;
     uint32_t reads_one_max;
@@ -67,6 +76,7 @@ struct edge_settings {
     int64_t heartbeat_ms;
     int64_t idle_ms;
     int64_t progress_ms;
+    int64_t flood_ms;
     int64_t close_ms;
     int64_t drain_ms;
 

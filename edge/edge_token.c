@@ -25,6 +25,7 @@ struct edge_token *edge_token_new(const struct auth_identity *identity, struct t
     token->end_ms = token->expires_ms + leeway_ms;
     token->issued_at_s = identity->issued_at_s;
     token->admin = identity->admin;
+    token->service = identity->service;
     token->id_size = (uint8_t)id_size;
     token->user_size = (uint8_t)user_size;
     token->device_size = (uint8_t)device_size;

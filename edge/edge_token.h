@@ -12,6 +12,7 @@ struct edge_token {
     int64_t issued_at_s;   /* `iat` */
     bool told;             /* that it ends soon */
     bool admin;            /* it may ask about any user */
+    bool service;          /* it is of no person: see edge_limits.h */
     uint8_t user_size;
     uint8_t device_size; /* 0: of any device */
     uint8_t id_size;     /* 0: it has none */

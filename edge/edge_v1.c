@@ -55,11 +55,21 @@ void edge_v1_write_error(struct edge_session *session, const char *code, const c
     end(session, out);
 }
 
-void edge_v1_write_busy(struct edge_session *session, uint32_t again_ms)
+void edge_v1_write_later(struct edge_session *session, const char *code, const char *message,
+                         uint32_t again_ms)
 {
     struct buffer *out = begin(session, "error");
-    buffer_printf(out, ",\"code\":\"busy\",\"retry_after_ms\":%" PRIu32, again_ms);
-    member_text(out, "message", TEXT("too many come at once"));
+    member_text(out, "code", text_of(code));
+    buffer_printf(out, ",\"retry_after_ms\":%" PRIu32, again_ms);
+    member_text(out, "message", text_of(message));
+    end(session, out);
+}
+
+static void v1_on_throttle(struct edge_session *session, const struct edge_limits_wait *wait)
+{
+    struct buffer *out = begin(session, "throttle");
+    buffer_printf(out, ",\"retry_after_ms\":%" PRIu32 ",\"sends_per_s\":%" PRIu32, wait->calm_ms,
+                  wait->per_s);
     end(session, out);
 }
 
@@ -284,4 +294,6 @@ const struct edge_dialect edge_v1_dialect = {
     .on_unauthorized = v1_on_unauthorized,
     .on_homeless = v1_on_homeless,
     .on_expiring = v1_on_expiring,
+    .on_throttle = v1_on_throttle,
+    .on_later = edge_v1_write_later,
 };

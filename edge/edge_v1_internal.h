@@ -11,8 +11,9 @@ struct edge_v1_frame {
 };
 
 /* edge_v1.c */
-/* Come again after so long. */
-void edge_v1_write_busy(struct edge_session *session, uint32_t again_ms);
+/* An error, and when to come again. */
+void edge_v1_write_later(struct edge_session *session, const char *code, const char *message,
+                         uint32_t again_ms);
 void edge_v1_write_error(struct edge_session *session, const char *code, const char *message);
 /* An error that ends the session. */
 void edge_v1_fail(struct edge_session *session, const char *code, const char *message);

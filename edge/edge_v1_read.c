@@ -88,14 +88,16 @@ static bool take_token(struct edge_session *session, struct json_value value,
 static bool may_log_in(struct edge_session *session, const struct edge_hello *hello)
 {
     const struct edge_sessions_settings *shared = edge_session_shared(session);
-    if (shared->admission == NULL)
+    bool service = session->token != NULL && session->token->service;
+    struct edge_login login =
+        edge_limits_login(shared->limits, shared->admission, service ? TEXT("") : hello->user,
+                          (hello->flags & WIRE_ATTACH_HAS_CURSOR) != 0, loop_now_ms(shared->loop));
+    if (login.again_ms == 0)
         return true;
-    uint32_t again_ms = edge_admission_login(
-        shared->admission, (hello->flags & WIRE_ATTACH_HAS_CURSOR) != 0, loop_now_ms(shared->loop));
-    if (again_ms == 0)
-        return true;
-    edge_v1_write_busy(session, again_ms);
-    edge_session_close(session, EDGE_CLOSE_LATER, "too many come at once");
+    const char *message = login.of_user ? EDGE_OFTEN_MESSAGE : EDGE_BUSY_MESSAGE;
+    edge_v1_write_later(session, login.of_user ? EDGE_OFTEN_CODE : EDGE_BUSY_CODE, message,
+                        login.again_ms);
+    edge_session_close(session, EDGE_CLOSE_LATER, message);
     return false;
 }
 

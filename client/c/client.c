@@ -44,6 +44,7 @@ struct meridian_client {
     int64_t due_ms; /* WAITING: of the next attempt; CONNECTING: of giving it up */
     int64_t retry_ms;
     int64_t goaway_ms; /* what the edge has asked for; 0: nothing */
+    int64_t later_ms;  /* when it may log in, as it said; 0: it did not */
     bool says_hello;
     bool acknowledges;
     char cursor[CURSOR_MAX]; /* the last one seen; empty: none */
@@ -71,7 +72,7 @@ static void disconnected(struct meridian_client *client, enum client_state state
 {
     client->state = state;
     client->edge = (client->edge + 1) % client->options.edge_count;
-    client->goaway_ms = 0;
+    client->goaway_ms = client->later_ms = 0;
     meridian_sends_disconnected(&client->sends);
     meridian_reads_disconnected(&client->reads);
     meridian_shown_forget(&client->shown);
@@ -101,6 +102,8 @@ static int64_t next_retry_ms(struct meridian_client *client, int code)
     client->retry_ms *= 2;
     if (client->retry_ms > RETRY_LAST_MS)
         client->retry_ms = RETRY_LAST_MS;
+    if (code == CLOSE_LATER && client->later_ms > 0)
+        return client->later_ms + jitter(client->later_ms / 4);
     if (code == CLOSE_LATER)
         return RETRY_LATER_MS + jitter(RETRY_LATER_MS);
     if (client->goaway_ms > 0)
@@ -316,11 +319,21 @@ static void tell_result(struct meridian_client *client, struct meridian_send *se
         client->options.on_result(client->options.context, &result);
 }
 
+/* What an edge asks for; not longer than is sensible. */
+static int64_t wait_of(uint64_t asked_ms)
+{
+    return asked_ms < TURN_MAX_MS ? (int64_t)asked_ms : TURN_MAX_MS;
+}
+
 static void on_answer(struct meridian_client *client, const struct meridian_frame *frame)
 {
     struct meridian_send *send = meridian_sends_find(&client->sends, text_of(frame->id));
 
-    if (send != NULL) /* else a second answer, to a repeat */
+    if (send != NULL && frame->kind == MERIDIAN_FRAME_REJECTED &&
+        strcmp(frame->code, "rate_limited") == 0)
+        meridian_sends_again(&client->sends, send, wait_of(frame->retry_after_ms),
+                             clock_monotonic_ms());
+    else if (send != NULL) /* else a second answer, to a repeat */
         tell_result(client, send, frame,
                     frame->kind == MERIDIAN_FRAME_ACCEPTED ? MERIDIAN_ACCEPTED : MERIDIAN_REJECTED);
 }
@@ -350,7 +363,7 @@ static void on_history(struct meridian_client *client, const struct meridian_fra
     free(messages);
 }
 
-/* Of an ask for history; the fatal ones are followed by a close. */
+/* Of an ask for history, or of a hello; the fatal ones are followed by a close. */
 static void on_error(struct meridian_client *client, const struct meridian_frame *frame)
 {
     const struct meridian_history history = {.missing = "",
@@ -358,6 +371,7 @@ static void on_error(struct meridian_client *client, const struct meridian_frame
                                              .message = frame->message,
                                              .retryable = frame->retryable};
 
+    client->later_ms = wait_of(frame->retry_after_ms);
     if (meridian_recall_is(&client->recall, frame->id))
         tell_history(client, &history);
 }
@@ -410,6 +424,10 @@ static void handle(struct meridian_client *client, const struct meridian_frame *
         client->goaway_ms = frame->reconnect_ms > 0 && frame->reconnect_ms < TURN_MAX_MS
                                 ? (int64_t)frame->reconnect_ms
                                 : RETRY_LATER_MS;
+        break;
+    case MERIDIAN_FRAME_THROTTLE:
+        meridian_sends_slow_down(&client->sends, wait_of(frame->retry_after_ms), frame->sends_per_s,
+                                 clock_monotonic_ms());
         break;
     case MERIDIAN_FRAME_HISTORY:
         on_history(client, frame);

@@ -31,6 +31,7 @@ enum {
     MEMBER_MORE,
     MEMBER_RETRY_AFTER_MS,
     MEMBER_RECONNECT_MS,
+    MEMBER_SENDS_PER_S,
     MEMBER_EXPIRES_AT,
     MEMBER_LEFT_MS,
     MEMBERS,
@@ -61,6 +62,7 @@ static const char *const member_names[MEMBERS] = {
     [MEMBER_MORE] = "more",
     [MEMBER_RETRY_AFTER_MS] = "retry_after_ms",
     [MEMBER_RECONNECT_MS] = "reconnect_ms",
+    [MEMBER_SENDS_PER_S] = "sends_per_s",
     [MEMBER_EXPIRES_AT] = "expires_at",
     [MEMBER_LEFT_MS] = "left_ms",
 };
@@ -76,6 +78,7 @@ static const struct {
     {"goaway", MERIDIAN_FRAME_GOAWAY},     {"error", MERIDIAN_FRAME_ERROR},
     {"receipt", MERIDIAN_FRAME_RECEIPT},   {"history", MERIDIAN_FRAME_HISTORY},
     {"expiring", MERIDIAN_FRAME_EXPIRING}, {"refreshed", MERIDIAN_FRAME_REFRESHED},
+    {"throttle", MERIDIAN_FRAME_THROTTLE},
 };
 
 /* Appends each string with its terminator, and notes where it begins: the buffer may still move.
@@ -160,6 +163,7 @@ int meridian_frame_read(struct text bytes, struct buffer *strings, struct meridi
         .at_ms = at_ms,
         .retry_after_ms = number_of(members[MEMBER_RETRY_AFTER_MS]),
         .reconnect_ms = number_of(members[MEMBER_RECONNECT_MS]),
+        .sends_per_s = number_of(members[MEMBER_SENDS_PER_S]),
         .expires_at_ms = time_of(members[MEMBER_EXPIRES_AT]),
         .left_ms = time_of(members[MEMBER_LEFT_MS]),
         .resumed = flag_of(members[MEMBER_RESUMED]),

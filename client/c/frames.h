@@ -23,6 +23,7 @@ enum meridian_frame_kind {
     MERIDIAN_FRAME_HISTORY,
     MERIDIAN_FRAME_EXPIRING,
     MERIDIAN_FRAME_REFRESHED,
+    MERIDIAN_FRAME_THROTTLE,
 };
 
 /* Strings are terminated; those that are not there are empty. `strings` holds them. */
@@ -36,6 +37,7 @@ struct meridian_frame {
     int64_t at_ms;
     uint64_t retry_after_ms;
     uint64_t reconnect_ms;
+    uint64_t sends_per_s;
     int64_t expires_at_ms;
     int64_t left_ms;
     bool resumed;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MS_PER_S = 1000 };
+
 static struct meridian_send *send_of(struct list *node)
 {
     return container_of(node, struct meridian_send, link);
@@ -71,6 +73,8 @@ void meridian_sends_end(struct meridian_sends *sends, struct meridian_send *send
 
 struct meridian_send *meridian_sends_next(struct meridian_sends *sends, int64_t now_ms)
 {
+    if (now_ms < sends->pause_ms)
+        return NULL;
     list_each(node, &sends->list)
     {
         struct meridian_send *send = send_of(node);
@@ -86,11 +90,34 @@ void meridian_sends_written(struct meridian_sends *sends, struct meridian_send *
     send->waiting = false;
     send->due_ms = now_ms + sends->answer_ms;
     send->attempts++;
+    sends->pause_ms = sends->apart_ms > 0 ? now_ms + sends->apart_ms : 0;
+}
+
+static void pause_until(struct meridian_sends *sends, int64_t until_ms)
+{
+    if (until_ms > sends->pause_ms)
+        sends->pause_ms = until_ms;
+}
+
+void meridian_sends_slow_down(struct meridian_sends *sends, int64_t wait_ms, uint64_t per_s,
+                              int64_t now_ms)
+{
+    if (per_s > 0)
+        sends->apart_ms = per_s >= MS_PER_S ? 1 : (int64_t)((MS_PER_S + per_s - 1) / per_s);
+    pause_until(sends, now_ms + wait_ms);
+}
+
+void meridian_sends_again(struct meridian_sends *sends, struct meridian_send *send, int64_t wait_ms,
+                          int64_t now_ms)
+{
+    send->waiting = true;
+    pause_until(sends, now_ms + wait_ms);
 }
 
 void meridian_sends_disconnected(struct meridian_sends *sends)
 {
     list_each(node, &sends->list) send_of(node)->waiting = true;
+    sends->pause_ms = sends->apart_ms = 0;
 }
 
 struct meridian_send *meridian_sends_expired(const struct meridian_sends *sends, int64_t now_ms)
@@ -108,8 +135,11 @@ int64_t meridian_sends_due_ms(const struct meridian_sends *sends)
     list_each(node, &sends->list)
     {
         const struct meridian_send *send = send_of(node);
-        if (!send->waiting && (due_ms < 0 || send->due_ms < due_ms))
-            due_ms = send->due_ms;
+        if (send->waiting && sends->pause_ms == 0)
+            continue; /* as soon as it can be written */
+        int64_t next_ms = send->waiting ? sends->pause_ms : send->due_ms;
+        if (due_ms < 0 || next_ms < due_ms)
+            due_ms = next_ms;
     }
     if (sends->give_up_ms > 0 && !list_empty(&sends->list)) {
         int64_t end_ms = send_of(sends->list.next)->first_ms + sends->give_up_ms;

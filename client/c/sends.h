@@ -1,7 +1,9 @@
 /* The sends of a client that have no outcome yet, in their order. Pure: times come in.
  *
- * A send is written once a connection; written again on the next one, or when no answer came within
- * answer_ms; and called unknown after give_up_ms, if there is such an end. */
+ * A send is written once a connection; written again on the next one, when no answer came within
+ * answer_ms, or when it came too fast; and called unknown after give_up_ms, if there is such an
+ * end. An edge may ask for a pause, and for slower sends after it: that holds for the connection.
+ */
 #pragma once
 
 #include "base/buffer.h"
@@ -29,6 +31,8 @@ struct meridian_sends {
     size_t max;
     int64_t answer_ms;
     int64_t give_up_ms; /* 0: never */
+    int64_t pause_ms;   /* none is written before; 0: there is no pause */
+    int64_t apart_ms;   /* from one to the next; 0: as fast as it goes */
 };
 
 void meridian_sends_init(struct meridian_sends *sends, size_t max, int64_t answer_ms,
@@ -45,6 +49,12 @@ void meridian_sends_end(struct meridian_sends *sends, struct meridian_send *send
 struct meridian_send *meridian_sends_next(struct meridian_sends *sends, int64_t now_ms);
 void meridian_sends_written(struct meridian_sends *sends, struct meridian_send *send,
                             int64_t now_ms);
+/* The edge asks for a pause, and for no more than `per_s` a second after it; 0: as before. */
+void meridian_sends_slow_down(struct meridian_sends *sends, int64_t wait_ms, uint64_t per_s,
+                              int64_t now_ms);
+/* It came too fast, and was not taken: it is to be written again, before those behind it. */
+void meridian_sends_again(struct meridian_sends *sends, struct meridian_send *send, int64_t wait_ms,
+                          int64_t now_ms);
 /* The connection is lost: everything is to be written again, in the old order. */
 void meridian_sends_disconnected(struct meridian_sends *sends);
 /* The first one that is past its end, or NULL. */

@@ -26,6 +26,7 @@ struct auth_settings {
     char issuer[256];
     char audience[256];
     char admin_scope[65];
+    char service_scope[65];
     int64_t leeway_ms;
     int64_t lifetime_max_ms;
     int64_t expiring_ms;
@@ -46,6 +47,8 @@ extern const struct setting auth_key_settings_table[];
         "What `aud` of a token must be, or list."),                                                \
     SETTING_TEXT(owner, auth.admin_scope, "auth.admin_scope", "", 0,                               \
         "A word of `scope` that lets a token ask about users other than its own, and disconnect them; empty: none does."), \
+    SETTING_TEXT(owner, auth.service_scope, "auth.service_scope", "", 0,                           \
+        "A word of `scope` that says that a token is of a service, not of a person: edges let it send more; empty: none is."), \
     SETTING_DURATION(owner, auth.leeway_ms, "auth.leeway", 30000, 0, 60000,                        \
         "How far the clock of the issuer may be from the one here."),                              \
     SETTING_DURATION(owner, auth.lifetime_max_ms, "auth.lifetime_max", 86400000, 60000, 366 * 86400000LL, \

@@ -63,6 +63,7 @@ struct auth_identity {
     char token_id[TEXT_MESSAGE_ID_MAX + 1];
     char home[TEXT_REGION_MAX + 1];
     bool admin;          /* `scope` has the settings' word for it */
+    bool service;        /* and for this */
     int64_t issued_at_s; /* since 1970, as the next */
     int64_t expires_at_s;
 };

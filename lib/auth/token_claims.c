@@ -147,5 +147,6 @@ void auth_claims_judge(const struct auth_settings *settings, const struct auth_p
         auth_refuse(ret, AUTH_REFUSED_AUD);
     judge_texts(&claims, ret);
     ret->identity.admin = has_word(claims.scope, text_of(settings->admin_scope));
+    ret->identity.service = has_word(claims.scope, text_of(settings->service_scope));
     judge_times(settings, &claims, now_ms, ret);
 }

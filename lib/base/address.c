@@ -115,6 +115,14 @@ bool address_is_private(const struct address *address)
     return false;
 }
 
+bool address_is_loopback(const struct address *address)
+{
+    static const uint8_t one[16] = {[15] = 1};
+    if (address_is_v4(address))
+        return address->bytes[sizeof mapped] == 127;
+    return memcmp(address->bytes, one, sizeof one) == 0;
+}
+
 struct network network_around(const struct address *address)
 {
     enum { AROUND_V4 = 24, AROUND_V6 = 48 };

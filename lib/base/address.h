@@ -30,6 +30,8 @@ MUST_USE int address_of_socket(const struct sockaddr *from, struct address *ret_
 MUST_USE int network_parse(struct text from, struct network *ret_network);
 bool network_has(const struct network *network, const struct address *address);
 bool address_is_v4(const struct address *address);
+/* Of this machine: 127.0.0.0/8, or ::1. */
+bool address_is_loopback(const struct address *address);
 /* Not of the public internet: private, loopback, link-local, shared, documentation and the like
  * (RFC 6890). A database says nothing of these, or guesses. */
 bool address_is_private(const struct address *address);

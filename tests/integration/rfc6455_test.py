@@ -150,7 +150,7 @@ ROWS = [
     good("5.5.2", "a ping without a payload", pings(b"")),
     good("5.5.2", "a ping of 125 bytes", pings(bytes(range(125)))),
     good("5.5.2", "a ping that is no UTF-8", pings(b"\xff\xfe\x00")),
-    good("5.5.2", "ten pings, in their order", pings(*[b"%d" % i for i in range(10)])),
+    good("5.5.2", "ten pings", pings(*[b"%d" % i for i in range(10)])),
     good("5.5.3", "a pong that nobody asked for", lambda n: (frame(PONG, b"why"), [], [])),
     bad("5.5", "a ping of 126 bytes", frame(PING, b"x" * 126)),
     bad("5.5", "a pong of 126 bytes", frame(PONG, b"x" * 126)),
@@ -193,9 +193,18 @@ def cluster():
         yield cluster
 
 
+def answers_pings(pongs, expected):
+    """5.5.3: of pings that wait at one time, the newest may be answered alone."""
+    rest = iter(expected)
+    return pongs[-1:] == expected[-1:] and all(payload in rest for payload in pongs)
+
+
 async def answers(socket, row):
     """Reads until all that the row waits for is there, or the end."""
     pongs, texts = [], []
+    probe = b"" if row.close else frame(PING, b"probe")
+    if not row.pongs:
+        await socket.write(probe)
     while True:
         got = await socket.read_frame()
         if got is None:
@@ -207,6 +216,9 @@ async def answers(socket, row):
             await socket.read_end()
             return pongs, texts, read_close(payload)[0]
         {PONG: pongs, TEXT: texts, PING: []}[opcode].append(payload)
+        if probe and opcode == PONG and payload == row.pongs[-1]:  # not sooner: it would be newer
+            await socket.write(probe)
+            probe = b""
     while len(texts) < len(row.texts):
         opcode, payload = await socket.read_frame()
         if opcode == TEXT:
@@ -219,10 +231,9 @@ async def check(cluster, row, sizes):
     try:
         answer = await socket.handshake(head(path=f"/ws/{user_of(ROWS.index(row))}"))
         assert answer.status == 101, answer.status
-        probe = b"" if row.close else frame(PING, b"probe")
-        await socket.write_cut(row.data + probe, sizes)
+        await socket.write_cut(row.data, sizes)
         pongs, texts, code = await asyncio.wait_for(answers(socket, row), 15)
-        if pongs != row.pongs or texts != row.texts or code != row.close:
+        if not answers_pings(pongs, row.pongs) or texts != row.texts or code != row.close:
             return f"pongs {pongs!a:.80}, texts {texts!a:.120}, close {code}"
         if row.close is None:
             await socket.write(close_frame(1000))

@@ -62,11 +62,24 @@ def _loopback_block():
                 continue
 
 
+# A few clients of a test do in seconds what many do in an hour. Tests of the limits set them.
+UNLIMITED = {
+    f"limits.{name}": 0
+    for name in (
+        "sends_per_s",
+        "user_sends_per_s",
+        "near_sends_per_s",
+        "user_logins_per_min",
+        "user_sessions_max",
+    )
+}
+
+
 class Cluster:
     """regions: how many, or their names. network: a Network, else loopback addresses.
-    edge_settings, hub_settings: {key: value} given as --set. secure: certificates at NATS, from
-    `meridian pki`, and the configuration that `meridian nats config` prints. processes: of each
-    edge."""
+    edge_settings, hub_settings: {key: value} given as --set; where edge_settings does not say them,
+    clients have no limits of their own. secure: certificates at NATS, from `meridian pki`, and the
+    configuration that `meridian nats config` prints. processes: of each edge."""
 
     def __init__(
         self,
@@ -91,7 +104,7 @@ class Cluster:
         self.primary = primary or self.names[-1]
         self.extra = {"unknown_recipients": "adopt", **(catalogue or {})}
         self.region_extra = region_settings or {}
-        self.edge_settings = edge_settings or {}
+        self.edge_settings = {**UNLIMITED, **(edge_settings or {})}
         self.hub_settings = hub_settings or {}
         self.secure, self.processes = secure, processes
         self.keep = keep or bool(os.environ.get("MERIDIAN_KEEP"))

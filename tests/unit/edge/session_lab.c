@@ -52,6 +52,8 @@ int lab_begin(void **state)
     (void)state;
     memset(&it, 0, sizeof it);
     settings_defaults(edge_settings_table, &it.settings);
+    it.settings.sends_per_s = it.settings.user_sends_per_s = it.settings.near_sends_per_s = 0;
+    it.settings.user_logins_per_min = it.settings.user_sessions_max = 0;
     strcpy(it.settings.region, "local");
     strcpy(it.settings.name, "local-1");
     it.catalogue = catalogue_load_file(MERIDIAN_SOURCE_DIR "/config/single.yaml", NULL);
@@ -82,6 +84,7 @@ void lab_build(void)
         it.loop, it.bus, &it.settings, it.catalogue, region, on_outcome, NULL});
     it.dispatch = edge_dispatch_new(&(struct edge_dispatch_settings){
         it.loop, &it.settings, it.catalogue, it.directory, it.outbound, it.home});
+    it.limits = edge_limits_new(&it.settings);
     it.sessions = edge_sessions_new(&(struct edge_sessions_settings){.loop = it.loop,
                                                                      .edge = &it.settings,
                                                                      .catalogue = it.catalogue,
@@ -89,6 +92,7 @@ void lab_build(void)
                                                                      .dispatch = it.dispatch,
                                                                      .home = it.home,
                                                                      .on_closed = on_closed,
+                                                                     .limits = it.limits,
                                                                      .auth = it.auth});
     assert_non_null(it.sessions);
 }
@@ -97,6 +101,7 @@ int lab_end(void **state)
 {
     (void)state;
     edge_sessions_free(it.sessions);
+    edge_limits_free(it.limits);
     edge_dispatch_free(it.dispatch);
     homes_free(it.directory);
     edge_outbound_free(it.outbound, edge_dispatch_on_dropped);

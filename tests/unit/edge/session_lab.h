@@ -14,6 +14,7 @@ struct session_lab {
     struct edge_home *home;
     struct edge_outbound *outbound;
     struct edge_dispatch *dispatch;
+    struct edge_limits *limits;
     struct edge_sessions *sessions;
     int peer;
     const struct edge_auth *auth; /* NULL: who a client is, it says */
@@ -23,7 +24,7 @@ extern struct session_lab it;
 /* For cmocka: before and after each test. */
 int lab_begin(void **state);
 int lab_end(void **state);
-/* Makes the sessions, after a test has made its settings. */
+/* Makes the sessions, after a test has made its settings: at first there are no limits. */
 void lab_build(void);
 void lab_turn(void);
 

@@ -30,6 +30,19 @@ static void the_file_says_what_the_table_says(void **state)
     assert_memory_equal(&loaded, &defaults, sizeof loaded);
 }
 
+static void the_settings_of_the_demo_are_good(void **state)
+{
+    (void)state;
+    struct edge_settings settings;
+    struct error_text why;
+    memset(&settings, 0, sizeof settings);
+    settings_defaults(edge_settings_table, &settings);
+    if (settings_load_file(edge_settings_table, &settings,
+                           MERIDIAN_SOURCE_DIR "/scripts/support/demo_edge.yaml", &why) != 0)
+        fail_msg("%s", why.text);
+    assert_int_equal(settings.sends_per_s, 0);
+}
+
 static void the_file_names_every_key(void **state)
 {
     (void)state;
@@ -295,6 +308,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_file_says_what_the_table_says),
         cmocka_unit_test(the_file_names_every_key),
+        cmocka_unit_test(the_settings_of_the_demo_are_good),
         cmocka_unit_test(networks_and_origins_are_checked),
         cmocka_unit_test(fits_an_edge_of_the_catalogue),
         cmocka_unit_test(refuses_what_the_catalogue_does_not_know),

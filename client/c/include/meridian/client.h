@@ -1,6 +1,7 @@
 /* A client of Meridian: one device of one user, connected to one edge at a time over WebSocket
  * (subprotocol meridian.v1). When a connection ends it takes the next edge, goes on at its cursor,
- * and repeats what it has sent and not been told the outcome of, with the same ids.
+ * and repeats what it has sent and not been told the outcome of, with the same ids. Where an edge
+ * says that it sends too fast it pauses, goes on more slowly, and repeats what was not taken.
  *
  *     struct meridian_options options = {.edges = edges, .edge_count = 2, .user = "bob",
  *                                        .device = "phone", .on_message = show};

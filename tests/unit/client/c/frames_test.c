@@ -25,6 +25,16 @@ static int free_strings(void **state)
     return 0;
 }
 
+static void reads_a_throttle(void **state)
+{
+    (void)state;
+    assert_int_equal(read_frame("{\"t\":\"throttle\",\"retry_after_ms\":1000,\"sends_per_s\":20}"),
+                     0);
+    assert_int_equal(frame.kind, MERIDIAN_FRAME_THROTTLE);
+    assert_int_equal(frame.retry_after_ms, 1000);
+    assert_int_equal(frame.sends_per_s, 20);
+}
+
 static void reads_a_welcome(void **state)
 {
     (void)state;
@@ -82,7 +92,7 @@ static void reads_a_rejection(void **state)
 static void what_it_does_not_know_is_other(void **state)
 {
     (void)state;
-    assert_int_equal(read_frame("{\"t\":\"throttle\",\"to\":[\"a\"]}"), 0);
+    assert_int_equal(read_frame("{\"t\":\"dance\",\"to\":[\"a\"]}"), 0);
     assert_int_equal(frame.kind, MERIDIAN_FRAME_OTHER);
     assert_string_equal(frame.to, "");
 }
@@ -178,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_a_welcome),
+        cmocka_unit_test(reads_a_throttle),
         cmocka_unit_test(a_body_stays_as_it_was_written),
         cmocka_unit_test(reads_when_a_token_ends),
         cmocka_unit_test(reads_a_rejection),

@@ -127,6 +127,62 @@ static void may_never_give_up(void **state)
     assert_null(meridian_sends_expired(&sends, INT64_MAX));
 }
 
+static void pauses_when_it_is_asked_to_and_goes_on_more_slowly(void **state)
+{
+    (void)state;
+    add("a", 0);
+    add("b", 0);
+    add("c", 0);
+    write_next("a", 0);
+    write_next("b", 0);
+    meridian_sends_slow_down(&sends, 500, 20, 100);
+    assert_null(meridian_sends_next(&sends, 599));
+    assert_int_equal(meridian_sends_due_ms(&sends), 600);
+    meridian_sends_again(&sends, meridian_sends_find(&sends, TEXT("b")), 50, 100);
+    write_next("b", 600); /* the one that was not taken comes before those behind it */
+    assert_null(meridian_sends_next(&sends, 649));
+    assert_int_equal(meridian_sends_due_ms(&sends), 650);
+    write_next("c", 650);
+    assert_int_equal(meridian_sends_due_ms(&sends), ANSWER_MS);
+}
+
+static void what_came_too_fast_waits_by_itself_too(void **state)
+{
+    (void)state;
+    struct meridian_send *send = add("a", 0);
+    write_next("a", 0);
+    meridian_sends_again(&sends, send, 50, 100);
+    assert_null(meridian_sends_next(&sends, 149));
+    write_next("a", 150);
+    assert_int_equal(send->attempts, 2);
+    add("b", 150);
+    write_next("b", 150);
+}
+
+static void a_new_connection_is_asked_for_nothing_yet(void **state)
+{
+    (void)state;
+    add("a", 0);
+    add("b", 0);
+    write_next("a", 0);
+    meridian_sends_slow_down(&sends, 5000, 1, 0);
+    meridian_sends_disconnected(&sends);
+    assert_int_equal(meridian_sends_due_ms(&sends), GIVE_UP_MS);
+    write_next("a", 1);
+    write_next("b", 1);
+}
+
+static void a_million_a_second_is_one_in_a_millisecond(void **state)
+{
+    (void)state;
+    add("a", 0);
+    add("b", 0);
+    meridian_sends_slow_down(&sends, 0, 1000000, 0);
+    write_next("a", 0);
+    assert_null(meridian_sends_next(&sends, 0));
+    write_next("b", 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +194,12 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(gives_up_at_the_end_and_not_before, setup, teardown),
         cmocka_unit_test_setup_teardown(may_never_give_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(pauses_when_it_is_asked_to_and_goes_on_more_slowly, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_came_too_fast_waits_by_itself_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_connection_is_asked_for_nothing_yet, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_million_a_second_is_one_in_a_millisecond, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

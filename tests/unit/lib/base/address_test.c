@@ -133,6 +133,22 @@ static void takes_addresses_of_sockets(void **state)
     assert_int_equal(address_of_socket(&other, &taken), -EINVAL);
 }
 
+static void knows_this_machine(void **state)
+{
+    (void)state;
+    static const char *const here[] = {"127.0.0.1", "127.255.255.255", "::1"};
+    static const char *const elsewhere[] = {"126.255.255.255", "128.0.0.0", "::", "::2",
+                                            "7f00::1",         "10.0.0.1"};
+    for (size_t i = 0; i < COUNT_OF(here); i++) {
+        struct address read = address(here[i]);
+        assert_true(address_is_loopback(&read));
+    }
+    for (size_t i = 0; i < COUNT_OF(elsewhere); i++) {
+        struct address read = address(elsewhere[i]);
+        assert_false(address_is_loopback(&read));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +157,7 @@ int main(void)
         cmocka_unit_test(reads_networks),
         cmocka_unit_test(refuses_what_is_no_network),
         cmocka_unit_test(knows_private_addresses),
+        cmocka_unit_test(knows_this_machine),
         cmocka_unit_test(tells_the_neighbourhood),
         cmocka_unit_test(takes_addresses_of_sockets),
     };
