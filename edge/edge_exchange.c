@@ -118,7 +118,7 @@ void edge_exchange_answer(struct edge_exchange *exchange)
     exchange->answered = true;
     struct edge_answer answer = {.status = 200, .json = buffer_text(&json)};
     /* There was nothing else: who looks at the status alone is told, too. */
-    if (exchange->frames != NULL && exchange->limited == edge_frames_count(exchange->frames)) {
+    if (exchange->limited > 0 && exchange->limited == edge_frames_count(exchange->frames)) {
         answer.status = 429;
         answer.retry_after_ms = exchange->again_ms;
     }

@@ -142,8 +142,10 @@ static void v1_on_welcome(struct edge_session *session, const struct wire_attach
                   edge->heartbeat_ms / 1000, edge->idle_ms / 1000);
     buffer_printf(out,
                   ",\"limits\":{\"body_max\":%" PRIu64 ",\"message_max\":%" PRIu64
-                  ",\"recipients_max\":%" PRIu32 ",\"sends_max\":%" PRIu32 "}",
-                  edge->body_max, edge->message_max, edge->recipients_max, edge->sends_max);
+                  ",\"recipients_max\":%" PRIu32 ",\"sends_max\":%" PRIu32
+                  ",\"sends_per_s\":%" PRIu32 ",\"sends_burst\":%" PRIu32 "}",
+                  edge->body_max, edge->message_max, edge->recipients_max, edge->sends_max,
+                  edge->sends_per_s, edge->sends_burst);
     member_expiry(session, out);
     member_endpoints(session, false, out);
     end_at(session, out, session->attach.epoch, session->attach.next - 1);

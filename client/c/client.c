@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "c/frames.h"
+#include "c/hints.h"
 #include "c/reads.h"
 #include "c/recall.h"
 #include "c/sends.h"
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 enum { CURSOR_MAX = 32, PENDING_MAX = 1024, TURN_MAX_MS = 60000, IDS_MAX = 256 };
+enum { HINTS_MAX_S = 3600 };
 enum { RETRY_FIRST_MS = 50, RETRY_LAST_MS = 5000, RETRY_LATER_MS = 2000 };
 /* Close codes of the protocol. */
 enum {
@@ -39,7 +41,9 @@ enum client_state {
 struct meridian_client {
     struct meridian_options options; /* its strings are owned */
     struct meridian_url *edges;
-    size_t edge; /* the one in use or tried next */
+    size_t edge;                 /* the one in use or tried next */
+    struct meridian_hints hints; /* tried before them */
+    bool tls;                    /* so is the edge in use */
     enum client_state state;
     int64_t due_ms; /* WAITING: of the next attempt; CONNECTING: of giving it up */
     int64_t retry_ms;
@@ -213,6 +217,7 @@ static void on_welcome(struct meridian_client *client, const struct meridian_fra
 
     client->state = CLIENT_READY;
     client->retry_ms = RETRY_FIRST_MS;
+    meridian_hints_forget(&client->hints);
     /* The mailbox may have begun a new epoch, with the same messages up to here. */
     if (frame->resumed && client->acked[0] != '\0' && strcmp(client->acked, client->cursor) == 0)
         keep_cursor(client->acked, frame->cursor);
@@ -385,6 +390,18 @@ static void on_resync(struct meridian_client *client, const struct meridian_fram
         client->options.on_resync(client->options.context, frame->cursor);
 }
 
+static void on_goaway(struct meridian_client *client, const struct meridian_frame *frame)
+{
+    const uint64_t ttl_s =
+        frame->endpoints_ttl_s < HINTS_MAX_S ? frame->endpoints_ttl_s : HINTS_MAX_S;
+
+    client->goaway_ms = frame->reconnect_ms > 0 && frame->reconnect_ms < TURN_MAX_MS
+                            ? (int64_t)frame->reconnect_ms
+                            : RETRY_LATER_MS;
+    meridian_hints_take(&client->hints, frame->endpoints, client->tls,
+                        clock_monotonic_ms() + (int64_t)ttl_s * 1000);
+}
+
 static void handle(struct meridian_client *client, const struct meridian_frame *frame)
 {
     const struct meridian_options *options = &client->options;
@@ -421,9 +438,7 @@ static void handle(struct meridian_client *client, const struct meridian_frame *
             options->on_home(options->context, strcmp(frame->home, "reachable") == 0);
         break;
     case MERIDIAN_FRAME_GOAWAY:
-        client->goaway_ms = frame->reconnect_ms > 0 && frame->reconnect_ms < TURN_MAX_MS
-                                ? (int64_t)frame->reconnect_ms
-                                : RETRY_LATER_MS;
+        on_goaway(client, frame);
         break;
     case MERIDIAN_FRAME_THROTTLE:
         meridian_sends_slow_down(&client->sends, wait_of(frame->retry_after_ms), frame->sends_per_s,
@@ -464,10 +479,16 @@ static void on_frame(void *context, struct text bytes)
 
 static void connect_now(struct meridian_client *client)
 {
+    int64_t now_ms = clock_monotonic_ms();
+    const struct meridian_url *url = meridian_hints_next(&client->hints, now_ms);
+
+    if (url == NULL)
+        url = &client->edges[client->edge];
+    client->tls = url->tls;
     client->state = CLIENT_CONNECTING;
-    client->due_ms = clock_monotonic_ms() + client->options.connect_ms;
+    client->due_ms = now_ms + client->options.connect_ms;
     client->says_hello = false;
-    meridian_socket_connect(client->socket, &client->edges[client->edge]);
+    meridian_socket_connect(client->socket, url);
 }
 
 static void do_due(struct meridian_client *client)

@@ -25,6 +25,8 @@ enum {
     MEMBER_BODY = MEMBER_STRINGS,
     MEMBER_IDS,
     MEMBER_MESSAGES,
+    MEMBER_ENDPOINTS,
+    MEMBER_ENDPOINTS_TTL_S,
     MEMBER_AT,
     MEMBER_RESUMED,
     MEMBER_RETRYABLE,
@@ -56,6 +58,8 @@ static const char *const member_names[MEMBERS] = {
     [MEMBER_BODY] = "body",
     [MEMBER_IDS] = "ids",
     [MEMBER_MESSAGES] = "messages",
+    [MEMBER_ENDPOINTS] = "endpoints",
+    [MEMBER_ENDPOINTS_TTL_S] = "endpoints_ttl_s",
     [MEMBER_AT] = "at",
     [MEMBER_RESUMED] = "resumed",
     [MEMBER_RETRYABLE] = "retryable",
@@ -115,6 +119,11 @@ static int64_t time_of(struct json_value value)
     return json_to_i64(value, &time_ms) == 0 ? time_ms : 0;
 }
 
+static struct text array_of(struct json_value value)
+{
+    return value.type == JSON_ARRAY ? value.raw : TEXT("[]");
+}
+
 static bool flag_of(struct json_value value)
 {
     bool flag = false;
@@ -156,10 +165,11 @@ int meridian_frame_read(struct text bytes, struct buffer *strings, struct meridi
         .by = base + at[MEMBER_BY],
         .of_cursor = base + at[MEMBER_OF_CURSOR],
         .device = base + at[MEMBER_DEVICE],
-        .ids = members[MEMBER_IDS].type == JSON_ARRAY ? members[MEMBER_IDS].raw : TEXT("[]"),
+        .ids = array_of(members[MEMBER_IDS]),
         .body = members[MEMBER_BODY].raw,
-        .messages =
-            members[MEMBER_MESSAGES].type == JSON_ARRAY ? members[MEMBER_MESSAGES].raw : TEXT("[]"),
+        .messages = array_of(members[MEMBER_MESSAGES]),
+        .endpoints = array_of(members[MEMBER_ENDPOINTS]),
+        .endpoints_ttl_s = number_of(members[MEMBER_ENDPOINTS_TTL_S]),
         .at_ms = at_ms,
         .retry_after_ms = number_of(members[MEMBER_RETRY_AFTER_MS]),
         .reconnect_ms = number_of(members[MEMBER_RECONNECT_MS]),

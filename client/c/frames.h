@@ -31,9 +31,11 @@ struct meridian_frame {
     enum meridian_frame_kind kind;
     const char *region, *edge, *home, *cursor, *id, *from, *to, *code, *message, *reason;
     const char *receipt, *by, *of_cursor, *device;
-    struct text ids;      /* a JSON array, borrowed from the frame's bytes */
-    struct text body;     /* borrowed from the frame's bytes */
-    struct text messages; /* a JSON array, borrowed from the frame's bytes */
+    struct text ids;       /* a JSON array, borrowed from the frame's bytes */
+    struct text body;      /* borrowed from the frame's bytes */
+    struct text messages;  /* a JSON array, borrowed from the frame's bytes */
+    struct text endpoints; /* the same */
+    uint64_t endpoints_ttl_s;
     int64_t at_ms;
     uint64_t retry_after_ms;
     uint64_t reconnect_ms;

@@ -10,7 +10,8 @@ import urllib.request
 import pytest
 
 from lab import Client, Cluster
-from lab.process import wait_for
+from lab.cluster import BUILD
+from lab.process import Process, wait_for
 
 MMDB = pathlib.Path(__file__).resolve().parents[1] / "support/mmdb"
 LONDON, CHINA, JAPAN = "2.2.3.1", "175.16.199.1", "2001:218::1"
@@ -167,6 +168,21 @@ def test_who_ignores_the_hint_is_not_sent_away_again_at_once(cluster):
         command(cluster, "undrain", "region", "dub", "--over", "0")
 
     asyncio.run(run())
+    wait_for(lambda: first(cluster, LONDON) == "dub", 10, "it is in use again")
+
+
+def test_the_client_in_c_goes_where_the_hint_says(cluster):
+    """It knows one edge alone, that of the region which is taken out."""
+    command_line = [BUILD / "bin" / "meridian", "listen", "--user", "led", "--edge"]
+    listen = Process("listen", [*command_line, cluster.url["dub-1"]], cluster.folder / "led.log")
+    listen.start()
+    try:
+        listen.wait_log("connected to dub-1", 20)
+        command(cluster, "drain", "region", "dub")
+        listen.wait_log("connected to (sin|iad)-1", 30)
+    finally:
+        listen.terminate()
+        command(cluster, "undrain", "region", "dub", "--over", "0")
     wait_for(lambda: first(cluster, LONDON) == "dub", 10, "it is in use again")
 
 

@@ -135,6 +135,8 @@ def test_who_obeys_a_throttle_is_told_once_and_who_does_not_is_closed(cluster):
         await client.until(lambda it: kinds(it, "rejected"), what="one too many")
         at = [one["t"] for one in client.frames]
         assert at.index("throttle") < at.index("rejected")
+        limits = client.welcome["limits"]
+        assert (limits["sends_per_s"], limits["sends_burst"]) == (20, 40)
         throttle = kinds(client, "throttle")[0]
         assert throttle["sends_per_s"] == 20
         assert 500 <= throttle["retry_after_ms"] <= 1000  # until there is half a burst
@@ -351,6 +353,23 @@ def test_who_shows_a_token_is_told_before_the_upgrade(cluster):
             sockets.append(raw)
         for raw in sockets:
             raw.abort()
+        # One who has no turn left, whatever cursor it would show, need not come so far.
+        shown, begun = bearer(token("often", device="d1")), time.monotonic()
+        for logins in range(10 * LOGINS):
+            raw, answer = await shake(cluster, KNOWN, "/ws", **shown)
+            if answer.status != 101:
+                break
+            await raw.write(
+                frame(
+                    TEXT, json.dumps({"t": "hello", "cursor": "1:0" if logins else None}).encode()
+                )
+            )
+            await raw.read_frame()
+            raw.abort()
+        assert answer.status == 429
+        assert 1 <= int(answer.all("retry-after")[0]) <= 60 / LOGINS
+        assert 2 * LOGINS <= logins <= 2 * LOGINS + (time.monotonic() - begun) * LOGINS / 60 + 1
+        raw.abort()
 
     run(scenario())
 

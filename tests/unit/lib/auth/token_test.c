@@ -142,12 +142,12 @@ static void good_ones_are_taken(void **state)
     assert_int_equal(COUNT_OF(rows), 10);
 }
 
-static void the_scope_says_who_is_an_admin(void **state)
+static void the_scope_says_who_is_an_admin_or_a_service(void **state)
 {
     (void)state;
     static const struct {
         const char *word, *scope;
-        bool admin;
+        bool has;
     } rows[] = {
         {"a.admin", "\"a.admin\"", true},
         {"a.admin", "\"read a.admin write\"", true},
@@ -167,14 +167,30 @@ static void the_scope_says_who_is_an_admin(void **state)
         enum auth_reason reason;
         char claims[512];
         strcpy(it.settings.admin_scope, rows[i].word);
+        strcpy(it.settings.service_scope, rows[i].word);
         snprintf(claims, sizeof claims, "{" WHO "," TIMES ",\"scope\":%s}", rows[i].scope);
         struct buffer token = sign(HEADER_H, claims, &it.signers[H]);
         assert_int_equal(verify(buffer_text(&token), &identity, &reason), 0);
-        if (identity.admin != rows[i].admin)
+        if (identity.admin != rows[i].has || identity.service != rows[i].has)
             fail_msg("row %zu", i);
         buffer_free(&token);
     }
-    it.settings.admin_scope[0] = '\0';
+    it.settings.admin_scope[0] = it.settings.service_scope[0] = '\0';
+}
+
+static void one_word_makes_no_other(void **state)
+{
+    (void)state;
+    struct auth_identity identity = {0};
+    enum auth_reason reason;
+    strcpy(it.settings.admin_scope, "a.admin");
+    strcpy(it.settings.service_scope, "a.service");
+    struct buffer token =
+        sign(HEADER_H, "{" WHO "," TIMES ",\"scope\":\"a.service\"}", &it.signers[H]);
+    assert_int_equal(verify(buffer_text(&token), &identity, &reason), 0);
+    assert_true(identity.service && !identity.admin);
+    buffer_free(&token);
+    it.settings.admin_scope[0] = it.settings.service_scope[0] = '\0';
 }
 
 static void refused(size_t row, struct text token, enum auth_reason expected)
@@ -441,7 +457,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_ones_are_taken),
-        cmocka_unit_test(the_scope_says_who_is_an_admin),
+        cmocka_unit_test(the_scope_says_who_is_an_admin_or_a_service),
+        cmocka_unit_test(one_word_makes_no_other),
         cmocka_unit_test(what_is_signed_and_says_the_wrong_thing_is_refused),
         cmocka_unit_test(what_has_not_the_form_is_refused),
         cmocka_unit_test(a_token_changed_in_any_place_is_refused),
