@@ -18,7 +18,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SCRATCH_KEPT_MAX = 128 * 1024 };
+enum {
+    SCRATCH_KEPT_MAX = 128 * 1024,
+    LATE_MAX = 16, /* a megabyte: an honest client has no more on its way */
+};
 
 void edge_session_look_in(struct edge_session *session, int64_t delay_ms)
 {
@@ -234,8 +237,12 @@ static const char *reason_of(const struct edge_session *session, int code)
 static void session_take(struct edge_session *session, uint8_t *bytes, size_t size)
 {
     struct edge_sessions *sessions = session->sessions;
-    if (session->state >= EDGE_SESSION_CLOSING)
-        return; /* thrown away; the end of the stream is what is waited for */
+    if (session->state >= EDGE_SESSION_CLOSING) {
+        /* Thrown away; the end of the stream is what is waited for. */
+        if (++session->late >= LATE_MAX)
+            edge_stream_pause(&session->stream, true);
+        return;
+    }
     size_t before = edge_stream_pending(&session->stream);
     session->heard_ms = edge_sessions_now(sessions);
     session->pinged = false;

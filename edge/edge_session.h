@@ -132,6 +132,7 @@ struct edge_session {
     bool stranger; /* of the admission */
     bool leaving;  /* it was told to go away, and is not read any more */
     bool entered;  /* it counts among its user's */
+    uint8_t late;  /* reads since it was closed */
 };
 
 struct edge_hello {

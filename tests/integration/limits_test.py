@@ -1,15 +1,14 @@
 """What one client may do to an edge: each bound, and one past it."""
 
 import asyncio
+import contextlib
 import json
-import socket
 import time
 
 import pytest
 import websockets
 
-from lab import Client, Cluster, SendFailed
-from lab.process import wait_for
+from lab import Client, Cluster
 from lab.raw_socket import CLOSE, PING, PONG, TEXT, RawSocket, frame, head
 from lab.tokens import auth_file, token
 from lab.transports import Http, Refused, Stream, post, request
@@ -56,8 +55,8 @@ def cluster(tmp_path_factory):
         yield cluster.start()
 
 
-def run(scenario, timeout_s=60):
-    asyncio.run(asyncio.wait_for(scenario, timeout_s))
+def run(scenario):
+    asyncio.run(asyncio.wait_for(scenario, 60))
 
 
 def bearer(shown):
@@ -76,9 +75,7 @@ async def offer(client, stop, every_s=0.02):
     count = 0
     while not stop.is_set() and client.connected.is_set():
         count += 1
-        await client.send_frame(
-            {"t": "send", "id": f"{client.device}-{count}", "to": "sink", "body": count}
-        )
+        await client.send_frame({"t": "send", "id": f"m{count}", "to": "sink", "body": count})
         await asyncio.sleep(every_s)
 
 
@@ -118,7 +115,7 @@ def test_in_the_long_run_the_rate_is_the_limit(cluster):
     """A12."""
 
     async def scenario():
-        rates = await asyncio.gather(*(accepted_rate(cluster, who, 1.5, 3) for _, _, who in ROWS))
+        rates = await asyncio.gather(*(accepted_rate(cluster, who, 2.5, 3) for _, _, who in ROWS))
         for (name, limit, _), rate in zip(ROWS, rates):
             off = 100 * (rate / limit - 1)
             print(f"{name}: {rate:.1f} accepted a second, limit {limit}: {off:+.1f} %, pass: 5 %")
@@ -335,15 +332,15 @@ def test_sessions_of_a_user_are_bounded(cluster):
 
 def test_who_shows_a_token_is_told_before_the_upgrade(cluster):
     async def scenario():
-        def hello(device):
-            return frame(TEXT, json.dumps({"t": "hello", "device": device}).encode())
+        def hello(**more):
+            return frame(TEXT, json.dumps({"t": "hello", **more}).encode())
 
         sockets = []
         for i in range(DEVICES):
             raw, answer = await shake(
                 cluster, KNOWN, "/ws", **bearer(token("owner", device=f"d{i}"))
             )
-            await raw.write(hello(f"d{i}"))
+            await raw.write(hello(device=f"d{i}"))
             assert json.loads((await raw.read_frame())[1])["t"] == "welcome"
             sockets.append(raw)
         for scope, status in (("", 429), ("meridian.service", 101)):
@@ -359,11 +356,7 @@ def test_who_shows_a_token_is_told_before_the_upgrade(cluster):
             raw, answer = await shake(cluster, KNOWN, "/ws", **shown)
             if answer.status != 101:
                 break
-            await raw.write(
-                frame(
-                    TEXT, json.dumps({"t": "hello", "cursor": "1:0" if logins else None}).encode()
-                )
-            )
+            await raw.write(hello(cursor="1:0" if logins else None))
             await raw.read_frame()
             raw.abort()
         assert answer.status == 429
@@ -413,20 +406,19 @@ def test_pings_at_the_bound_are_answered_and_a_flood_takes_no_memory(cluster):
         before, begun = edge.rss_bytes(), time.monotonic()
         own, flood = blocking(raw), frame(PING, b"x" * 125) * 8000
         written, most = 0, before
-        while written < 50 * 2**20:  # and nothing is read
-            await asyncio.to_thread(own.sendall, flood)
-            written += len(flood)
-            most = max(most, edge.rss_bytes())
+        with contextlib.suppress(ConnectionError):  # not all that is behind the close is taken
+            while written < 50 * 2**20:  # and nothing is read
+                await asyncio.to_thread(own.sendall, flood)
+                written += len(flood)
+                most = max(most, edge.rss_bytes())
         own.close()
         grown, took_s = (most - before) / 2**20, time.monotonic() - begun
         raw.writer.transport.resume_reading()
         while (got := await raw.read_frame())[0] in (PING, PONG):
             pass
         assert got[0] == CLOSE and got[1][:2] == (1008).to_bytes(2, "big")
-        assert grown <= 10
-        print(
-            f"{written >> 20} MiB of pings in {took_s:.1f} s, RSS {grown:+.1f} MiB, pass: +1; 1008"
-        )
+        assert grown <= 10 and written < 50 * 2**20
+        print(f"{written >> 20} MiB of pings in {took_s:.1f} s, RSS {grown:+.1f} MiB, pass: 1")
         raw.abort()
 
     run(scenario())
