@@ -139,13 +139,9 @@ static void on_who(struct edge_who_ask *ask, enum edge_who_outcome outcome,
 
 static void ask_owner(struct asking *asking, size_t region)
 {
-    const struct edge_who_about about = {.token =
-                                             edge_token_raw(edge_request_token(asking->request)),
-                                         .user = user_of(asking),
-                                         .device = text_of(asking->device),
-                                         .action = asking->action};
     const enum edge_who_outcome outcome =
-        edge_who_ask(&asking->users->settings.who, &asking->who, region, &about);
+        edge_who_ask(&asking->users->settings.who, &asking->who, region, user_of(asking),
+                     text_of(asking->device), asking->action);
     if (outcome != EDGE_WHO_ANSWER)
         refuse_as(asking, outcome);
 }

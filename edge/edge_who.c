@@ -102,11 +102,11 @@ void edge_who_cancel(struct edge_who_ask *ask)
 }
 
 enum edge_who_outcome edge_who_ask(const struct edge_who_settings *settings,
-                                   struct edge_who_ask *ask, size_t region,
-                                   const struct edge_who_about *about)
+                                   struct edge_who_ask *ask, size_t region, struct text user,
+                                   struct text device, enum wire_who_action action)
 {
     const struct catalogue_region *home = &settings->catalogue->regions[region];
-    const uint32_t shard = hash_shard(about->user, home->shards);
+    const uint32_t shard = hash_shard(user, home->shards);
     const struct wire_name subject = wire_hub_subject(home->name, shard, "who");
     const struct wire_frame head = {
         .shard = (uint16_t)shard, .region = text_of(home->name), .from = text_of(settings->edge)};
@@ -114,15 +114,11 @@ enum edge_who_outcome edge_who_ask(const struct edge_who_settings *settings,
     struct wire_frame_writer frame;
     hash_random(&ask->number, sizeof ask->number);
     ask->request.on_answer = on_answer;
-    const struct wire_entry token = {.kind = WIRE_TOKEN, .token = {about->token}};
-    const struct wire_entry entry = {.kind = WIRE_WHO_ASK,
-                                     .who_ask = {.request = ask->number,
-                                                 .user = about->user,
-                                                 .device = about->device,
-                                                 .action = (uint8_t)about->action}};
+    const struct wire_entry entry = {
+        .kind = WIRE_WHO_ASK,
+        .who_ask = {
+            .request = ask->number, .user = user, .device = device, .action = (uint8_t)action}};
     wire_frame_begin(&frame, &bytes, &head);
-    if (about->token.size > 0)
-        wire_entry_write(&frame, &token);
     wire_entry_write(&frame, &entry);
     int err = wire_frame_end(&frame);
     if (err == 0)

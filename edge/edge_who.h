@@ -40,15 +40,9 @@ struct edge_who_ask {
     struct bus_request request;
     uint64_t number;
 };
-struct edge_who_about {
-    struct text token; /* whoever asks has shown it; empty: none */
-    struct text user;
-    struct text device; /* empty: all of them */
-    enum wire_who_action action;
-};
-/* EDGE_WHO_ANSWER: on_answer will be called. Else it is over already. */
+/* EDGE_WHO_ANSWER: on_answer will be called. Else it is over already. An empty `device` is all. */
 enum edge_who_outcome edge_who_ask(const struct edge_who_settings *settings,
-                                   struct edge_who_ask *ask, size_t region,
-                                   const struct edge_who_about *about);
+                                   struct edge_who_ask *ask, size_t region, struct text user,
+                                   struct text device, enum wire_who_action action);
 /* on_answer is not called. Fine when it does not wait. */
 void edge_who_cancel(struct edge_who_ask *ask);

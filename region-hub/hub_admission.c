@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct good {                /* an ask whose token was found to be good for it */
-    struct fingerprint hash; /* of both */
+struct good {                /* a token that was found to be of this user and device */
+    struct fingerprint hash; /* of all three */
     int64_t ends_at_ms;      /* since 1970, with the leeway; 0: the place is empty */
 };
 
@@ -91,9 +91,8 @@ static struct fingerprint hash_ask(const struct hub_admission *admission,
                                    const struct hub_admission_ask *ask)
 {
     /* None of them has a zero in it. */
-    const struct text for_whom = {ask->or_admin ? "a" : "u", 1};
-    const struct text parts[] = {for_whom, ask->token, {"", 1}, ask->user, {"", 1}, ask->device};
-    uint8_t room[AUTH_TOKEN_MAX + TEXT_USER_MAX + TEXT_DEVICE_MAX + 3];
+    const struct text parts[] = {ask->token, {"", 1}, ask->user, {"", 1}, ask->device};
+    uint8_t room[AUTH_TOKEN_MAX + TEXT_USER_MAX + TEXT_DEVICE_MAX + 2];
     size_t size = 0;
     for (size_t i = 0; i < COUNT_OF(parts); i++) {
         memcpy(room + size, parts[i].data, parts[i].size);
@@ -110,10 +109,9 @@ static int verify(struct hub_admission *admission, const struct hub_admission_as
     if (auth_token_verify(admission->settings, admission->keys, ask->token, ask->wall_ms, &identity,
                           &reason) != 0)
         return refuse(admission, auth_reason_text(reason));
-    bool admin = ask->or_admin && identity.admin;
-    if (!admin && !text_equal(text_of(identity.user), ask->user))
+    if (!text_equal(text_of(identity.user), ask->user))
         return refuse(admission, "the token is of another user");
-    if (!admin && identity.device[0] != '\0' && ask->device.size > 0 &&
+    if (identity.device[0] != '\0' && ask->device.size > 0 &&
         !text_equal(text_of(identity.device), ask->device))
         return refuse(admission, "the token is of another device");
     ret_good->ends_at_ms = identity.expires_at_s * 1000 + admission->settings->leeway_ms;

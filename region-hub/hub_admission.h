@@ -1,7 +1,6 @@
-/* Who may read a mailbox, and ask who is attached. An edge passes on the token that a client has
- * shown it; a hub that has keys looks at it itself, so that an edge that was broken into reads only
- * who logged in at it. What was found good is remembered, by a hash, so that attaching again costs
- * next to nothing.
+/* Who may read a mailbox. An edge passes on the token that a client has shown it; a hub that has
+ * keys looks at it itself, so that an edge that was broken into reads only who logged in at it.
+ * What was found good is remembered, by a hash, so that attaching again costs next to nothing.
  *
  * One shard thread. The keys are read again when `reloads` has changed. */
 #pragma once
@@ -29,7 +28,6 @@ struct hub_admission_ask {
     struct text token; /* empty: none was shown */
     struct text user;
     struct text device; /* empty: whichever */
-    bool or_admin;      /* an admin's token is good, too, whoever the user is */
     int64_t wall_ms;    /* now, since 1970... */
     int64_t now_ms;     /* ...and by the loop's clock */
 };

@@ -412,18 +412,10 @@ static void answer_lane(struct hub_service *service, struct text reply,
     publish_answer(service, reply, &bytes, &frame);
 }
 
-static enum wire_answer may_tell_who(const struct hub_service *service, struct text token,
-                                     struct text user)
+static enum wire_answer may_tell_who(const struct hub_service *service, struct text user)
 {
     const struct hub_service_settings *settings = &service->settings;
-    const struct hub_admission_ask ask = {.token = token,
-                                          .user = user,
-                                          .device = TEXT(""),
-                                          .or_admin = true,
-                                          .wall_ms = clock_wall_ms(),
-                                          .now_ms = now_of(service)};
-    int64_t until_ms;
-    if (!wire_is_person(user) || hub_admission_judge(settings->admission, &ask, &until_ms) != 0)
+    if (!wire_is_person(user))
         return WIRE_REFUSED;
     return hash_shard(user, settings->region->shards) == settings->shard &&
                    hub_home_serves(hub_apply_mailbox(settings->apply), user)
@@ -431,7 +423,7 @@ static enum wire_answer may_tell_who(const struct hub_service *service, struct t
                : WIRE_NOT_HOME;
 }
 
-static void answer_who(struct hub_service *service, struct text reply, struct text token,
+static void answer_who(struct hub_service *service, struct text reply,
                        const struct wire_who_ask *asked)
 {
     const struct hub_service_settings *settings = &service->settings;
@@ -441,7 +433,7 @@ static void answer_who(struct hub_service *service, struct text reply, struct te
     if (!bus_is_inbox(reply)) /* nobody would learn what it did */
         return;
     begin_answer(service, &bytes, &frame);
-    hub_who_answer(&who, asked, may_tell_who(service, token, asked->user), now_of(service),
+    hub_who_answer(&who, asked, may_tell_who(service, asked->user), now_of(service),
                    clock_wall_ms(), &frame);
     publish_answer(service, reply, &bytes, &frame);
 }
@@ -536,7 +528,7 @@ void hub_service_message(struct hub_service *service, const struct bus_message *
         else if (entry.kind == WIRE_SHOW)
             on_show(service, edge, shown, &entry.show);
         else if (entry.kind == WIRE_WHO_ASK)
-            answer_who(service, message->reply, shown, &entry.who_ask);
+            answer_who(service, message->reply, &entry.who_ask);
         else
             on_entry(service, edge, &entry);
         if (entry.kind != WIRE_TOKEN)

@@ -14,7 +14,7 @@ enum { ABSENT_SHARE = 8 };
 struct entry {
     UT_hash_handle hh;
     struct list used;           /* in `homes` or `absent`, the one used longest ago first */
-    int64_t absent_ms;          /* when the primary said that there is no such user */
+    int64_t absent_ms;          /* when the mirror said that there is no such user */
     struct directory_home home; /* an empty region: absent */
     char user[];
 };
@@ -125,7 +125,8 @@ static bool is_current(const struct directory *directory, unsigned bucket, int64
     return pulse->proved && now_ms - pulse->proved_ms <= directory->settings.current_ms;
 }
 
-bool directory_is_current_of(const struct directory *directory, struct text user, int64_t now_ms)
+/* The bucket that holds the user, if any does. */
+static bool knows_absent(const struct directory *directory, struct text user, int64_t now_ms)
 {
     return is_current(directory, hash_shard(user, directory->settings.buckets), now_ms);
 }
@@ -138,7 +139,7 @@ enum directory_answer directory_look_up(struct directory *directory, struct text
         return DIRECTORY_ASK;
     if (is_absent(entry)) {
         bool fresh = now_ms - entry->absent_ms <= directory->settings.unknown_ms;
-        return fresh ? DIRECTORY_UNKNOWN : DIRECTORY_ASK;
+        return fresh && knows_absent(directory, user, now_ms) ? DIRECTORY_UNKNOWN : DIRECTORY_ASK;
     }
     unlink_entry(directory, entry);
     link_entry(directory, entry);
@@ -163,19 +164,22 @@ void directory_learn(struct directory *directory, struct text user,
     link_entry(directory, entry);
 }
 
-bool directory_learn_absent(struct directory *directory, struct text user, int64_t now_ms)
+enum directory_answer directory_learn_absent(struct directory *directory, struct text user,
+                                             int64_t now_ms)
 {
     struct entry *entry = find(directory, user);
     if (entry != NULL && !is_absent(entry))
-        return false;
+        return DIRECTORY_UNSURE; /* a claim was faster than the mirror: the home stands */
+    if (!knows_absent(directory, user, now_ms))
+        return DIRECTORY_UNSURE;
     if (entry == NULL)
         entry = add(directory, user);
-    if (entry == NULL) /* it is true all the same */
-        return true;
+    if (entry == NULL)
+        return DIRECTORY_UNKNOWN;
     unlink_entry(directory, entry);
     entry->absent_ms = now_ms;
     link_entry(directory, entry);
-    return true;
+    return DIRECTORY_UNKNOWN;
 }
 
 void directory_forget(struct directory *directory, struct text user)

@@ -2,8 +2,8 @@
  * mirror is current. Pure: answers and times come in, decisions go out; asking is the caller's job.
  *
  * An entry found is believed until it is replaced or pushed out (a wrong home answers "not home",
- * and the caller then forgets it). "Unknown" is believed for 2 s at most, and only of the primary:
- * a mirror may be behind though it was current a moment ago, by any of its servers. */
+ * and the caller then forgets it). "Unknown" is believed for 2 s at most, and only when the mirror
+ * was known to be current within 5 s; else the answer is unsure. */
 #pragma once
 
 #include "base/macros.h"
@@ -27,6 +27,7 @@ enum directory_answer {
     DIRECTORY_FOUND,
     DIRECTORY_UNKNOWN, /* nobody has this user */
     DIRECTORY_ASK,     /* not in the cache: ask the mirror, then directory_learn() */
+    DIRECTORY_UNSURE,  /* not found, by a mirror that may be behind */
 };
 struct directory_beat {
     uint64_t position;
@@ -44,9 +45,10 @@ enum directory_answer directory_look_up(struct directory *directory, struct text
 /* The mirror (or a claim) said: this home. A lower epoch than known is ignored. */
 void directory_learn(struct directory *directory, struct text user,
                      const struct directory_home *home, int64_t now_ms);
-/* The primary has no such user. False: a home known by now stands (a claim was faster than the
- * answer), look up again. */
-MUST_USE bool directory_learn_absent(struct directory *directory, struct text user, int64_t now_ms);
+/* The mirror has no such user. Returns what that means now: UNKNOWN or UNSURE. A home known by now
+ * stands (a claim was faster than the mirror), and the answer is UNSURE: look up again. */
+enum directory_answer directory_learn_absent(struct directory *directory, struct text user,
+                                             int64_t now_ms);
 void directory_forget(struct directory *directory, struct text user);
 /* The primary's heartbeat as the mirror of a bucket shows it: where it stands, and when it was
  * stored. A higher position than the last proves the mirror current; the first one after the start
@@ -54,8 +56,6 @@ void directory_forget(struct directory *directory, struct text user);
  * a bucket that was made anew: from then on its positions count. */
 void directory_heartbeat(struct directory *directory, unsigned bucket,
                          const struct directory_beat *beat, int64_t now_ms);
-/* Whether the bucket that would hold the user was known to be current within 5 s. */
-bool directory_is_current_of(const struct directory *directory, struct text user, int64_t now_ms);
 /* All of it. */
 bool directory_is_current(const struct directory *directory, int64_t now_ms);
 size_t directory_size(const struct directory *directory);

@@ -227,25 +227,13 @@ static void question_claim(struct question *question)
     question->again_ms = loop_now_ms(homes->settings.loop) + CLAIM_REPEAT_MS;
 }
 
-static bool would_claim(const struct question *question)
-{
-    list_each(node, &question->waiting)
-    {
-        if (container_of(node, struct homes_lookup, link)->claim)
-            return true;
-    }
-    return false;
-}
-
-/* Nobody has this user, says the primary. */
+/* Nobody has this user: the mirror is current, or it is the primary who says so. */
 static void question_unknown(struct question *question)
 {
-    const int64_t now_ms = loop_now_ms(question->homes->settings.loop);
-    if (!directory_learn_absent(question->homes->cache, question_user(question), now_ms)) {
-        question->again_ms = now_ms;
-        return;
-    }
-    if (would_claim(question))
+    bool claimed = false;
+    list_each(node, &question->waiting) claimed =
+        claimed || container_of(node, struct homes_lookup, link)->claim;
+    if (claimed)
         question_claim(question);
     question_tell(question, HOMES_NOT_FOUND, 0, false);
 }
@@ -261,7 +249,7 @@ static struct wire_name question_subject(const struct question *question)
     return wire_directory_subject(question_user(question), buckets_of(question->homes));
 }
 
-/* The mirror does not know the user. */
+/* The mirror does not know the user, and may be behind. */
 static void question_ask_primary(struct question *question)
 {
     struct homes *homes = question->homes;
@@ -317,10 +305,9 @@ static void on_mirror(struct question *question, enum bus_outcome outcome,
     if (err == 0 && wire_directory_entry_read(entry.data, entry.size, &value) == 0) {
         question_found(question, value.home, value.epoch);
     } else if (err == -ENOENT) {
-        /* Who else waits learns what the claim finds. */
-        if (would_claim(question) &&
-            directory_is_current_of(homes->cache, question_user(question), now_ms))
-            question_claim(question);
+        if (directory_learn_absent(homes->cache, question_user(question), now_ms) ==
+            DIRECTORY_UNKNOWN)
+            question_unknown(question);
         else
             question_ask_primary(question);
     } else {
@@ -389,6 +376,7 @@ static int homes_recall(struct homes *homes, struct text user, const struct home
             break;
         *ret_found = HOMES_NOT_FOUND;
         return 0;
+    case DIRECTORY_UNSURE:
     case DIRECTORY_ASK:
         break;
     }

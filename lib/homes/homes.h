@@ -1,9 +1,8 @@
 /* Where users are at home: the cache of lib/directory, with the asking done. Who wants to know
  * waits here; all who ask for one user are answered in the order they came, by one question.
  *
- * The region's mirror is asked. Where it has no such user, the primary region is asked, and counts:
- * any server of a mirror may be behind, for moments or (after a cut) for minutes. Where the primary
- * does not answer nobody knows. A claim needs no such word, for it compares.
+ * The region's mirror is asked. Where it has no such user, but may be behind (after a cut NATS may
+ * take minutes to fill a mirror again), the primary region is asked, and counts.
  *
  * A user nobody has is claimed where the caller allows it: for this region, or for another one that
  * suits the user better, whose hub is asked then. */
@@ -32,7 +31,7 @@ struct homes_settings { /* all borrowed */
 enum homes_found {
     HOMES_FOUND,
     HOMES_NOT_FOUND,
-    HOMES_UNSURE, /* may exist: the mirror does not have it, and the primary does not answer */
+    HOMES_UNSURE, /* may exist: the mirror may be behind, and the primary does not answer */
 };
 
 /* One who waits, embedded, zeroed but for on_found. */

@@ -17,13 +17,12 @@ from lab.tokens import SECRET, auth_file, token
 
 EDGE = "sin-2"  # it stands in the catalogue, and does not run
 CANARY = "nobody but carol reads this"
-ADMIN = "meridian.admin"
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     folder = tmp_path_factory.mktemp("keys")
-    config = auth_file(folder, expiring="3s", admin_scope=ADMIN)
+    config = auth_file(folder, expiring="3s")
     with Cluster(regions=1, edges=2, shards=1) as running:
         for process in [*running.hubs.values(), *running.edges.values()]:
             process.command += ["--config", str(config)]
@@ -144,17 +143,6 @@ class Breached:
         assert kind == frames.HISTORY_PAGE
         return frames.page_of(payload)[1], answer
 
-    def who(self, user, shown=None, action=frames.TELL):
-        """(code, how many connections)"""
-        self.requests += 1
-        tokens = [] if shown is None else [frames.token(shown)]
-        ask = frames.who_ask(self.requests, user, action)
-        answer = self.link.ask("hub.sin.0.who", frames.frame("sin", EDGE, *tokens, ask))
-        kind, payload = frames.entries_of(answer)[0]
-        request, code, count = frames.who_of(payload)
-        assert (kind, request) == (frames.WHO, self.requests)
-        return code, count
-
 
 def bad_tokens(user):
     """What the one who has the edge might show for somebody that never logged in there."""
@@ -206,25 +194,6 @@ def test_who_logged_in_there_is_read_until_the_token_has_ended(cluster):
         for shown in bad_tokens("dave"):
             assert edge.show("dave", shown, 1, 1) == frames.REFUSED, shown
         assert edge.show("dave", token("dave"), 1, 1) == frames.OK
-
-
-def test_nobody_who_did_not_log_in_there_is_listed_or_disconnected(cluster):
-    async def scenario(edge):
-        socket = await welcomed(cluster, "hal")
-        shown = [None, *(bad for bad in bad_tokens("hal") if bad), token("hal", scope="read")]
-        for bad in shown[:-1]:
-            for action in (frames.TELL, frames.END, frames.RECONNECT):
-                answer = await asyncio.to_thread(edge.who, "hal", bad, action)
-                assert answer == (frames.REFUSED, 0), bad
-        # His own, and an admin's, do.
-        for good in (shown[-1], token("root", scope=f"read {ADMIN}")):
-            assert await asyncio.to_thread(edge.who, "hal", good) == (frames.OK, 1)
-        await tell(cluster, "hal", "m1", "still here")
-        assert (await until(socket, "msg"))["body"] == "still here"
-        await socket.close()
-
-    with Breached(cluster) as edge:
-        asyncio.run(asyncio.wait_for(scenario(edge), 60))
 
 
 def test_what_is_attached_ends_some_time_after_its_token(cluster, full):

@@ -2,20 +2,10 @@
 
 import struct
 
-ATTACH, REPORT, FETCH, HISTORY_ASK, SHOW, WHO_ASK, TOKEN = 1, 3, 4, 10, 11, 12, 13
-ATTACHED, DELIVER, KICK, UNATTACHED, HISTORY_PAGE, HISTORY_ROW, SHOWN, WHO = (
-    32,
-    33,
-    35,
-    37,
-    43,
-    44,
-    45,
-    46,
-)
+ATTACH, REPORT, FETCH, HISTORY_ASK, SHOW, TOKEN = 1, 3, 4, 10, 11, 13
+ATTACHED, DELIVER, KICK, UNATTACHED, HISTORY_PAGE, HISTORY_ROW, SHOWN = 32, 33, 35, 37, 43, 44, 45
 OK, NOT_HOME, BUSY, REFUSED, UNSURE, UNAUTHORIZED = range(6)
 REVOKED = 3
-TELL, END, RECONNECT = range(3)  # what a who ask wants
 
 
 def text8(text):
@@ -69,16 +59,6 @@ def shown_of(payload):
 def history_ask(request, user):
     numbers = struct.pack("<BIQHI", 0, 0, 0, 50, 65536)
     return entry(HISTORY_ASK, struct.pack("<Q", request) + text8(user) + numbers)
-
-
-def who_ask(request, user, action=TELL):
-    head = struct.pack("<Q", request)
-    return entry(WHO_ASK, head + text8(user) + text8("") + struct.pack("<B", action))
-
-
-def who_of(payload):
-    """(request, code, how many connections)"""
-    return struct.unpack_from("<QBH", payload)
 
 
 def edge_beat(region, edge, start, number):

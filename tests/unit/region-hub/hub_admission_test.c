@@ -61,9 +61,8 @@ static int end(void **state)
     return 0;
 }
 
-/* A token of `user`, of `device` unless it is empty, that ends in `left_s`, with `more` claims. */
-static struct text token_with(const char *secret, const char *user, const char *device, int left_s,
-                              const char *more)
+/* A token of `user`, and of `device` unless it is empty, that ends in `left_s`. */
+static struct text token_by(const char *secret, const char *user, const char *device, int left_s)
 {
     static char kept[AUTH_TOKEN_MAX + 1];
     struct buffer token = {0};
@@ -72,20 +71,14 @@ static struct text token_with(const char *secret, const char *user, const char *
     bool named = device[0] != '\0';
     snprintf(claims, sizeof claims,
              "{\"iss\":\"https://login.example\",\"aud\":\"meridian\",\"sub\":\"%s\",\"iat\":%d,"
-             "\"exp\":%d%s%s%s%s}",
-             user, NOW_S, NOW_S + left_s, named ? ",\"device\":\"" : "", device, named ? "\"" : "",
-             more);
+             "\"exp\":%d%s%s%s}",
+             user, NOW_S, NOW_S + left_s, named ? ",\"device\":\"" : "", device, named ? "\"" : "");
     assert_int_equal(auth_key_of_secret(&key, text_of(secret), NULL), 0);
     assert_int_equal(auth_token_make(&key, text_of(claims), &token), 0);
     assert_int_equal(text_put(kept, sizeof kept, buffer_text(&token)), 0);
     auth_key_done(&key);
     buffer_free(&token);
     return text_of(kept);
-}
-
-static struct text token_by(const char *secret, const char *user, const char *device, int left_s)
-{
-    return token_with(secret, user, device, left_s, "");
 }
 
 static int judge_at(struct text token, const char *user, const char *device, int64_t later_ms,
@@ -122,40 +115,6 @@ static void a_token_opens_its_users_mailbox_alone(void **state)
                 (rows[i].result == 0 ? LOOP_MS + 60000 + LEEWAY_MS + HUB_ADMISSION_GRACE_MS : -1));
         }
     }
-}
-
-static void of_an_admin_it_is_good_for_asks_about_others_and_opens_no_mailbox(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *scope;
-        bool or_admin;
-        const char *user;
-        int result;
-    } rows[] = {
-        {",\"scope\":\"read all\"", true, "bob", 0},
-        {",\"scope\":\"read all\"", true, "eve", 0},
-        {",\"scope\":\"read all\"", false, "bob", -EACCES},
-        {",\"scope\":\"read all\"", false, "eve", 0},
-        {",\"scope\":\"read\"", true, "bob", -EACCES},
-        {"", true, "bob", -EACCES},
-        {"", true, "eve", 0},
-    };
-    strcpy(settings.admin_scope, "all");
-    for (int again = 0; again < 2; again++) {
-        for (size_t i = 0; i < COUNT_OF(rows); i++) {
-            int64_t until_ms;
-            struct text token = token_with(first_secret, "eve", "phone", 60, rows[i].scope);
-            const struct hub_admission_ask ask = {.token = token,
-                                                  .user = text_of(rows[i].user),
-                                                  .device = TEXT(""),
-                                                  .or_admin = rows[i].or_admin,
-                                                  .wall_ms = NOW_MS,
-                                                  .now_ms = LOOP_MS};
-            assert_int_equal(hub_admission_judge(admission, &ask, &until_ms), rows[i].result);
-        }
-    }
-    settings.admin_scope[0] = '\0';
 }
 
 static void what_is_no_good_token_opens_nothing(void **state)
@@ -235,7 +194,6 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(a_token_opens_its_users_mailbox_alone),
-        TEST(of_an_admin_it_is_good_for_asks_about_others_and_opens_no_mailbox),
         TEST(what_is_no_good_token_opens_nothing),
         TEST(one_that_has_ended_is_not_remembered),
         TEST(where_none_is_required_who_shows_none_is_who_it_says),

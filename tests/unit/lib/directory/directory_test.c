@@ -129,25 +129,28 @@ static void unknown_is_believed_for_two_seconds(void **state)
 {
     (void)state;
     struct directory *directory = current_directory_of(16, 1000);
-    assert_true(directory_learn_absent(directory, TEXT("bob"), 1000));
+    assert_int_equal(directory_learn_absent(directory, TEXT("bob"), 1000), DIRECTORY_UNKNOWN);
     assert_int_equal(look_up(directory, "bob", 1000), DIRECTORY_UNKNOWN);
     assert_int_equal(look_up(directory, "bob", 3000), DIRECTORY_UNKNOWN);
     assert_int_equal(look_up(directory, "bob", 3001), DIRECTORY_ASK);
-    assert_true(directory_learn_absent(directory, TEXT("bob"), 3001));
+    assert_int_equal(directory_learn_absent(directory, TEXT("bob"), 3001), DIRECTORY_UNKNOWN);
     assert_int_equal(look_up(directory, "bob", 5001), DIRECTORY_UNKNOWN);
     assert_int_equal(directory_size(directory), 1);
     directory_free(directory);
 }
 
-static void how_current_the_mirror_is_says_nothing_of_who_is_unknown(void **state)
+static void unknown_is_believed_only_from_a_current_mirror(void **state)
 {
     (void)state;
     struct directory *directory = current_directory_of(16, 1000);
-    assert_true(directory_is_current_of(directory, TEXT("bob"), 6000));
-    assert_true(directory_learn_absent(directory, TEXT("bob"), 6000));
+    assert_int_equal(directory_learn_absent(directory, TEXT("bob"), 6000), DIRECTORY_UNKNOWN);
     assert_int_equal(look_up(directory, "bob", 6000), DIRECTORY_UNKNOWN);
-    assert_false(directory_is_current_of(directory, TEXT("bob"), 6001));
-    assert_int_equal(look_up(directory, "bob", 6001), DIRECTORY_UNKNOWN); /* by the primary */
+    assert_int_equal(look_up(directory, "bob", 6001), DIRECTORY_ASK);
+    assert_int_equal(directory_learn_absent(directory, TEXT("bob"), 6001), DIRECTORY_UNSURE);
+    assert_int_equal(directory_learn_absent(directory, TEXT("carol"), 6001), DIRECTORY_UNSURE);
+    assert_int_equal(directory_size(directory), 1); /* what is unsure is not kept */
+    beat(directory, 0, 3, 6002);
+    assert_int_equal(directory_learn_absent(directory, TEXT("carol"), 6002), DIRECTORY_UNKNOWN);
     directory_free(directory);
 }
 
@@ -186,8 +189,9 @@ static void each_bucket_is_current_by_itself(void **state)
     assert_false(directory_is_current(directory, 0));
     for (int i = 0; i < 16; i++) {
         struct name name = name_of("user", i);
+        enum directory_answer answer = directory_learn_absent(directory, text_of(name.text), 0);
         bool silent = hash_shard(text_of(name.text), 4) == 3;
-        assert_int_equal(directory_is_current_of(directory, text_of(name.text), 0), !silent);
+        assert_int_equal(answer, silent ? DIRECTORY_UNSURE : DIRECTORY_UNKNOWN);
     }
     beat(directory, 3, 2, 0);
     assert_true(directory_is_current(directory, 0));
@@ -220,7 +224,7 @@ static void a_home_ends_unknown(void **state)
 {
     (void)state;
     struct directory *directory = current_directory_of(16, 0);
-    assert_true(directory_learn_absent(directory, TEXT("bob"), 0));
+    assert_int_equal(directory_learn_absent(directory, TEXT("bob"), 0), DIRECTORY_UNKNOWN);
     learn(directory, "bob", 1);
     assert_int_equal(look_up(directory, "bob", 1), DIRECTORY_FOUND);
     assert_int_equal(directory_size(directory), 1);
@@ -232,7 +236,7 @@ static void a_known_home_outlives_a_mirror_that_is_behind(void **state)
     (void)state;
     struct directory *directory = current_directory_of(16, 0);
     learn(directory, "bob", 0); /* from a claim */
-    assert_false(directory_learn_absent(directory, TEXT("bob"), 1));
+    assert_int_equal(directory_learn_absent(directory, TEXT("bob"), 1), DIRECTORY_UNSURE);
     assert_int_equal(look_up(directory, "bob", 1), DIRECTORY_FOUND);
     directory_free(directory);
 }
@@ -261,9 +265,9 @@ static void one_entry_is_enough(void **state)
     (void)state;
     struct directory *directory = current_directory_of(1, 0);
     learn(directory, "a", 0);
-    assert_true(directory_learn_absent(directory, TEXT("b"), 0));
+    assert_int_equal(directory_learn_absent(directory, TEXT("b"), 0), DIRECTORY_UNKNOWN);
     assert_int_equal(look_up(directory, "a", 0), DIRECTORY_ASK);
-    assert_true(directory_learn_absent(directory, TEXT("c"), 0));
+    assert_int_equal(directory_learn_absent(directory, TEXT("c"), 0), DIRECTORY_UNKNOWN);
     assert_int_equal(look_up(directory, "b", 0), DIRECTORY_ASK);
     learn(directory, "d", 0);
     assert_int_equal(look_up(directory, "d", 0), DIRECTORY_FOUND);
@@ -280,7 +284,8 @@ static void a_flood_of_made_up_names_leaves_the_homes(void **state)
         learn(directory, name_of("home", i).text, 0);
     for (int i = 0; i < 1000; i++) {
         struct name name = name_of("made-up", i);
-        assert_true(directory_learn_absent(directory, text_of(name.text), 0));
+        assert_int_equal(directory_learn_absent(directory, text_of(name.text), 0),
+                         DIRECTORY_UNKNOWN);
         assert_int_equal(look_up(directory, name.text, 0), DIRECTORY_UNKNOWN);
         assert_int_equal(directory_size(directory), 16);
     }
@@ -296,7 +301,8 @@ static void homes_take_the_room_of_absent_users(void **state)
     (void)state;
     struct directory *directory = current_directory_of(16, 0);
     for (int i = 0; i < 16; i++)
-        assert_true(directory_learn_absent(directory, text_of(name_of("made-up", i).text), 0));
+        assert_int_equal(directory_learn_absent(directory, text_of(name_of("made-up", i).text), 0),
+                         DIRECTORY_UNKNOWN);
     assert_int_equal(directory_size(directory), 16);
     for (int i = 0; i < 14; i++)
         learn(directory, name_of("home", i).text, 0);
@@ -330,7 +336,7 @@ int main(void)
         cmocka_unit_test(a_lower_epoch_is_ignored),
         cmocka_unit_test(a_forgotten_home_is_asked_for),
         cmocka_unit_test(unknown_is_believed_for_two_seconds),
-        cmocka_unit_test(how_current_the_mirror_is_says_nothing_of_who_is_unknown),
+        cmocka_unit_test(unknown_is_believed_only_from_a_current_mirror),
         cmocka_unit_test(only_a_heartbeat_that_moves_on_proves_the_mirror_current),
         cmocka_unit_test(a_bucket_that_was_made_anew_is_heard_and_an_old_mirror_is_not),
         cmocka_unit_test(each_bucket_is_current_by_itself),
