@@ -97,7 +97,7 @@ class Deployment:
     # Files
 
     def address(self, machine):
-        if self.hosts:
+        if self.hosts and machine in self.hosts.names:
             return self.hosts[machine].address
         return f"10.77.{self.machines.index(machine) + 1}.1"
 
@@ -151,7 +151,8 @@ class Deployment:
     def _machine(self, machine):
         """Those called b are logged in to by somebody who is not root."""
         user = "operator" if machine.endswith("b") else "root"
-        key = self.hosts[machine].host_key if self.hosts else "ssh-ed25519 AAAA"
+        there = self.hosts and machine in self.hosts.names
+        key = self.hosts[machine].host_key if there else "ssh-ed25519 AAAA"
         return {"host_key": key, "user": user}
 
     def _deployment(self):
@@ -220,12 +221,16 @@ class Deployment:
         )
 
     def terraform(self, region, *arguments, check=True):
-        root = self.tree / "regions" / region
+        return self.terraform_in(f"regions/{region}", *arguments, check=check)
+
+    def terraform_in(self, folder, *arguments, check=True):
+        """Runs it in a root of terraform/."""
+        root = self.tree / folder
         if not (root / ".terraform").exists():
             self.command(terraform(), "init", "-input=false", cwd=root).check_returncode()
         done = self.command(terraform(), *arguments, cwd=root)
         if check and done.returncode != 0:
-            raise AssertionError(f"terraform {arguments} in {region}: {done.stdout}{done.stderr}")
+            raise AssertionError(f"terraform {arguments} in {folder}: {done.stdout}{done.stderr}")
         return done
 
     def plan(self, region, *more):
