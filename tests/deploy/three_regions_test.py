@@ -1,4 +1,5 @@
-"""Three regions by scripts/rollout: from nothing to a message across, an upgrade under load, and back."""
+"""Regions by scripts/rollout: two from nothing, a third one that joins, an upgrade, and back; all the
+time somebody writes, and nothing is lost."""
 
 import asyncio
 import json
@@ -14,7 +15,7 @@ from lab.terraform import Deployment, next_release
 
 pytestmark = [pytest.mark.hosts, pytest.mark.long, pytest.mark.timeout(1200)]
 LAYOUT = {"sin": ["sin-a", "sin-b"], "iad": ["iad-a"], "dub": ["dub-a"]}
-PROCESSES = {"sin": 5, "iad": 3, "dub": 3}
+FIRST = ("sin", "dub")
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +38,6 @@ def rollout(world, *options, check=True):
     return done
 
 
-def test_three_regions_come_up(world):
-    begun = time.monotonic()
-    done = rollout(world, "--nats-first", "--canary", "dub")
-    print(f"three regions from nothing took {time.monotonic() - begun:.0f} s")
-    assert done.stdout.rstrip().endswith("rollout: dub iad sin are up to date")
-    for region in LAYOUT:
-        planned = world.plan(region)
-        assert planned.returncode == 0, f"{region}: {planned.stdout}"
-
-
 class Visitor(Client):
     """A client with a token."""
 
@@ -59,12 +50,12 @@ def edges_of(world, region):
     return [edge for edge in world.edges if world.region_of[edge] == region]
 
 
-async def talk_during(world, name, work=lambda: None):
+async def talk_during(world, name, work=lambda: None, regions=tuple(LAYOUT)):
     """Users of that name write to each other, from region to region, until work(), in a thread, is
     done; nothing may be lost."""
     clients = [
         await Visitor(world, f"{name}-{region}", edges_of(world, region)).open_forever()
-        for region in LAYOUT
+        for region in regions
     ]
     talk = Talk(clients)
     pairs = [(a.user, b.user) for a in clients for b in clients if a is not b]
@@ -81,9 +72,35 @@ async def talk_during(world, name, work=lambda: None):
     return talk, clients
 
 
-def test_a_message_crosses_each_ocean(world):
-    talk, _ = asyncio.run(talk_during(world, "first"))
+def told(what, begun, talk, clients):
+    outages = [outage for client in clients for outage in client.outages]
+    print(
+        f"{what}: {time.monotonic() - begun:.0f} s, {len(talk.accepted)} accepted, 0 lost, "
+        f"longest outage of a client {max(outages, default=0):.2f} s"
+    )
+    return outages
+
+
+def test_two_regions_come_up(world):
+    world.write_catalogue(FIRST)
+    begun = time.monotonic()
+    done = rollout(world, "--nats-first", "--canary", "dub", *FIRST)
+    print(f"two regions from nothing: {time.monotonic() - begun:.0f} s")
+    assert done.stdout.rstrip().endswith("rollout: dub sin are up to date")
+    talk, _ = asyncio.run(talk_during(world, "first", regions=FIRST))
+    assert len(talk.accepted) >= 20
+
+
+def test_a_third_region_joins_under_load(world):
+    world.write_catalogue(list(LAYOUT))
+    begun = time.monotonic()
+    work = lambda: rollout(world, "--nats-first", "--canary", "dub")  # noqa: E731
+    told("a third region", begun, *asyncio.run(talk_during(world, "joined", work, FIRST)))
+    talk, _ = asyncio.run(talk_during(world, "three"))
     assert len(talk.accepted) >= 60
+    for region in LAYOUT:
+        planned = world.plan(region)
+        assert planned.returncode == 0, f"{region}: {planned.stdout}"
 
 
 def versions(world):
@@ -102,12 +119,7 @@ def test_an_upgrade_under_load_loses_nothing(world):
     begun = time.monotonic()
     work = lambda: rollout(world, "--canary", "iad")  # noqa: E731
     talk, clients = asyncio.run(talk_during(world, "upgraded", work))
-    took = time.monotonic() - begun
-    outages = [outage for client in clients for outage in client.outages]
-    print(
-        f"upgrade of 3 regions under load: {took:.0f} s, {len(talk.accepted)} accepted, 0 lost, "
-        f"longest outage of a client {max(outages, default=0):.2f} s"
-    )
+    outages = told("a new release of three regions", begun, talk, clients)
     assert all(version.startswith("1:") for version in versions(world).values())
     assert outages  # the clients did notice
 

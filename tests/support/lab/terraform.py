@@ -81,7 +81,7 @@ class Deployment:
         self.variables = folder / "deployment.tfvars.json"
         self.edges, self.region_of, self.addresses = {}, {}, {}
         self.runs_on = {}
-        self._write_catalogue()
+        self.write_catalogue(self.names)
         self.meridian("pki", "make", "--dir", self.pki, "--catalogue", self.catalogue)
         self._write_settings()
         files = packages or {name: built_packages()[name] for name in PACKAGES}
@@ -105,9 +105,12 @@ class Deployment:
         """No two processes of a catalogue have one address, not even on two machines."""
         return f"127.0.{self.machines.index(machine) + 1}.1"
 
-    def _write_catalogue(self):
+    def write_catalogue(self, regions):
+        """Of these regions of the layout alone: a deployment may grow."""
         lines = [f"primary: {self.names[-1]}", "unknown_recipients: adopt", "regions:"]
         for region, machines in self.layout.items():
+            if region not in regions:
+                continue
             place, latitude, longitude = PLACES[region]
             lines += [
                 f"  - name: {region}",
