@@ -32,6 +32,19 @@ version_reaches() {
     [ "$(printf '%s\n%s\n' "$2" "$1" | sort --version-sort | head -n 1)" = "$2" ]
 }
 
+# Prints the address of the mirror from which this machine gets Debian itself. apt answers for every
+# format of its sources.
+debian_mirror() {
+    local codename
+    codename=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-stable}")
+    apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Identifier: Packages' |
+        awk -v codename="$codename" '
+            $3 == "main" && ($2 == codename || $2 == "stable" || $2 == "oldstable") {
+                print $1
+                exit
+            }'
+}
+
 # Configures and builds one preset; ninja does nothing where nothing changed.
 # The configuration's chatter is shown only when it fails.
 build_preset() {
