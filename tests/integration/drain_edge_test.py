@@ -85,7 +85,7 @@ def test_clients_of_an_edge_leave_at_the_rate_lose_nothing_and_may_come_back(clu
     with pytest.raises(Exception, match="503"):
         run(Client(cluster, "late", "sin-1").open())
     assert "sin-1 is in use again" in command(cluster, "undrain", "edge", "sin-1")
-    cluster.wait_ready("sin-1")
+    cluster.wait_processes("sin-1")
     run(one_client(cluster, "sin-1"))
 
 

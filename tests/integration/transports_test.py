@@ -360,7 +360,7 @@ def test_clients_change_transports_under_load_and_lose_repeat_and_reorder_nothin
             home = cluster.edge_names(cluster.names[i % 2])
             readers.append(Wanderer(cluster, f"wander-{i}", edges, home, random.Random(i)))
         senders = [
-            await Client(cluster, f"steady-{region}", cluster.edge_names(region)[0]).open()
+            await Client(cluster, f"steady-{region}", cluster.edge_names(region)[0]).open_forever()
             for region in cluster.names
         ]
         talk = Talk(readers + senders)

@@ -1,9 +1,9 @@
 /* A client of Meridian: one device of one user, connected to one edge at a time over WebSocket
  * (subprotocol meridian.v1). When a connection ends it takes the next edge, goes on at its cursor,
  * and repeats what it has sent and not been told the outcome of, with the same ids. An edge that
- * sends it away may name others: those are tried first, once, and with TLS only where this one was.
- * Where an edge says that it sends too fast it pauses, goes on more slowly, and repeats what was not
- * taken.
+ * sends it away may name others: those are tried first, once each, and only such with TLS where
+ * that one had it. Where an edge says that it sends too fast it pauses, goes on more slowly, and
+ * repeats what was not taken.
  *
  *     struct meridian_options options = {.edges = edges, .edge_count = 2, .user = "bob",
  *                                        .device = "phone", .on_message = show};
