@@ -1,7 +1,8 @@
 /* A talk that goes on whatever fails: users who connect again, resume, and repeat what was not
  * answered, until everything is accepted.
  *
- *   talk --users N --rate MESSAGES_PER_S --seconds S [--log FILE] [--name NAME] HOST:PORT HOST:PORT ...
+ *   talk --users N --rate MESSAGES_PER_S --seconds S [--log FILE] [--name NAME]
+ *        HOST:PORT HOST:PORT ...
  *
  * Users are NAME-0, NAME-1 and so on; another run on the same cluster needs another name.
  *
@@ -11,8 +12,9 @@
  * accepted, so each flow has one order, and it is checked here. Messages fall due at the rate; what
  * a user could not send when it was due, it sends as fast as it is accepted.
  *
- * SIGTERM ends the time before it is over. Times are of the monotonic clock. The log gets a line for each message accepted (a) and delivered
- * (d): kind, user, time in us, us since it was sent first. Exits 1 on loss, repeats or disorder. */
+ * SIGTERM ends the time before it is over. Times are of the monotonic clock. The log gets a line for
+ * each message accepted (a) and delivered (d): kind, user, time in us, us since it was sent first.
+ * Exits 1 on loss, repeats or disorder. */
 #include "load_client.h"
 
 #include "base/clock.h"
@@ -350,6 +352,7 @@ int main(int argc, char **argv)
         turn();
     printf("{\"opened\":%zu}\n", user_count);
     fflush(stdout);
+    reconnects = 0; /* those of the talk, not of who was told to wait at first */
 
     int64_t start = clock_monotonic_us();
     int64_t end = start + (int64_t)(seconds * 1e6);

@@ -32,11 +32,13 @@ class Member:
 class Crowd:
     """with Crowd((host, port)) as crowd: crowd.open(2000, b"GET "); crowd.until(...)
 
-    deaf: reads nothing. sources: how many loopback addresses it comes from."""
+    deaf: reads nothing, and still notices the end. sources: how many loopback addresses it comes from.
+    """
 
     def __init__(self, address, deaf=False, sources=16):
         self.address, self.deaf, self.sources = address, deaf, sources
         self.members, self._of = [], {}
+        self.always = select.EPOLLRDHUP if deaf else select.EPOLLIN
         self.poll = select.epoll()
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -60,7 +62,7 @@ class Crowd:
             member = Member(raw, first(number) if callable(first) else first)
             self.members.append(member)
             self._of[raw.fileno()] = member
-            self.poll.register(raw, select.EPOLLIN * (not self.deaf) | select.EPOLLOUT)
+            self.poll.register(raw, self.always | select.EPOLLOUT)
 
     def say(self, data):
         """To all who are open, behind what they have not said yet."""
@@ -75,11 +77,11 @@ class Crowd:
             member = self._of[descriptor]
             if events & select.EPOLLOUT and member.is_open:
                 self._flush(member)
-            if events & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR) and member.is_open:
-                self._hear(member)
+            if events & ~select.EPOLLOUT and member.is_open:
+                self._end(member) if self.deaf else self._hear(member)
 
     def _watch(self, member, more):
-        self.poll.modify(member.raw, select.EPOLLIN * (not self.deaf) | more)
+        self.poll.modify(member.raw, self.always | more)
 
     def _flush(self, member):
         member.connected_at = member.connected_at or time.monotonic()
