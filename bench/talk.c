@@ -1,7 +1,10 @@
 /* A talk that goes on whatever fails: users who connect again, resume, and repeat what was not
  * answered, until everything is accepted.
  *
- *   talk --users N --rate MESSAGES_PER_S --seconds S [--log FILE] HOST:PORT HOST:PORT ...
+ *   talk --users N --rate MESSAGES_PER_S --seconds S [--log FILE] [--name NAME]
+ *        HOST:PORT HOST:PORT ...
+ *
+ * Users are NAME-0, NAME-1 and so on; another run on the same cluster needs another name.
  *
  * The addresses come in pairs, two edges of a region each. User i begins at address i modulo their
  * number, and goes to the other one of the pair when it is cut off. Each user sends to the PARTNERS
@@ -9,14 +12,16 @@
  * accepted, so each flow has one order, and it is checked here. Messages fall due at the rate; what
  * a user could not send when it was due, it sends as fast as it is accepted.
  *
- * Times are of the monotonic clock. The log gets a line for each message accepted (a) and delivered
- * (d): kind, user, time in us, us since it was sent first. Exits 1 on loss, repeats or disorder. */
+ * SIGTERM ends the time before it is over. Times are of the monotonic clock. The log gets a line for
+ * each message accepted (a) and delivered (d): kind, user, time in us, us since it was sent first.
+ * Exits 1 on loss, repeats or disorder. */
 #include "load_client.h"
 
 #include "base/clock.h"
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +65,8 @@ static size_t address_count;
 static struct user *users;
 static int epoll_fd;
 static FILE *log_file;
+static const char *name = "talk";
+static volatile sig_atomic_t is_told_to_end;
 static uint64_t accepted, delivered, repeated, disordered, rejected, reconnects;
 
 static void note(char kind, const struct user *user, int64_t now, int64_t since)
@@ -102,8 +109,8 @@ static void greet(struct user *user)
 {
     char hello[200];
     int size =
-        snprintf(hello, sizeof hello, "{\"t\":\"hello\",\"user\":\"talk-%zu\",\"device\":\"d\",",
-                 (size_t)(user - users));
+        snprintf(hello, sizeof hello, "{\"t\":\"hello\",\"user\":\"%s-%zu\",\"device\":\"d\",",
+                 name, (size_t)(user - users));
     if (user->cursor[0] == '\0')
         size += snprintf(hello + size, sizeof hello - (size_t)size, "\"start\":\"head\"}");
     else
@@ -129,11 +136,12 @@ static void send_due(struct user *user, int64_t now)
     size_t from = (size_t)(user - users);
     uint32_t number = user->flows[slot].sent;
     char frame[300];
-    int size = snprintf(
-        frame, sizeof frame,
-        "{\"t\":\"send\",\"id\":\"%zu-%zu-%u\",\"to\":\"talk-%zu\",\"body\":{\"from\":%zu,"
-        "\"slot\":%zu,\"n\":%u,\"us\":%" PRId64 "}}",
-        from, slot, number, (from + 1 + slot) % user_count, from, slot, number, user->begun_us);
+    int size =
+        snprintf(frame, sizeof frame,
+                 "{\"t\":\"send\",\"id\":\"%zu-%zu-%u\",\"to\":\"%s-%zu\",\"body\":{\"from\":%zu,"
+                 "\"slot\":%zu,\"n\":%u,\"us\":%" PRId64 "}}",
+                 from, slot, number, name, (from + 1 + slot) % user_count, from, slot, number,
+                 user->begun_us);
     user->tried_us = now;
     say(user, frame, size);
 }
@@ -295,11 +303,10 @@ static bool is_done(const struct user *user)
 
 static void parse(int argc, char **argv)
 {
-    static const struct option longs[] = {{"users", required_argument, NULL, 'u'},
-                                          {"rate", required_argument, NULL, 'r'},
-                                          {"seconds", required_argument, NULL, 's'},
-                                          {"log", required_argument, NULL, 'l'},
-                                          {0}};
+    static const struct option longs[] = {
+        {"users", required_argument, NULL, 'u'},   {"rate", required_argument, NULL, 'r'},
+        {"seconds", required_argument, NULL, 's'}, {"log", required_argument, NULL, 'l'},
+        {"name", required_argument, NULL, 'n'},    {0}};
     bool good = true;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'u')
@@ -308,6 +315,8 @@ static void parse(int argc, char **argv)
             rate = strtod(optarg, NULL);
         else if (c == 's')
             seconds = strtod(optarg, NULL);
+        else if (c == 'n')
+            name = optarg;
         else if (c == 'l')
             good = (log_file = fopen(optarg, "w")) != NULL && good;
         else
@@ -315,16 +324,24 @@ static void parse(int argc, char **argv)
     }
     for (int i = optind; i < argc && address_count < ADDRESSES_MAX; i++)
         good = load_client_address(argv[i], &addresses[address_count++]) == 0 && good;
-    if (!good || address_count < 2 || address_count % 2 != 0 || user_count <= PARTNERS) {
-        fprintf(stderr, "usage: talk --users N --rate R --seconds S [--log FILE] HOST:PORT "
-                        "HOST:PORT ...\n");
+    if (!good || address_count < 2 || address_count % 2 != 0 || user_count <= PARTNERS ||
+        strlen(name) > 64) {
+        fprintf(stderr, "usage: talk --users N --rate R --seconds S [--log FILE] [--name N] "
+                        "HOST:PORT HOST:PORT ...\n");
         exit(2);
     }
+}
+
+static void on_signal(int number)
+{
+    (void)number;
+    is_told_to_end = 1;
 }
 
 int main(int argc, char **argv)
 {
     parse(argc, argv);
+    signal(SIGTERM, on_signal);
     users = calloc(user_count, sizeof *users);
     epoll_fd = epoll_create1(0);
     if (users == NULL || epoll_fd < 0)
@@ -335,16 +352,18 @@ int main(int argc, char **argv)
         turn();
     printf("{\"opened\":%zu}\n", user_count);
     fflush(stdout);
+    reconnects = 0; /* those of the talk, not of who was told to wait at first */
 
     int64_t start = clock_monotonic_us();
     int64_t end = start + (int64_t)(seconds * 1e6);
     uint64_t due = 0;
-    for (int64_t now = start; now < end; now = clock_monotonic_us()) {
+    for (int64_t now = start; now < end && !is_told_to_end; now = clock_monotonic_us()) {
         for (; (double)due < (double)(now - start) * rate / 1e6; due++)
             users[due % user_count].owed++;
         turn();
     }
-    double talk_s = (double)(clock_monotonic_us() - start) / 1e6;
+    end = clock_monotonic_us();
+    double talk_s = (double)(end - start) / 1e6;
     uint64_t in_time = accepted;
     int64_t give_up = clock_monotonic_us() + COMPLETE_US;
     while (clock_monotonic_us() < give_up && (!all_are(is_done) || missing() > 0))

@@ -14,7 +14,9 @@ static int read_sign_key(const char *path, struct auth_key *key, struct error_te
 {
     struct buffer bytes = {0};
     struct error_text why = {0};
-    int err = auth_file_read(path, &bytes, reterr_why);
+    int err = auth_file_check_private(path, reterr_why);
+    if (err == 0)
+        err = auth_file_read(path, &bytes, reterr_why);
     if (err == 0) {
         err = auth_key_of_secret(key, buffer_text(&bytes), &why);
         if (err != 0)

@@ -1,5 +1,6 @@
 #include "edge/edge_tls.h"
 
+#include "auth/keys.h"
 #include "edge/edge_tickets.h"
 #include "log/log.h"
 
@@ -116,7 +117,9 @@ static int load_files(SSL_CTX *context, const struct edge_tls_settings *settings
     const char *reason = asked ? "it needs a passphrase" : openssl_reason();
     if (!certificate)
         return refuse_file("tls.certificate", settings->certificate, reason, reterr_why);
-    return key ? 0 : refuse_file("tls.key", settings->key, reason, reterr_why);
+    if (!key)
+        return refuse_file("tls.key", settings->key, reason, reterr_why);
+    return auth_file_check_private(settings->key, reterr_why);
 }
 
 static void configure_tickets(SSL_CTX *context, const struct edge_tls_settings *settings)

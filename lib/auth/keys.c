@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void auth_keys_free(struct auth_keys *keys)
@@ -70,6 +71,16 @@ int auth_file_read(const char *path, struct buffer *out, struct error_text *rete
     return err == 0 ? 0 : error_text_set(reterr_why, err, "%s: %s", path, strerrordesc_np(-err));
 }
 
+int auth_file_check_private(const char *path, struct error_text *reterr_why)
+{
+    struct stat file;
+    if (stat(path, &file) != 0)
+        return error_text_set(reterr_why, -errno, "%s: %s", path, strerrordesc_np(errno));
+    if ((file.st_mode & S_IRWXO) != 0)
+        return error_text_set(reterr_why, -EPERM, "%s can be read by everybody: chmod 0600", path);
+    return 0;
+}
+
 static int load_one(struct auth_keys *keys, const struct auth_key_settings *from, struct text bytes,
                     struct error_text *reterr_why)
 {
@@ -88,7 +99,10 @@ static int load_file(struct auth_keys *keys, const struct auth_key_settings *fro
 {
     struct buffer bytes = {0};
     struct error_text why = {0};
-    int err = auth_file_read(from->file, &bytes, reterr_why);
+    int err =
+        from->format == AUTH_FORMAT_SECRET ? auth_file_check_private(from->file, reterr_why) : 0;
+    if (err == 0)
+        err = auth_file_read(from->file, &bytes, reterr_why);
     if (err == 0) {
         err = load_one(keys, from, buffer_text(&bytes), &why);
         if (err != 0)

@@ -29,3 +29,5 @@ MUST_USE int auth_keys_add(struct auth_keys *keys, struct auth_key **ret_key,
                            struct error_text *reterr_why);
 /* A file whole, at most AUTH_KEY_FILE_MAX bytes. The caller frees `out`, also on failure. */
 MUST_USE int auth_file_read(const char *path, struct buffer *out, struct error_text *reterr_why);
+/* 0, or -EPERM when everybody may read the file, which holds a secret, or why nothing is known. */
+MUST_USE int auth_file_check_private(const char *path, struct error_text *reterr_why);

@@ -3,9 +3,10 @@
  *     log_warning("lane has a hole", LOG_TEXT("src", region), LOG_U64("position", n));
  *     2026-01-31T09:30:00.125Z warning hub-dub-1: lane has a hole src=sin position=57
  *
- * Values are made safe: control characters, quotes and bytes that are no UTF-8 are escaped, values
- * with spaces quoted, long values cut. Any thread may log; a line is one write(2) of at most
- * LOG_LINE_MAX bytes, so lines of several threads and processes do not mix. No memory is taken. */
+ * Values are made safe: control characters, marks that turn the direction of a line, quotes and
+ * bytes that are no UTF-8 are escaped, values with spaces quoted, long values cut. Any thread may
+ * log; a line is one write(2) of at most LOG_LINE_MAX bytes, so lines of several threads and
+ * processes do not mix. No memory is taken. */
 #pragma once
 
 #include "base/macros.h"

@@ -67,6 +67,28 @@ static void add_time(struct line *line, int64_t wall_ms)
     add_string(line, text);
 }
 
+/* Characters that only change how others look: they turn a line's direction, or end it. */
+static bool is_misleading(struct text character)
+{
+    static const struct {
+        uint8_t bytes[3];
+        uint8_t last; /* of the range, in its last byte */
+    } ranges[] = {
+        {{0xE2, 0x80, 0x8E}, 0x8F}, /* U+200E and U+200F: marks of direction */
+        {{0xE2, 0x80, 0xA8}, 0xAE}, /* U+2028 to U+202E: separators, embeddings and overrides */
+        {{0xE2, 0x81, 0xA6}, 0xA9}, /* U+2066 to U+2069: isolates */
+    };
+    if (text_equal(character, TEXT("\xD8\x9C"))) /* U+061C: the Arabic mark of direction */
+        return true;
+    for (size_t i = 0; character.size == 3 && i < COUNT_OF(ranges); i++) {
+        uint8_t last = (uint8_t)character.data[2];
+        if (memcmp(character.data, ranges[i].bytes, 2) == 0 && last >= ranges[i].bytes[2] &&
+            last <= ranges[i].last)
+            return true;
+    }
+    return false;
+}
+
 /* Bytes of the printable character at the start of `rest`; 0 when the byte must be escaped. */
 static size_t printable_size(struct text rest)
 {
@@ -77,7 +99,7 @@ static size_t printable_size(struct text rest)
     if (size > rest.size || !text_is_utf8((struct text){rest.data, size}))
         return 0;
     bool c1 = first == 0xC2 && (uint8_t)rest.data[1] < 0xA0; /* U+0080 to U+009F */
-    return c1 ? 0 : size;
+    return c1 || is_misleading((struct text){rest.data, size}) ? 0 : size;
 }
 
 static void add_escaped_byte(struct line *line, char byte)

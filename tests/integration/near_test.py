@@ -27,6 +27,7 @@ class World:
     def __init__(self, folder):
         self.database = folder / "places.mmdb"
         self.key = folder / "key"
+        self.key.touch(0o600)
         self.key.write_text("a secret of more than thirty-two bytes")
         self.put("GeoIP2-City-Test")
         settings = {"geo.database": self.database, "geo.sign_key": self.key, **BELIEVED}

@@ -105,6 +105,7 @@ CASES = [
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     folder = tmp_path_factory.mktemp("openapi")
+    (folder / "secret").touch(0o600)
     (folder / "secret").write_bytes(SECRET.encode())
     places = {"192.0.2.0/24": mmdb.place("SG", "AS", 1, 104)}
     mmdb.write(folder / "places.mmdb", places, int(time.time()))

@@ -19,6 +19,7 @@ def cluster(tmp_path_factory):
     """Three regions whose edges require tokens."""
     folder = tmp_path_factory.mktemp("keys")
     secret, config = folder / "secret", folder / "edge.yaml"
+    secret.touch(0o600)
     secret.write_text(SECRET)
     config.write_text(
         f"auth: {{required: true, issuer: {ISSUER!r}, audience: {AUDIENCE}, "

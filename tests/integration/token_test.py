@@ -36,6 +36,7 @@ def cluster(tmp_path_factory):
     """One edge, which requires tokens, and tells of their end three seconds before it."""
     folder = tmp_path_factory.mktemp("keys")
     secret = folder / "secret"
+    secret.touch(0o600)
     secret.write_text(SECRET)
     config = folder / "edge.yaml"
     key = folder / "key"

@@ -19,6 +19,7 @@ SETTINGS = {"log.level": "debug", "limits.polls_max": "2", "outbound.answer": "2
 def cluster(tmp_path_factory):
     folder = tmp_path_factory.mktemp("keys")
     secret, config = folder / "secret", folder / "edge.yaml"
+    secret.touch(0o600)
     secret.write_text(SECRET)
     config.write_text(
         f"""

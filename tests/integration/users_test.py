@@ -175,6 +175,7 @@ def test_an_owner_that_is_gone_is_unreachable_and_not_nobody():
 
 def test_a_token_speaks_for_its_user_or_for_all(tmp_path):
     secret = tmp_path / "secret"
+    secret.touch(0o600)
     secret.write_bytes(SECRET.encode())
     settings = tmp_path / "edge.yaml"
     settings.write_text(

@@ -9,17 +9,19 @@ from .cluster import BUILD
 
 
 class TalkTool:
-    """with TalkTool(cluster, users=60, rate=500, seconds=60) as talk: ...; talk.finish()"""
+    """with TalkTool(cluster, users=60, rate=500, seconds=60) as talk: ...; talk.finish()
 
-    def __init__(self, cluster, users, rate, seconds):
+    edges: the names of two for each region; else all. name: of the users, new for each on a cluster.
+    """
+
+    def __init__(self, cluster, users, rate, seconds, edges=None, name="talk"):
         self.log_path = cluster.folder / "talk.log"
-        addresses = [
-            cluster.url[name].removeprefix("http://")
-            for region in cluster.names
-            for name in cluster.edge_names(region)
-        ]
+        if edges is None:
+            edges = [name for region in cluster.names for name in cluster.edge_names(region)]
+        addresses = [cluster.url[name].removeprefix("http://") for name in edges]
         self.command = [BUILD / "bench-bin" / "talk", "--users", users, "--rate", rate]
-        self.command += ["--seconds", seconds, "--log", self.log_path, *addresses]
+        self.command += ["--seconds", seconds, "--log", self.log_path, "--name", name]
+        self.command += addresses
         self.popen = None
 
     def __enter__(self):
@@ -39,6 +41,10 @@ class TalkTool:
         out, _ = self.popen.communicate(timeout=timeout_s)
         assert out, f"talk ended with {self.popen.returncode}"
         return json.loads(out.splitlines()[-1])
+
+    def end(self):
+        """No more messages; finish() waits for those that were accepted."""
+        self.popen.terminate()
 
     def events(self):
         """What was accepted and delivered: (kind "a" or "d", user, when, seconds since sent)."""

@@ -12,6 +12,7 @@ ISSUER, AUDIENCE = "https://login.example", "meridian"
 
 def auth_file(folder, **more):
     """A file of settings for daemons that ask for tokens of here; `more` are others of auth."""
+    (folder / "secret").touch(0o600)
     (folder / "secret").write_text(SECRET)
     auth = {"required": "true", "issuer": ISSUER, "audience": AUDIENCE, "leeway": "0s", **more}
     key = f"{{file: {folder / 'secret'}, format: secret, kid: shared}}"

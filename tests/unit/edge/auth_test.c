@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -89,6 +90,7 @@ static void write_file(const char *path, const char *content)
     assert_non_null(file);
     fputs(content, file);
     fclose(file);
+    assert_int_equal(chmod(path, 0600), 0);
 }
 
 static void keys_are_read_again_and_a_damaged_file_changes_nothing(void **state)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -41,6 +42,7 @@ void tls_lab_write_files(const char *name, const char *certificate_path, const c
     assert_non_null(file);
     assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
     fclose(file);
+    assert_int_equal(chmod(key_path, 0600), 0);
     X509_free(certificate);
     EVP_PKEY_free(key);
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -238,6 +239,16 @@ static void a_reload_of_bad_files_changes_nothing(void **state)
     assert_string_equal(meet(TLS1_3_VERSION, NULL, NULL).name, "two");
 }
 
+static void refuses_a_key_for_everybody(void **state)
+{
+    (void)state;
+    struct error_text why;
+    assert_int_equal(chmod(it.settings.key, 0604), 0);
+    assert_null(edge_tls_new(&it.settings, 0, &why));
+    assert_non_null(strstr(why.text, "can be read by everybody"));
+    assert_int_equal(chmod(it.settings.key, 0600), 0);
+}
+
 static void refuses_a_key_with_a_passphrase(void **state)
 {
     (void)state;
@@ -294,6 +305,7 @@ int main(void)
         ROW(gives_no_tickets_where_none_are_wanted),
         ROW(a_reload_shows_the_new_certificate_to_new_ones),
         ROW(a_reload_of_bad_files_changes_nothing),
+        ROW(refuses_a_key_for_everybody),
         ROW(refuses_a_key_with_a_passphrase),
         ROW(refuses_a_key_of_another_certificate),
         ROW(names_the_file_that_is_bad),

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -40,6 +41,7 @@ static struct auth_key_settings file_of(const char *name, unsigned format, const
     assert_non_null(file);
     assert_int_equal(fwrite(content.data, 1, content.size, file), content.size);
     fclose(file);
+    assert_int_equal(chmod(settings.file, 0600), 0);
     return settings;
 }
 
@@ -80,6 +82,16 @@ static void several_files_make_one_set(void **state)
     auth_keys_free(keys);
     buffer_free(&ignored);
     buffer_free(&pem);
+}
+
+static void a_secret_is_not_for_everybody(void **state)
+{
+    (void)state;
+    struct auth_key_settings row = file_of("secret", AUTH_FORMAT_SECRET, "s", text_of(secret));
+    assert_int_equal(chmod(row.file, 0640), 0);
+    auth_keys_free(load(&row, 1, NULL));
+    assert_int_equal(chmod(row.file, 0604), 0);
+    assert_null(load(&row, 1, "secret can be read by everybody: chmod 0600"));
 }
 
 static void the_only_key_needs_no_name(void **state)
@@ -142,6 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(several_files_make_one_set),
+        cmocka_unit_test(a_secret_is_not_for_everybody),
         cmocka_unit_test(the_only_key_needs_no_name),
         cmocka_unit_test(a_damaged_file_is_named),
         cmocka_unit_test(a_file_has_its_bound),

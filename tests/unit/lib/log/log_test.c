@@ -69,6 +69,15 @@ static void values_are_quoted_and_escaped(void **state)
         {{"\x7F", 1}, "v=\"\\x7f\""},
         {{"h\xC3\xA9", 3}, "v=h\xC3\xA9"},
         {{"\xC2\x9B", 2}, "v=\"\\xc2\\x9b\""}, /* C1: a terminal's control sequence introducer */
+        {{"\xD8\x9C", 2}, "v=\"\\xd8\\x9c\""}, /* marks that turn the direction of a line */
+        {{"\xE2\x80\x8E", 3}, "v=\"\\xe2\\x80\\x8e\""},
+        {{"\xE2\x80\x8D", 3}, "v=\xE2\x80\x8D"},        /* joins letters */
+        {{"\xE2\x80\xA8", 3}, "v=\"\\xe2\\x80\\xa8\""}, /* a line separator */
+        {{"\xE2\x80\xAE", 3}, "v=\"\\xe2\\x80\\xae\""},
+        {{"\xE2\x80\xAF", 3}, "v=\xE2\x80\xAF"},
+        {{"\xE2\x81\xA6", 3}, "v=\"\\xe2\\x81\\xa6\""},
+        {{"\xE2\x81\xA9", 3}, "v=\"\\xe2\\x81\\xa9\""},
+        {{"\xE2\x81\xAA", 3}, "v=\xE2\x81\xAA"},
         {{"\xC3", 1}, "v=\"\\xc3\""},
         {{"\xFF-", 2}, "v=\"\\xff-\""},
         {{"\xED\xA0\x80", 3}, "v=\"\\xed\\xa0\\x80\""},

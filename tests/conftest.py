@@ -1,4 +1,4 @@
-"""Integration tests run real daemons and a real nats-server through tests/support/lab."""
+"""Integration and attack tests run real daemons and a real nats-server through tests/support/lab."""
 
 import os
 import pathlib
@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "support"))
 
 FULL = bool(os.environ.get("MERIDIAN_TEST_FULL"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def full():
     """True under `scripts/test full`: scenarios then run for the durations they are stated for."""
     return FULL
