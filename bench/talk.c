@@ -12,9 +12,9 @@
  * accepted, so each flow has one order, and it is checked here. Messages fall due at the rate; what
  * a user could not send when it was due, it sends as fast as it is accepted.
  *
- * SIGTERM ends the time before it is over. Times are of the monotonic clock. The log gets a line for
- * each message accepted (a) and delivered (d): kind, user, time in us, us since it was sent first.
- * Exits 1 on loss, repeats or disorder. */
+ * SIGTERM ends the time before it is over. Times are of the monotonic clock. The log gets a line
+ * for each message accepted (a) and delivered (d): kind, user, time in us, us since it was sent
+ * first. Exits 1 on loss, repeats or disorder. */
 #include "load_client.h"
 
 #include "base/clock.h"
