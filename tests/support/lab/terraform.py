@@ -24,11 +24,13 @@ def terraform():
 
 
 def built_packages():
-    """The newest package of each name that scripts/package has made, or {}."""
-    found = {}
+    """The newest package of each name that scripts/package has made, or {}: none, or they are older
+    than the programs that are tested beside them."""
+    found, built = {}, (BUILD / "bin/meridian-hub").stat().st_mtime
     for file in sorted((ROOT / "build/packages").glob("*.deb"), key=lambda f: f.stat().st_mtime):
         found[file.name.split("_")[0]] = file
-    return found if set(PACKAGES) <= set(found) else {}
+    fresh = all(file.stat().st_mtime > built for file in found.values())
+    return found if fresh and set(PACKAGES) <= set(found) else {}
 
 
 def sha256(path):
