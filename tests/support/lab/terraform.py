@@ -107,12 +107,11 @@ class Deployment:
         """No two processes of a catalogue have one address, not even on two machines."""
         return f"127.0.{self.machines.index(machine) + 1}.1"
 
-    def write_catalogue(self, regions):
-        """Of these regions of the layout alone: a deployment may grow."""
+    def write_catalogue(self, regions, without=()):
+        """Of these regions of the layout alone, and without some machines: a deployment may grow."""
         lines = [f"primary: {self.names[-1]}", "unknown_recipients: adopt", "regions:"]
-        for region, machines in self.layout.items():
-            if region not in regions:
-                continue
+        for region in [name for name in self.layout if name in regions]:
+            machines = [name for name in self.layout[region] if name not in without]
             place, latitude, longitude = PLACES[region]
             lines += [
                 f"  - name: {region}",
