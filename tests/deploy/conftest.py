@@ -19,7 +19,11 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     reason = "terraform missing" if terraform() is None else None
-    no_hosts = reason or why_not() or (None if built_packages() else "no packages: scripts/package")
+    no_hosts = (
+        reason
+        or why_not()
+        or (None if built_packages() else "no packages of these programs: scripts/test deploy")
+    )
     for item in items:
         skip = no_hosts if "hosts" in item.keywords else reason
         if "long" in item.keywords and not os.environ.get("MERIDIAN_TEST_DEPLOY"):

@@ -12,7 +12,7 @@ from lab.namespaces import inside
 from lab.process import wait_for
 from lab.terraform import Deployment, built_packages, sha256
 
-pytestmark = [pytest.mark.hosts, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.hosts, pytest.mark.long, pytest.mark.timeout(300)]
 ZONE = "edge.example.test"
 LAYOUT = {"sin": ["sin-a"], "iad": ["iad-a"], "dub": ["dub-a"]}  # none of them is there
 PLACES = {

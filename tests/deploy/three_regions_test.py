@@ -15,7 +15,7 @@ from lab.terraform import Deployment, next_release
 
 pytestmark = [pytest.mark.hosts, pytest.mark.long, pytest.mark.timeout(1200)]
 LAYOUT = {"sin": ["sin-a", "sin-b"], "iad": ["iad-a"], "dub": ["dub-a"]}
-FIRST = ("sin", "dub")
+FIRST, LATER = ("sin", "dub"), ("sin-b",)
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +82,24 @@ def told(what, begun, talk, clients):
 
 
 def test_two_regions_come_up(world):
-    world.write_catalogue(FIRST)
+    world.write_catalogue(FIRST, without=LATER)
     begun = time.monotonic()
     done = rollout(world, "--nats-first", "--canary", "dub", *FIRST)
     print(f"two regions from nothing: {time.monotonic() - begun:.0f} s")
     assert done.stdout.rstrip().endswith("rollout: dub sin are up to date")
     talk, _ = asyncio.run(talk_during(world, "first", regions=FIRST))
     assert len(talk.accepted) >= 20
+
+
+def test_another_machine_joins_and_nats_takes_it_by_a_reload(world):
+    world.write_catalogue(FIRST)
+    before = world.hosts["sin-a"].ssh("systemctl", "show", "-P", "MainPID", "meridian-nats").stdout
+    assert int(before) > 0
+    rollout(world, *FIRST)
+    after = world.hosts["sin-a"].ssh("systemctl", "show", "-P", "MainPID", "meridian-nats").stdout
+    assert after == before
+    kept = world.hosts["sin-a"].ssh("cat", "/etc/meridian/nats.conf", check=True).stdout
+    assert "CN=sin-2," in kept  # the new edge, which is ready: the rollout has asked it
 
 
 def test_a_third_region_joins_under_load(world):

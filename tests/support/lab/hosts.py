@@ -58,7 +58,7 @@ class Host:
         memory = self.folder / "memory"
         for path in (memory, self.root):
             path.mkdir(exist_ok=True)
-        run("mount", "-t", "tmpfs", "-o", "size=2g", "meridian-host", str(memory))
+        run("mount", "-t", "tmpfs", "-o", "size=2g", f"host-{self.machine}", str(memory))
         for name in ("upper", "work"):
             (memory / name).mkdir()
         layers = f"lowerdir={IMAGE},upperdir={memory}/upper,workdir={memory}/work"
@@ -124,6 +124,26 @@ class Host:
             wait_for(lambda group=group: remove_group(group), 10, f"{group} is empty")
 
 
+def sweep():
+    """Ends hosts of a test run that was killed: it could not, and its hosts outlive it."""
+    for group in [group for base in CGROUPS for group in base.glob("meridian-mrd*")]:
+        machine = group.name.removeprefix("meridian-")
+        if pathlib.Path("/proc", machine.removeprefix("mrd").partition("x")[0]).exists():
+            continue
+        for processes in group.rglob("cgroup.procs"):
+            for pid in processes.read_text().split():
+                os.kill(int(pid), signal.SIGKILL)
+        for mount in pathlib.Path("/proc/mounts").read_text().splitlines():
+            source, memory = mount.split()[:2]
+            if source == f"host-{machine}":
+                for path in (memory.removesuffix("memory") + "root", memory):
+                    run("umount", "--recursive", "--lazy", path, check=False)
+        wait_for(lambda group=group: remove_group(group), 10, f"{group} is empty")
+        network = machine.partition("-")[0]
+        for namespace in pathlib.Path("/run/netns").glob(f"{network}-*"):
+            run("ip", "netns", "del", namespace.name, check=False)
+
+
 def remove_group(group):
     """True when the control group and those in it are gone."""
     for folder, _, _ in os.walk(group, topdown=False):
@@ -163,6 +183,7 @@ class Hosts:
         self.hosts = {}
 
     def __enter__(self):
+        sweep()
         make_key(self.login)
         try:
             self.network.__enter__()

@@ -24,11 +24,13 @@ def terraform():
 
 
 def built_packages():
-    """The newest package of each name that scripts/package has made, or {}."""
-    found = {}
+    """The newest package of each name that scripts/package has made, or {}: none, or they are older
+    than the programs that are tested beside them."""
+    found, built = {}, (BUILD / "bin/meridian-hub").stat().st_mtime
     for file in sorted((ROOT / "build/packages").glob("*.deb"), key=lambda f: f.stat().st_mtime):
         found[file.name.split("_")[0]] = file
-    return found if set(PACKAGES) <= set(found) else {}
+    fresh = all(file.stat().st_mtime > built for file in found.values())
+    return found if fresh and set(PACKAGES) <= set(found) else {}
 
 
 def sha256(path):
@@ -105,12 +107,11 @@ class Deployment:
         """No two processes of a catalogue have one address, not even on two machines."""
         return f"127.0.{self.machines.index(machine) + 1}.1"
 
-    def write_catalogue(self, regions):
-        """Of these regions of the layout alone: a deployment may grow."""
+    def write_catalogue(self, regions, without=()):
+        """Of these regions of the layout alone, and without some machines: a deployment may grow."""
         lines = [f"primary: {self.names[-1]}", "unknown_recipients: adopt", "regions:"]
-        for region, machines in self.layout.items():
-            if region not in regions:
-                continue
+        for region in [name for name in self.layout if name in regions]:
+            machines = [name for name in self.layout[region] if name not in without]
             place, latitude, longitude = PLACES[region]
             lines += [
                 f"  - name: {region}",
