@@ -17,6 +17,7 @@ struct token_options {
     char device[TEXT_DEVICE_MAX + 1];
     char id[TEXT_MESSAGE_ID_MAX + 1];
     char home[TEXT_REGION_MAX + 1];
+    char tenant[TEXT_MESSAGE_ID_MAX + 1];
     char issuer[256];
     char audience[256];
     char kid[AUTH_KID_MAX + 1];
@@ -31,6 +32,7 @@ static const struct setting options_table[] = {
     TEXT_OPTION(device, text_is_device_id, "a device id: 1 to 64 printable ASCII characters"),
     TEXT_OPTION(id, text_is_message_id, "1 to 64 printable ASCII characters"),
     TEXT_OPTION(home, text_is_region_name, "a region's name"),
+    TEXT_OPTION(tenant, text_is_message_id, "1 to 64 printable ASCII characters"),
     TEXT_OPTION(issuer, text_is_utf8, "UTF-8"),
     TEXT_OPTION(audience, text_is_utf8, "UTF-8"),
     TEXT_OPTION(kid, auth_is_kid, "a key's name: 1 to 64 printable ASCII characters"),
@@ -128,6 +130,7 @@ static void write_claims(struct buffer *out, const struct token_options *options
     member(out, "sub", options->user);
     member(out, "device", options->device);
     member(out, "home", options->home);
+    member(out, "tenant", options->tenant);
     member(out, "jti", options->id);
     buffer_printf(out, ",\"iat\":%" PRIi64 ",\"exp\":%" PRIi64 "}", now_s,
                   now_s + options->ttl_ms / 1000);

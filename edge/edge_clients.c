@@ -126,12 +126,14 @@ static bool on_has_room(void *context, struct text user, struct text device)
     return edge_sessions_has_room(edge->sessions, user, device);
 }
 
-static bool on_near(void *context, const struct address *client, struct buffer *json)
+static bool on_near(void *context, const struct address *address, struct text tenant,
+                    struct buffer *json)
 {
     const struct edge *edge = context;
     if (edge->near == NULL)
         return false;
-    edge_near_write_edges(edge->near, client, clock_wall_ms(), json);
+    const struct edge_near_client client = {address, tenant};
+    edge_near_write_edges(edge->near, &client, clock_wall_ms(), json);
     return true;
 }
 

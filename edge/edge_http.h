@@ -67,8 +67,10 @@ struct edge_http_ops {
     size_t (*sessions)(void *context);
     /* Whether this user may have one more connection. May be NULL: it may. */
     bool (*has_room)(void *context, struct text user, struct text device);
-    /* GET /v1/edges: the answer for a client there. False: this edge does not know. */
-    bool (*near)(void *context, const struct address *client, struct buffer *json);
+    /* GET /v1/edges: the answer for a client there, of a tenant or none (empty). False: this edge
+     * does not know. */
+    bool (*near)(void *context, const struct address *client, struct text tenant,
+                 struct buffer *json);
     /* The number of connections has gone down. */
     void (*on_connection_closed)(void *context);
 };

@@ -5,6 +5,9 @@
 #include "edge/edge_url.h"
 #include "json/json.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 enum { PATH_MAX_SIZE = 1024 };
 
 static int on_healthz(const struct edge_call *call)
@@ -45,14 +48,32 @@ static int on_ping(const struct edge_call *call)
     return edge_http_answer_nothing(call->req);
 }
 
+/* Nobody needs a token to ask which edges are near; who shows one is told by its tenant's pins. */
+static int judge_shown(const struct edge_call *call, struct edge_token **ret_token)
+{
+    const struct edge_http_settings *settings = &call->http->settings;
+    struct text shown = edge_auth_of_authorization(edge_http_header(call->req, "authorization"));
+    *ret_token = NULL;
+    return shown.size == 0
+               ? 0
+               : edge_auth_judge(settings->auth, shown, loop_now_ms(settings->loop), ret_token);
+}
+
 static int on_edges(const struct edge_call *call)
 {
     const struct edge_http_settings *settings = &call->http->settings;
     struct address client = edge_http_client(call->http, call->req);
+    struct edge_token *token;
     struct buffer json = {0};
-    if (!settings->ops->near(settings->context, &client, &json))
+    int err = judge_shown(call, &token);
+    if (err == -EACCES)
+        return edge_http_refuse_unauthorized(call->http, call->req);
+    bool known = err != 0 ||
+                 settings->ops->near(settings->context, &client, edge_token_tenant(token), &json);
+    free(token);
+    if (!known)
         return edge_http_refuse_now(call->req, 404, "not_found", "this edge knows of no places");
-    if (json.failed)
+    if (err != 0 || json.failed)
         edge_http_refuse_now(call->req, 503, "busy", "memory is short");
     else
         edge_http_answer_now(call->req,

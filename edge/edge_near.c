@@ -150,20 +150,21 @@ int edge_near_check(const struct edge_settings *settings, struct error_text *ret
     return err;
 }
 
-void edge_near_rank(const struct edge_near *near, const struct address *client,
+void edge_near_rank(const struct edge_near *near, const struct edge_near_client *client,
                     struct geo_ranking *ret_ranking)
 {
     static struct log_limit limit;
-    struct geo_client at = {.address = *client};
-    int err = near->database == NULL ? 0 : geo_database_find(near->database, client, &at.place);
+    struct geo_client at = {.address = *client->address, .tenant = client->tenant};
+    int err =
+        near->database == NULL ? 0 : geo_database_find(near->database, client->address, &at.place);
     if (err == -EILSEQ) /* it counts as a place that is not known */
         log_limited(&limit, LOG_LEVEL_ERROR, "the GeoIP database is damaged at an address",
-                    LOG_STRING("address", address_name(client).text));
+                    LOG_STRING("address", address_name(client->address).text));
     geo_rank(near->settings.catalogue, regions_states(near->regions), &at, ret_ranking);
 }
 
 const struct catalogue_region *edge_near_home(const struct edge_near *near,
-                                              const struct address *client)
+                                              const struct edge_near_client *client)
 {
     struct geo_ranking ranking;
     if (near == NULL)

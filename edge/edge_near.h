@@ -39,13 +39,19 @@ bool edge_near_tick(struct edge_near *near, int64_t now_ms);
 /* Whether the settings' files can be used. -EINVAL and the like, with the reason. */
 MUST_USE int edge_near_check(const struct edge_settings *settings, struct error_text *reterr_why);
 
-void edge_near_rank(const struct edge_near *near, const struct address *client,
+/* Who is to be near: an address, and the tenant that a token says, for its pins; empty: none. */
+struct edge_near_client {
+    const struct address *address;
+    struct text tenant;
+};
+
+void edge_near_rank(const struct edge_near *near, const struct edge_near_client *client,
                     struct geo_ranking *ret_ranking);
 /* The home of a new user who connects from there, of the regions that new users may be at home in.
  * NULL, also for a NULL edge_near: here, because nothing is known of the place, or nobody is up. A
  * pin is kept to also when nobody is up there, or it leaves only regions without new homes. */
 const struct catalogue_region *edge_near_home(const struct edge_near *near,
-                                              const struct address *client);
+                                              const struct edge_near_client *client);
 /* The index of this edge's region in the catalogue, whether its clients are to leave, and since
  * when: geo.drain_after behind the operator's command. */
 uint16_t edge_near_here(const struct edge_near *near, bool *ret_drains, int64_t *ret_age_ms);
@@ -53,9 +59,9 @@ const struct regions *edge_near_regions(const struct edge_near *near);
 
 /* edge_near_write.c */
 /* The answer to GET /v1/edges. `wall_ms` since 1970. */
-void edge_near_write_edges(const struct edge_near *near, const struct address *client,
+void edge_near_write_edges(const struct edge_near *near, const struct edge_near_client *client,
                            int64_t wall_ms, struct buffer *out);
 /* A hint, as members of an object: ,"endpoints":[{"url","region"}],"endpoints_ttl_s":60. This edge
  * is not in it when the client is `leaving`, unless another of its processes would take it. */
-void edge_near_write_endpoints(const struct edge_near *near, const struct address *client,
+void edge_near_write_endpoints(const struct edge_near *near, const struct edge_near_client *client,
                                bool leaving, struct buffer *out);

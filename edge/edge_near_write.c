@@ -87,16 +87,16 @@ static void write_list(const struct edge_near *near, const struct geo_ranking *r
 }
 
 /* A JWS of the same, for who passes it on to somebody that must not take his word for it. */
-static void write_signed(const struct edge_near *near, const struct address *client,
+static void write_signed(const struct edge_near *near, const struct edge_near_client *client,
                          int64_t wall_ms, struct text members, struct buffer *out)
 {
     struct buffer claims = {0}, token = {0};
     int64_t now_s = wall_ms / 1000;
     if (near->sign_key == NULL)
         return;
-    buffer_printf(&claims,
-                  "{\"iss\":\"%s\",\"iat\":%" PRIi64 ",\"exp\":%" PRIi64 ",\"address\":\"%s\",",
-                  near->settings.edge->name, now_s, now_s + ttl_s(near), address_name(client).text);
+    buffer_printf(
+        &claims, "{\"iss\":\"%s\",\"iat\":%" PRIi64 ",\"exp\":%" PRIi64 ",\"address\":\"%s\",",
+        near->settings.edge->name, now_s, now_s + ttl_s(near), address_name(client->address).text);
     buffer_append_text(&claims, members);
     buffer_append_text(&claims, TEXT("}"));
     if (!claims.failed && auth_token_make(near->sign_key, buffer_text(&claims), &token) == 0) {
@@ -108,7 +108,7 @@ static void write_signed(const struct edge_near *near, const struct address *cli
     buffer_free(&token);
 }
 
-void edge_near_write_edges(const struct edge_near *near, const struct address *client,
+void edge_near_write_edges(const struct edge_near *near, const struct edge_near_client *client,
                            int64_t wall_ms, struct buffer *out)
 {
     struct geo_ranking ranking;
@@ -127,7 +127,7 @@ void edge_near_write_edges(const struct edge_near *near, const struct address *c
     buffer_free(&members);
 }
 
-void edge_near_write_endpoints(const struct edge_near *near, const struct address *client,
+void edge_near_write_endpoints(const struct edge_near *near, const struct edge_near_client *client,
                                bool leaving, struct buffer *out)
 {
     struct geo_ranking ranking;

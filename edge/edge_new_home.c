@@ -22,7 +22,8 @@ int edge_new_home(const struct catalogue *catalogue, const struct edge_near *nea
                   const struct catalogue_region **ret_region)
 {
     int err = edge_new_home_of_token(catalogue, token, ret_region);
+    const struct edge_near_client at = {client, edge_token_tenant(token)};
     if (err == 0 && *ret_region == NULL)
-        *ret_region = edge_near_home(near, client);
+        *ret_region = edge_near_home(near, &at);
     return err;
 }

@@ -89,7 +89,8 @@ bool edge_session_leave(struct edge_session *session)
     struct turns turns = turns_of(sessions, view.drains);
     if (edge_bucket_wait(turns.bucket, turns.rate, 1, now_ms) > 0)
         return false; /* its turn comes with a later look: it is pinged meanwhile */
-    edge_near_rank(sessions->settings.near, &session->client, &ranking);
+    const struct edge_near_client client = {&session->client, edge_token_tenant(session->token)};
+    edge_near_rank(sessions->settings.near, &client, &ranking);
     enum edge_leave leave = edge_leave_judge(&view, &ranking);
     if (leave == EDGE_LEAVE_STAY)
         return false;

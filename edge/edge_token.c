@@ -16,8 +16,9 @@ struct edge_token *edge_token_new(const struct auth_identity *identity, struct t
     size_t device_size = strlen(identity->device);
     size_t id_size = strlen(identity->token_id);
     size_t home_size = strlen(identity->home);
-    struct edge_token *token =
-        calloc(1, sizeof *token + user_size + device_size + id_size + home_size + raw.size);
+    size_t tenant_size = strlen(identity->tenant);
+    struct edge_token *token = calloc(1, sizeof *token + user_size + device_size + id_size +
+                                             home_size + tenant_size + raw.size);
     if (token == NULL)
         return NULL;
     token->expires_at_ms = identity->expires_at_s * 1000;
@@ -30,11 +31,13 @@ struct edge_token *edge_token_new(const struct auth_identity *identity, struct t
     token->user_size = (uint8_t)user_size;
     token->device_size = (uint8_t)device_size;
     token->home_size = (uint8_t)home_size;
+    token->tenant_size = (uint8_t)tenant_size;
     token->raw_size = (uint16_t)raw.size; /* at most AUTH_TOKEN_MAX, or it was not good */
     char *to = append(token->names, identity->user, user_size);
     to = append(to, identity->device, device_size);
     to = append(to, identity->token_id, id_size);
     to = append(to, identity->home, home_size);
+    to = append(to, identity->tenant, tenant_size);
     append(to, raw.data, raw.size);
     return token;
 }
@@ -59,11 +62,19 @@ struct text edge_token_home(const struct edge_token *token)
     return (struct text){.data = behind_id(token), .size = token->home_size};
 }
 
+struct text edge_token_tenant(const struct edge_token *token)
+{
+    if (token == NULL)
+        return TEXT("");
+    return (struct text){.data = behind_id(token) + token->home_size, .size = token->tenant_size};
+}
+
 struct text edge_token_raw(const struct edge_token *token)
 {
     if (token == NULL)
         return TEXT("");
-    return (struct text){.data = behind_id(token) + token->home_size, .size = token->raw_size};
+    return (struct text){.data = behind_id(token) + token->home_size + token->tenant_size,
+                         .size = token->raw_size};
 }
 
 struct auth_holder edge_token_holder(const struct edge_token *token, struct text device)

@@ -17,8 +17,9 @@ struct edge_token {
     uint8_t device_size; /* 0: of any device */
     uint8_t id_size;     /* 0: it has none */
     uint8_t home_size;   /* 0: it says none */
+    uint8_t tenant_size; /* 0: it says none */
     uint16_t raw_size;
-    char names[]; /* user, device, the token's id, home, the token itself */
+    char names[]; /* user, device, the token's id, home, tenant, the token itself */
 };
 
 /* `wall_ms` and `now_ms` are the same moment by the two clocks: from here on a clock that steps
@@ -28,6 +29,8 @@ MUST_USE struct edge_token *edge_token_new(const struct auth_identity *identity,
 struct text edge_token_user(const struct edge_token *token);
 struct text edge_token_device(const struct edge_token *token); /* empty: of any device */
 struct text edge_token_home(const struct edge_token *token);   /* empty: not said */
+/* Empty: not said, or a NULL token. */
+struct text edge_token_tenant(const struct edge_token *token);
 /* As it was shown, for the hub that has the user's mailbox. Empty for NULL. */
 struct text edge_token_raw(const struct edge_token *token);
 /* What a revocation may be about; `device` is the one in use, empty: that of the token. */

@@ -119,8 +119,9 @@ static void member_expiry(const struct edge_session *session, struct buffer *out
 static void member_endpoints(const struct edge_session *session, bool leaving, struct buffer *out)
 {
     const struct edge_near *near = edge_session_shared(session)->near;
+    const struct edge_near_client client = {&session->client, edge_token_tenant(session->token)};
     if (near != NULL)
-        edge_near_write_endpoints(near, &session->client, leaving, out);
+        edge_near_write_endpoints(near, &client, leaving, out);
 }
 
 static void v1_on_welcome(struct edge_session *session, const struct wire_attached *attached)

@@ -9,7 +9,7 @@
  * Claims: `iss` as the settings say; `aud` is, or lists, the audience; `sub`, a user id; `exp` and
  * `iat`, whole seconds, at most the longest lifetime apart (without `iat` nobody could say when a
  * revocation has outlived the tokens it is about). Where they are there: `nbf`; `jti`, 1 to 64
- * printable ASCII characters; `device`, a device id; `home`, a region's name.
+ * printable ASCII characters; `device`, a device id; `home`, a region's name; `tenant`, as `jti`.
  * `scope` is a text of words with spaces between (RFC 8693, 4.2); of any other type it has none. */
 #pragma once
 
@@ -46,7 +46,8 @@ enum {
     X(LIFETIME, "it lives longer, from 'iat' to 'exp', than allowed")                              \
     X(JTI, "'jti' is not 1 to 64 printable ASCII characters")                                      \
     X(DEVICE, "'device' is not 1 to 64 printable ASCII characters")                                \
-    X(HOME, "'home' is no name of a region")
+    X(HOME, "'home' is no name of a region")                                                       \
+    X(TENANT, "'tenant' is not 1 to 64 printable ASCII characters")
 
 enum auth_reason {
 #define AUTH_REASON(name, text) AUTH_REFUSED_##name,
@@ -62,6 +63,7 @@ struct auth_identity {
     char device[TEXT_DEVICE_MAX + 1];
     char token_id[TEXT_MESSAGE_ID_MAX + 1];
     char home[TEXT_REGION_MAX + 1];
+    char tenant[TEXT_MESSAGE_ID_MAX + 1];
     bool admin;          /* `scope` has the settings' word for it */
     bool service;        /* and for this */
     int64_t issued_at_s; /* since 1970, as the next */

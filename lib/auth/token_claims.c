@@ -8,7 +8,7 @@ enum { MS_PER_S = 1000 };
 static const uint64_t seconds_max = 253402300799;
 
 struct claims {
-    struct json_value iss, aud, sub, exp, nbf, iat, jti, device, home, scope;
+    struct json_value iss, aud, sub, exp, nbf, iat, jti, device, home, tenant, scope;
 };
 
 static bool is_text(struct json_value value, const char *wanted)
@@ -82,6 +82,8 @@ static void judge_texts(const struct claims *claims, struct auth_verdict *ret)
          AUTH_REFUSED_DEVICE, false},
         {claims->home, text_is_region_name, identity->home, sizeof identity->home,
          AUTH_REFUSED_HOME, false},
+        {claims->tenant, text_is_message_id, identity->tenant, sizeof identity->tenant,
+         AUTH_REFUSED_TENANT, false},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const struct row *row = &rows[i];
@@ -132,10 +134,10 @@ void auth_claims_judge(const struct auth_settings *settings, const struct auth_p
 {
     struct claims claims;
     const struct json_pick picks[] = {
-        {"iss", &claims.iss},     {"aud", &claims.aud},   {"sub", &claims.sub},
-        {"exp", &claims.exp},     {"nbf", &claims.nbf},   {"iat", &claims.iat},
-        {"jti", &claims.jti},     {"home", &claims.home}, {"device", &claims.device},
-        {"scope", &claims.scope},
+        {"iss", &claims.iss},     {"aud", &claims.aud},       {"sub", &claims.sub},
+        {"exp", &claims.exp},     {"nbf", &claims.nbf},       {"iat", &claims.iat},
+        {"jti", &claims.jti},     {"home", &claims.home},     {"device", &claims.device},
+        {"scope", &claims.scope}, {"tenant", &claims.tenant},
     };
     if (json_object_pick(part->json, picks, COUNT_OF(picks)) != 0) {
         auth_refuse(ret, AUTH_REFUSED_CLAIMS);

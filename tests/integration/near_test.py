@@ -17,6 +17,7 @@ import pytest
 from lab import Client, Cluster
 from lab.cluster import BUILD
 from lab.process import wait_for
+from lab.tokens import auth_file, token
 
 MMDB = pathlib.Path(__file__).resolve().parents[1] / "support/mmdb"
 LONDON, CHINA, JAPAN, NOWHERE = "2.2.3.1", "175.16.199.1", "2001:218::1", "203.0.113.9"
@@ -34,18 +35,23 @@ class World:
         self.cluster = Cluster(
             regions=3,
             shards=1,
-            catalogue={"pins": "[{country: JP, regions: dub}]"},
+            catalogue={
+                "pins": "[{country: JP, regions: dub}, {tenant: acme, regions: 'iad, sin'}]"
+            },
             edge_settings=settings,
         )
+        for edge in self.cluster.edges.values():
+            edge.command += ["--config", str(auth_file(folder, required="false"))]
 
     def put(self, name):
         shutil.copy(MMDB / f"{name}.mmdb", f"{self.database}.new")
         os.rename(f"{self.database}.new", self.database)
 
-    def get(self, edge, path, client):
-        request = urllib.request.Request(
-            self.cluster.url[edge] + path, headers={"X-Forwarded-For": client}
-        )
+    def get(self, edge, path, client, shown=None):
+        headers = {"X-Forwarded-For": client}
+        if shown:
+            headers["Authorization"] = f"Bearer {shown}"
+        request = urllib.request.Request(self.cluster.url[edge] + path, headers=headers)
         with urllib.request.urlopen(request, timeout=5) as answer:
             return answer.status, answer.read()
 
@@ -110,6 +116,28 @@ def test_edges_are_told_in_the_order_of_the_ranking(world):
         assert told["rule"] == ranked["rule"]
         assert told["blind"] is False and told["ttl_s"] == 60
         assert told["edges"][0]["url"] == world.cluster.url[told["edges"][0]["region"] + "-1"]
+
+
+def test_a_tenant_is_kept_to_its_regions(world):
+    shown = token("tess", tenant="acme")
+    told = json.loads(world.get("dub-1", "/v1/edges", LONDON, shown)[1])
+    assert told["rule"] == "pin of the tenant"
+    assert [edge["region"] for edge in told["edges"]] == ["iad", "sin"]
+    other = json.loads(world.get("dub-1", "/v1/edges", LONDON, token("tess", tenant="acm"))[1])
+    assert other["rule"] == "distance"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        world.get("dub-1", "/v1/edges", LONDON, shown + "x")
+    assert refused.value.code == 401
+
+    async def run():
+        client = Client(world.cluster, "tess", "dub-1", address=LONDON)
+        client.headers["Authorization"] = f"Bearer {shown}"
+        await client.open()
+        assert client.welcome["home"] == "iad"
+        assert [e["region"] for e in client.welcome["endpoints"]] == ["iad", "sin"]
+        await client.close()
+
+    asyncio.run(run())
 
 
 def test_what_is_told_is_signed(world):

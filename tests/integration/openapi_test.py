@@ -82,6 +82,7 @@ CASES = [
     case("post", "/v1/frames", 413, query=ME, body={"t": LONG + LONG[:40000]}),
     *(case(method, "/v1/ping", 204) for method in ("get", "head")),
     *(case(method, "/v1/edges", 200) for method in ("get", "head")),
+    *(case(method, "/v1/edges", 401, **BAD_TOKEN) for method in ("get", "head")),
     case("get", "/healthz", 200),
     case("head", "/healthz", 200),
     case("get", "/readyz", 200),

@@ -86,9 +86,11 @@ static size_t sessions(void *context)
     return 0;
 }
 
-static bool near(void *context, const struct address *client, struct buffer *json)
+static bool near(void *context, const struct address *client, struct text tenant,
+                 struct buffer *json)
 {
     (void)context;
+    (void)tenant;
     if (it.not_ready != NULL)
         return false;
     buffer_printf(json, "{\"near\":\"%s\"}", address_name(client).text);

@@ -30,6 +30,7 @@ static struct {
     struct edge_near *near;
     struct buffer out;
     char key[64];
+    struct text tenant; /* of who asks */
     const char *closed; /* the region that new users may not be at home in */
 } it;
 
@@ -123,14 +124,16 @@ static struct address address(const char *text)
 
 static const char *home(const char *where)
 {
-    struct address client = address(where);
+    struct address at = address(where);
+    const struct edge_near_client client = {&at, it.tenant};
     const struct catalogue_region *region = edge_near_home(it.near, &client);
     return region == NULL ? "here" : region->name;
 }
 
 static const char *edges(const char *where)
 {
-    struct address client = address(where);
+    struct address at = address(where);
+    const struct edge_near_client client = {&at, it.tenant};
     buffer_clear(&it.out);
     edge_near_write_edges(it.near, &client, 1790000000000, &it.out);
     buffer_append(&it.out, "", 1);
@@ -160,8 +163,31 @@ static void new_users_are_at_home_near_by(void **state)
     assert_string_equal(home("2001:218::1"), "iad"); /* pinned */
     assert_string_equal(home("203.0.113.9"), "here");
     assert_string_equal(home("10.1.2.3"), "here");
-    struct address client = address(CHINA);
+    struct address at = address(CHINA);
+    const struct edge_near_client client = {&at, TEXT("")};
     assert_null(edge_near_home(NULL, &client));
+}
+
+static void a_tenant_is_kept_to_its_regions(void **state)
+{
+    (void)state;
+    const struct catalogue_region *region = NULL;
+    struct address client = address(LONDON);
+    const struct auth_identity identity = {.user = "alice", .tenant = "acme"};
+    build("{tenant: acme, regions: 'sin, iad'}", 0, 1);
+    assert_string_equal(home(LONDON), "dub");
+    struct edge_token *token = edge_token_new(&identity, TEXT("a.b.c"), 0, 0, 0);
+    assert_true(text_equal(edge_token_raw(token), TEXT("a.b.c")));
+    assert_int_equal(edge_new_home(it.catalogue, it.near, token, &client, &region), 0);
+    assert_string_equal(region->name, "sin");
+    it.tenant = edge_token_tenant(token);
+    const char *told = edges(LONDON);
+    has(told, "\"rule\":\"pin of the tenant\"");
+    assert_null(strstr(told, "http://dub"));
+    free(token);
+    it.tenant = TEXT("acm");
+    has(edges(LONDON), "\"rule\":\"distance\"");
+    assert_int_equal(edge_token_tenant(NULL).size, 0);
 }
 
 static void the_token_counts_before_the_place(void **state)
@@ -241,7 +267,8 @@ static void bounds_what_it_tells(void **state)
     const char *told = edges(LONDON);
     assert_int_equal(count(told, "\"url\""), EDGE_NEAR_EDGES_MAX);
     assert_int_equal(count(told, "http://dub"), EDGE_NEAR_REGION_MAX);
-    struct address client = address(LONDON);
+    struct address at = address(LONDON);
+    const struct edge_near_client client = {&at, TEXT("")};
     buffer_clear(&it.out);
     edge_near_write_endpoints(it.near, &client, false, &it.out);
     buffer_append(&it.out, "", 1);
@@ -251,7 +278,8 @@ static void bounds_what_it_tells(void **state)
 static void writes_hints(void **state)
 {
     (void)state;
-    struct address client = address(LONDON);
+    struct address at = address(LONDON);
+    const struct edge_near_client client = {&at, TEXT("")};
     it.settings.geo_ttl_ms = 1500;
     build("", 0, 1);
     edge_near_write_endpoints(it.near, &client, false, &it.out);
@@ -269,7 +297,8 @@ static void writes_hints(void **state)
 
 static const char *hint(bool leaving)
 {
-    struct address client = address(LONDON);
+    struct address at = address(LONDON);
+    const struct edge_near_client client = {&at, TEXT("")};
     buffer_clear(&it.out);
     edge_near_write_endpoints(it.near, &client, leaving, &it.out);
     buffer_append(&it.out, "", 1);
@@ -357,6 +386,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(new_users_are_at_home_near_by, begin, end),
+        cmocka_unit_test_setup_teardown(a_tenant_is_kept_to_its_regions, begin, end),
         cmocka_unit_test_setup_teardown(the_token_counts_before_the_place, begin, end),
         cmocka_unit_test_setup_teardown(homes_are_given_where_new_users_may_be, begin, end),
         cmocka_unit_test_setup_teardown(homes_are_not_given_where_nobody_is, begin, end),

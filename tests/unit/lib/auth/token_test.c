@@ -290,6 +290,9 @@ static const struct {
     {HEADER_H, "{" WHO "," TIMES ",\"jti\":\"a b\"}", AUTH_REFUSED_JTI},
     {HEADER_H, "{" WHO "," TIMES ",\"jti\":\"\"}", AUTH_REFUSED_JTI},
     {HEADER_H, "{" WHO "," TIMES ",\"device\":null}", AUTH_REFUSED_DEVICE},
+    {HEADER_H, "{" WHO "," TIMES ",\"tenant\":\"\"}", AUTH_REFUSED_TENANT},
+    {HEADER_H, "{" WHO "," TIMES ",\"tenant\":[\"acme\"]}", AUTH_REFUSED_TENANT},
+    {HEADER_H, "{" WHO "," TIMES ",\"tenant\":\"a c\"}", AUTH_REFUSED_TENANT},
     {HEADER_H, "{" WHO "," TIMES ",\"device\":\"\xc3\xa9\"}", AUTH_REFUSED_DEVICE},
     {HEADER_H, "{" WHO "," TIMES ",\"home\":\"Dublin\"}", AUTH_REFUSED_HOME},
 };
