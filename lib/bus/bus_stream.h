@@ -17,6 +17,9 @@ enum {
 };
 /* -EBADMSG when it is no PubAck. An error of the server is no failure: 0, and code is set. */
 MUST_USE int bus_puback_read(const struct bus_message *message, struct bus_puback *ret_ack);
+/* What is heard at a doorbell: somebody's PubAck, or what the stream itself tells when it has
+ * stored a message (its position in a header). -EBADMSG: neither, or nothing was stored. */
+MUST_USE int bus_ring_read(const struct bus_message *message, uint64_t *ret_position);
 
 /* One stored message. Borrowed for the callback's duration. */
 struct bus_entry {
