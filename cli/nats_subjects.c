@@ -57,15 +57,15 @@ void cli_nats_add_edge_asks(struct cli_nats_subjects *subjects, const struct cat
                             const struct catalogue_region *region,
                             const struct catalogue_edge *edge)
 {
-    static const char *const verbs[] = {"ack",   "attach",  "detach", "eph",
-                                        "fetch", "history", "read",   "who"};
+    /* Also claims: where a new user is at home a token or the catalogue may say. */
+    static const char *const verbs[] = {"ack",   "attach",  "claim", "detach", "eph",
+                                        "fetch", "history", "read",  "who"};
     cli_nats_subjects_add(subjects, "log.%s.*.e", region->name);
     for (size_t i = 0; i < catalogue->region_count; i++)
         if (&catalogue->regions[i] != region)
             add_outbox(subjects, region, &catalogue->regions[i]);
     for (size_t i = 0; i < COUNT_OF(verbs); i++)
         cli_nats_subjects_add(subjects, "hub.*.*.%s", verbs[i]);
-    cli_nats_subjects_add(subjects, "hub.%s.*.claim", region->name);
     cli_nats_subjects_add(subjects, "%s", wire_edge_beat_subject(region->name, edge->name).text);
     cli_nats_add_buckets(subjects, catalogue, region);
 }
