@@ -1,5 +1,6 @@
 #include "cli/nats_config.h"
 
+#include "cli/nats_accounts.h"
 #include "cli/nats_rights.h"
 
 #include <inttypes.h>
@@ -47,16 +48,6 @@ static void write_tls(const char *folder, const char *believed, bool maps, struc
     write_file("key_file", folder, "key.pem", out);
     write_file("ca_file", folder, believed, out);
     buffer_printf(out, "  %s: true\n  timeout: 5\n}\n", maps ? "verify_and_map" : "verify");
-}
-
-/* One account for all; those of the servers' own account have no user at all. */
-static void write_users(const struct catalogue *catalogue, const struct catalogue_region *region,
-                        struct buffer *out)
-{
-    buffer_append_text(out,
-                       TEXT("accounts {\n  MERIDIAN {\n    jetstream: enabled\n    users: [\n"));
-    cli_nats_users(catalogue, region, out);
-    buffer_append_text(out, TEXT("    ]\n  }\n}\n"));
 }
 
 static void write_cluster(const struct catalogue_region *region, const struct catalogue_node *node,
@@ -114,7 +105,7 @@ void cli_nats_config(const struct catalogue *catalogue, const struct catalogue_r
                   place->max_bytes);
     if (place->credentials != NULL) {
         write_tls(place->credentials, "clients.pem", true, out);
-        write_users(catalogue, region, out);
+        cli_nats_accounts(catalogue, region, out);
     }
     if (cli_nats_has_cluster(catalogue, region))
         write_cluster(region, node, place->credentials, out);

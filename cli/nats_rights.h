@@ -9,6 +9,9 @@
  * region is no member of its cluster. */
 #define CLI_NATS_NODES_OF "nodes.%s.meridian"
 
-/* A list of users: the hubs and edges of `region`, and the operator. */
+/* Users of the account that has the streams: the hubs of `region`, and the operator. */
 void cli_nats_users(const struct catalogue *catalogue, const struct catalogue_region *region,
                     struct buffer *out);
+/* An edge, which has an account of its own. */
+void cli_nats_edge_user(const struct catalogue *catalogue, const struct catalogue_region *region,
+                        const struct catalogue_edge *edge, struct buffer *out);

@@ -63,12 +63,17 @@ static int read_info(struct text answer, struct json_value *ret_config, uint64_t
 }
 
 /* A log keeps its messages as long as its last config record says, which the catalogue may have
- * left behind, and checkpoints go by the same: that is no drift, it is about to be changed. */
+ * left behind, and checkpoints go by the same; streams of older releases do not ring. That is no
+ * drift, it is about to be changed. */
 static struct cli_stream as_it_was(const struct cli_stream *stream, const struct cli_found *found)
 {
     struct cli_stream was = *stream;
     uint32_t retention_s;
 
+    if (!found->rings) {
+        was.rung_by = was.rings = (struct wire_name){0};
+        was.rings_bare = false;
+    }
     if (stream->kind == CLI_STREAM_CHECKPOINTS)
         was.max_age_ns = found->max_age_ns;
     if (stream->kind == CLI_STREAM_LOG &&
@@ -101,13 +106,14 @@ static int compare(struct provision *provision, const struct cli_stream *stream,
 {
     struct buffer lines = {0};
 
-    struct json_value max_age = {.type = JSON_ABSENT};
-    const struct json_pick picks[] = {{"max_age", &max_age}};
+    struct json_value max_age = {.type = JSON_ABSENT}, ring = {.type = JSON_ABSENT};
+    const struct json_pick picks[] = {{"max_age", &max_age}, {"republish", &ring}};
     uint64_t max_age_ns = 0;
     if (json_object_pick(config, picks, COUNT_OF(picks)) == 0 &&
         json_to_u64(max_age, INT64_MAX, &max_age_ns) == 0)
         found->max_age_ns = (int64_t)max_age_ns;
     found->there = true;
+    found->rings = ring.type == JSON_OBJECT;
     int err = has_notes(stream) ? cli_notes_read(config, &found->notes) : 0;
     if (err < 0)
         buffer_printf(&lines, "its metadata was not written by meridian provision\n");
@@ -242,6 +248,7 @@ static int make(struct provision *provision, size_t i, struct error_text *reterr
     if (err == 0) {
         found->there = true;
         found->max_age_ns = stream->max_age_ns;
+        found->rings = true;
         provision->made++;
         printf("made %s\n", stream->name.text);
     }
@@ -301,6 +308,8 @@ static int begin_all(struct provision *provision, struct error_text *reterr_why)
         } else if (stream->kind == CLI_STREAM_CHECKPOINTS) {
             err = cli_follow_age(&beginner, stream, found, reterr_why);
         }
+        if (err == 0 && has_notes(stream))
+            err = cli_follow_ring(&beginner, stream, found, reterr_why);
     }
     provision->records = beginner.records;
     return err;

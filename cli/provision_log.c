@@ -180,6 +180,21 @@ static int update_notes(struct cli_beginner *beginner, const struct cli_stream *
     return err;
 }
 
+int cli_follow_ring(struct cli_beginner *beginner, const struct cli_stream *stream,
+                    struct cli_found *found, struct error_text *reterr_why)
+{
+    if (found->rings)
+        return 0;
+    beginner->records++;
+    printf("%s: %s what is stored\n", stream->name.text, beginner->check ? "should tell" : "tells");
+    if (beginner->check)
+        return 0;
+    int err = update_notes(beginner, stream, &found->notes, reterr_why);
+    if (err == 0)
+        found->rings = true;
+    return err;
+}
+
 int cli_follow_age(struct cli_beginner *beginner, const struct cli_stream *stream,
                    struct cli_found *found, struct error_text *reterr_why)
 {

@@ -10,6 +10,7 @@ struct cli_found {
     bool there;
     uint64_t last; /* its last position */
     int64_t max_age_ns;
+    bool rings; /* it tells what is stored; those of older releases do not */
     struct cli_notes notes;
 };
 
@@ -35,6 +36,10 @@ MUST_USE int cli_begin_outbox(struct cli_beginner *beginner, const struct cli_st
 /* Makes a checkpoint stream keep what it holds as long as the catalogue now says. */
 MUST_USE int cli_follow_age(struct cli_beginner *beginner, const struct cli_stream *stream,
                             struct cli_found *found, struct error_text *reterr_why);
+
+/* Makes a log or an outbox tell what is stored in it. */
+MUST_USE int cli_follow_ring(struct cli_beginner *beginner, const struct cli_stream *stream,
+                             struct cli_found *found, struct error_text *reterr_why);
 
 /* Gives an outbox another incarnation: what is in it is forwarded again, from its beginning, and
  * the home drops what it had. */

@@ -54,6 +54,9 @@ static struct cli_stream log_of(const struct catalogue *catalogue,
     stream.max_bytes = (int64_t)region->log_max_bytes;
     stream.deny_delete = true;
     stream.deny_purge = true;
+    stream.rung_by = stream.subjects;
+    stream.rings = wire_log_ring(region->name, shard);
+    stream.rings_bare = true;
     return stream;
 }
 
@@ -65,6 +68,9 @@ static struct cli_stream outbox_of(const struct catalogue_region *region,
     stream.name = wire_outbox_stream(region->name, destination->name);
     stream.subjects = wire_outbox_subjects(region->name, destination->name);
     stream.max_bytes = (int64_t)region->outbox_max_bytes;
+    stream.rung_by = wire_outbox_lanes(region->name, destination->name);
+    stream.rings = wire_outbox_ring(region->name, destination->name);
+    stream.rings_bare = true;
     return stream;
 }
 
@@ -214,7 +220,7 @@ uint64_t cli_plan_bytes(const struct cli_plan *plan, const struct catalogue_regi
 static const struct stream_field {
     const char *key;
     const char *inside; /* it is a member of this object, or NULL */
-    enum { FIELD_TEXT, FIELD_NAME, FIELD_NAMES, FIELD_NUMBER, FIELD_FLAG } type;
+    enum { FIELD_TEXT, FIELD_NAME, FIELD_NAMES, FIELD_NUMBER, FIELD_FLAG, FIELD_IF_SET } type;
     size_t offset;
 } stream_fields[] = {
     {"subjects", NULL, FIELD_NAMES, offsetof(struct cli_stream, subjects)},
@@ -233,6 +239,9 @@ static const struct stream_field {
     {"allow_rollup_hdrs", NULL, FIELD_FLAG, offsetof(struct cli_stream, allow_rollup)},
     {"mirror_direct", NULL, FIELD_FLAG, offsetof(struct cli_stream, mirror_direct)},
     {"allow_msg_ttl", NULL, FIELD_FLAG, offsetof(struct cli_stream, allow_ttl)},
+    {"src", "republish", FIELD_NAME, offsetof(struct cli_stream, rung_by)},
+    {"dest", "republish", FIELD_NAME, offsetof(struct cli_stream, rings)},
+    {"headers_only", "republish", FIELD_IF_SET, offsetof(struct cli_stream, rings_bare)},
 };
 
 /* The value as it should stand in JSON; nothing when the field is to be left out. */
@@ -263,12 +272,32 @@ static void write_wanted(const struct cli_stream *stream, const struct stream_fi
     case FIELD_FLAG:
         buffer_append_text(out, *(const bool *)at ? TEXT("true") : TEXT("false"));
         break;
+    case FIELD_IF_SET:
+        if (*(const bool *)at)
+            buffer_append_text(out, TEXT("true"));
+        break;
     }
+}
+
+/* Fields that are members of one object stand next to each other in the table. */
+static void open_object(const char **inside, const char *wanted, struct buffer *out)
+{
+    if (*inside != NULL && wanted != NULL && strcmp(*inside, wanted) == 0) {
+        buffer_append_text(out, TEXT(","));
+        return;
+    }
+    if (*inside != NULL)
+        buffer_append_text(out, TEXT("}"));
+    buffer_append_text(out, TEXT(","));
+    if (wanted != NULL)
+        buffer_printf(out, "\"%s\":{", wanted);
+    *inside = wanted;
 }
 
 void cli_stream_write(const struct cli_stream *stream, struct text metadata, struct buffer *out)
 {
     struct buffer value = {0};
+    const char *inside = NULL;
 
     buffer_append_text(out, TEXT("{\"name\":"));
     json_write_string(out, text_of(stream->name.text));
@@ -278,12 +307,11 @@ void cli_stream_write(const struct cli_stream *stream, struct text metadata, str
         write_wanted(stream, field, &value);
         if (value.size == 0)
             continue;
-        if (field->inside != NULL)
-            buffer_printf(out, ",\"%s\":{\"%s\":%.*s}", field->inside, field->key,
-                          TEXT_ARGS(buffer_text(&value)));
-        else
-            buffer_printf(out, ",\"%s\":%.*s", field->key, TEXT_ARGS(buffer_text(&value)));
+        open_object(&inside, field->inside, out);
+        buffer_printf(out, "\"%s\":%.*s", field->key, TEXT_ARGS(buffer_text(&value)));
     }
+    if (inside != NULL)
+        buffer_append_text(out, TEXT("}"));
     if (metadata.size > 0)
         buffer_printf(out, ",\"metadata\":%.*s", TEXT_ARGS(metadata));
     buffer_append_text(out, TEXT("}"));

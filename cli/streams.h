@@ -27,6 +27,8 @@ struct cli_stream {
     struct wire_name name;
     struct wire_name subjects; /* empty for a mirror */
     struct wire_name mirror;   /* the origin of a mirror, else empty */
+    struct wire_name rung_by;  /* what is stored under these subjects... */
+    struct wire_name rings;    /* ...is told here, by its position; both empty: nothing */
     const char *retention;
     const char *storage;
     const char *discard;
@@ -40,7 +42,8 @@ struct cli_stream {
     bool allow_direct;
     bool allow_rollup;
     bool mirror_direct;
-    bool allow_ttl; /* what it holds may say when it goes */
+    bool allow_ttl;  /* what it holds may say when it goes */
+    bool rings_bare; /* without what is stored */
 };
 
 struct cli_plan {

@@ -202,9 +202,9 @@ static void on_pause(void *context, bool caught_up)
 static void on_doorbell(void *context, const struct bus_message *message)
 {
     struct hub_forwarder_lane *lane = context;
-    struct bus_puback ack;
-    if (bus_puback_read(message, &ack) == 0 && ack.position > 0)
-        bus_reader_ring(lane->reader, ack.position);
+    uint64_t position;
+    if (bus_ring_read(message, &position) == 0)
+        bus_reader_ring(lane->reader, position);
 }
 
 /* --- standing still --- */

@@ -16,9 +16,9 @@ enum {
 static void on_doorbell(void *context, const struct bus_message *message)
 {
     struct hub_shard *shard = context;
-    struct bus_puback ack;
-    if (bus_puback_read(message, &ack) == 0 && ack.position > 0)
-        hub_apply_ring(shard->apply, ack.position);
+    uint64_t position;
+    if (bus_ring_read(message, &position) == 0)
+        hub_apply_ring(shard->apply, position);
 }
 
 static void on_puback(void *context, const struct bus_message *message)

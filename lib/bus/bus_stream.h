@@ -17,6 +17,9 @@ enum {
 };
 /* -EBADMSG when it is no PubAck. An error of the server is no failure: 0, and code is set. */
 MUST_USE int bus_puback_read(const struct bus_message *message, struct bus_puback *ret_ack);
+/* What is heard at a doorbell: somebody's PubAck, or what the stream itself tells when it has
+ * stored a message (its position in a header). -EBADMSG: neither, or nothing was stored. */
+MUST_USE int bus_ring_read(const struct bus_message *message, uint64_t *ret_position);
 
 /* One stored message. Borrowed for the callback's duration. */
 struct bus_entry {
@@ -43,6 +46,9 @@ MUST_USE int bus_get_last(struct bus *bus, struct bus_request *request, const ch
  * bus_leader_entry_read(). */
 MUST_USE int bus_get_last_of_leader(struct bus *bus, struct bus_request *request,
                                     const char *stream, const char *subject, int64_t timeout_ms);
+/* Not this answer, another one comes: asked out of another account, a server that leads the stream
+ * itself (NATS 2.15) first answers as if it had to look in the asker's account, then rightly. */
+bool bus_leader_answers_again(const struct bus_message *message);
 /* The message's bytes are put into `room`, which has to hold up to two more. 0; -ENOENT: nothing
  * there; -EAGAIN: another error of the API; -ENOSPC; -EBADMSG. */
 MUST_USE int bus_leader_entry_read(const struct bus_message *message, uint8_t *room,

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ERR_NO_MESSAGE = 10037 };
+enum { ERR_NO_MESSAGE = 10037, ERR_NOT_ENABLED = 10039 };
 
 int bus_get_last_of_leader(struct bus *bus, struct bus_request *request, const char *stream,
                            const char *subject, int64_t timeout_ms)
@@ -20,15 +20,32 @@ int bus_get_last_of_leader(struct bus *bus, struct bus_request *request, const c
     return bus_request(bus, request, get, body, (size_t)body_size, timeout_ms);
 }
 
-static int read_error(struct json_value error)
+static int read_code(struct json_value error, uint64_t *ret_code)
 {
     struct json_value value;
-    uint64_t code;
     const struct json_pick picks[] = {{"err_code", &value}};
     if (json_object_pick(error.raw, picks, COUNT_OF(picks)) != 0 || value.type != JSON_NUMBER ||
-        text_to_u64(value.raw, UINT64_MAX, &code) != 0)
+        text_to_u64(value.raw, UINT64_MAX, ret_code) != 0)
+        return -EBADMSG;
+    return 0;
+}
+
+static int read_error(struct json_value error)
+{
+    uint64_t code;
+    if (read_code(error, &code) != 0)
         return -EBADMSG;
     return code == ERR_NO_MESSAGE ? -ENOENT : -EAGAIN;
+}
+
+bool bus_leader_answers_again(const struct bus_message *message)
+{
+    const struct text text = {(const char *)message->data, message->size};
+    struct json_value error;
+    uint64_t code;
+    const struct json_pick answer[] = {{"error", &error}};
+    return json_object_pick(text, answer, COUNT_OF(answer)) == 0 && error.type == JSON_OBJECT &&
+           read_code(error, &code) == 0 && code == ERR_NOT_ENABLED;
 }
 
 /* Base64 with its padding (RFC 4648, section 4). Its alphabet needs no escape in JSON. */

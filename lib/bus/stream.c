@@ -97,6 +97,17 @@ static int header_u64(const struct bus_message *message, const char *name, uint6
     return text_to_u64(bus_header(message, name), UINT64_MAX, ret_value) == 0 ? 0 : -EBADMSG;
 }
 
+int bus_ring_read(const struct bus_message *message, uint64_t *ret_position)
+{
+    if (header_u64(message, "Nats-Sequence", ret_position) == 0)
+        return *ret_position > 0 ? 0 : -EBADMSG;
+    struct bus_puback ack;
+    if (bus_puback_read(message, &ack) != 0 || ack.position == 0)
+        return -EBADMSG;
+    *ret_position = ack.position;
+    return 0;
+}
+
 static int read_end_of_batch(const struct bus_message *message, struct bus_entry *ret_entry,
                              uint64_t *ret_pending)
 {

@@ -332,6 +332,8 @@ static bool on_get_answer(struct bus_request *request, enum bus_outcome outcome,
                           const struct bus_message *message)
 {
     struct question *question = container_of(request, struct question, get);
+    if (question->of_primary && outcome == BUS_ANSWER && bus_leader_answers_again(message))
+        return true;
     if (question->of_primary)
         on_primary(question, outcome, message);
     else

@@ -15,6 +15,8 @@ static bool on_probe(struct bus_request *request, enum bus_outcome outcome,
     uint8_t room[BEAT_MAX];
     uint64_t position;
     size_t size;
+    if (outcome == BUS_ANSWER && bus_leader_answers_again(message))
+        return true;
     int err = outcome == BUS_ANSWER
                   ? bus_leader_entry_read(message, room, sizeof room, &position, &size)
                   : -EAGAIN;

@@ -95,6 +95,8 @@ static bool on_origin(struct bus_request *request, enum bus_outcome outcome,
     uint64_t last = 0; /* -ENOENT: nothing is revoked */
     if (outcome != BUS_ANSWER)
         return false;
+    if (bus_leader_answers_again(message))
+        return true;
     int err = bus_leader_entry_read(message, room, sizeof room, &last, &size);
     if (err != 0 && err != -ENOENT)
         return false;

@@ -157,6 +157,11 @@ struct wire_name wire_outbox_lane(const char *region, const char *to, unsigned s
     return name_of("out.%s.%s.%u", region_of(region), region_of(to), shard);
 }
 
+struct wire_name wire_outbox_lanes(const char *region, const char *to)
+{
+    return name_of("out.%s.%s.*", region_of(region), region_of(to));
+}
+
 struct wire_name wire_outbox_genesis(const char *region, const char *to)
 {
     return name_of("out.%s.%s.genesis", region_of(region), region_of(to));
@@ -289,6 +294,16 @@ struct wire_name wire_log_doorbell(const char *region, unsigned shard)
 struct wire_name wire_outbox_doorbell(const char *region, const char *to, unsigned shard)
 {
     return name_of("pa.%s_%s.%u.>", region_of(region), region_of(to), shard);
+}
+
+struct wire_name wire_log_ring(const char *region, unsigned shard)
+{
+    return name_of("pa.%s.%u._.>", region_of(region), shard);
+}
+
+struct wire_name wire_outbox_ring(const char *region, const char *to)
+{
+    return name_of("pa.%s_%s.{{wildcard(1)}}._", region_of(region), region_of(to));
 }
 
 int wire_puback_number(struct text subject, uint64_t *ret_n)

@@ -30,6 +30,7 @@ struct wire_name wire_log_from_hubs(const char *region, unsigned shard);  /* log
 struct wire_name wire_log_from_lane(const char *region, unsigned shard, const char *source);
 struct wire_name wire_outbox_subjects(const char *region, const char *to); /* out.sin.dub.> */
 struct wire_name wire_outbox_lane(const char *region, const char *to, unsigned shard);
+struct wire_name wire_outbox_lanes(const char *region, const char *to);   /* out.sin.dub.* */
 struct wire_name wire_outbox_genesis(const char *region, const char *to); /* out.sin.dub.genesis */
 
 /* Subjects of CKPT_<r>: what is stored in parts 0, 1, 2... and a `done` behind them. It is called
@@ -59,7 +60,8 @@ MUST_USE int wire_log_writer(struct text subject, enum wire_writer *ret_writer,
                              struct text *ret_source);
 
 /* PubAcks: pa.<r>.<s>.<process>.<n> for logs, pa.<src>_<dst>.<s>.<process>.<n> for outboxes; so a
- * process hears its own by pa.*.*.<process>.*, an owner its doorbell by pa.<r>.<s>.> */
+ * process hears its own by pa.*.*.<process>.*, an owner its doorbell by pa.<r>.<s>.> There the
+ * stream itself rings as well, for whoever's PubAcks the owner does not hear: pa.<r>.<s>._.> */
 struct wire_name wire_log_puback(const char *region, unsigned shard, const char *process,
                                  uint64_t n);
 struct wire_name wire_outbox_puback(const char *region, const char *to, unsigned shard,
@@ -67,6 +69,8 @@ struct wire_name wire_outbox_puback(const char *region, const char *to, unsigned
 struct wire_name wire_pubacks_of(const char *process);
 struct wire_name wire_log_doorbell(const char *region, unsigned shard);
 struct wire_name wire_outbox_doorbell(const char *region, const char *to, unsigned shard);
+struct wire_name wire_log_ring(const char *region, unsigned shard);
+struct wire_name wire_outbox_ring(const char *region, const char *to); /* of wire_outbox_lanes() */
 /* The number of a PubAck's subject. -EBADMSG. */
 MUST_USE int wire_puback_number(struct text subject, uint64_t *ret_n);
 

@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -203,7 +204,7 @@ def try_all(link, publishes, subscribes, inbox):
 def test_a_breached_edge_gets_nothing_foreign(cluster):
     before = violations(cluster)
     with breach(cluster, "sin-1") as link:
-        taken = try_all(link, EDGE_PUBLISHES, EDGE_SUBSCRIBES, "_INBOX.sin-1.>")
+        taken = try_all(link, EDGE_PUBLISHES, EDGE_SUBSCRIBES, "_INBOX.sin-1.breach.>")
         run(one_more_message(cluster))
         link.flush()
         assert taken == []
@@ -217,6 +218,107 @@ async def one_more_message(cluster):
     user = await Client(cluster, f"iad-{CANARY}", "iad-1").open()
     await user.send(user.user, {"secret": CANARY}, f"m-{os.urandom(4).hex()}")
     await user.close()
+
+
+# Answers go where who asks says, with the rights of who answers
+
+ABSENT = "$JS.API.DIRECT.GET.KV_DIRECTORY.$KV.DIRECTORY.u.nobody"  # answered by an empty message
+EDGE_ASKS = [
+    (ABSENT, b""),
+    ("$JS.API.STREAM.MSG.GET.KV_DIRECTORY", b'{"last_by_subj":"$KV.DIRECTORY.beat"}'),
+    ("$JS.API.DIRECT.GET.KV_REVOKED", BATCH),
+    ("log.sin.0.e", b"junk"),
+    ("out.sin.iad.0", b"junk"),
+    ("hub.sin.9.who", b"junk"),  # nobody is there
+]
+ALL_STREAMS = [
+    *("LOG_sin_0", "LOG_iad_1", "CKPT_sin", "CKPT_iad", "OUT_sin_iad", "OUT_iad_sin"),
+    *("KV_DIRECTORY", "KV_DIRECTORY_sin", "KV_REVOKED"),
+]
+DESTROYING = ["STREAM.PURGE", "STREAM.MSG.DELETE", "STREAM.LEADER.STEPDOWN"]
+EDGE_NAMES = [  # as places for answers
+    *[f"$JS.API.STREAM.DELETE.{stream}" for stream in ALL_STREAMS],
+    *[f"$JS.API.{what}.CKPT_iad" for what in DESTROYING],
+    *("log.iad.0.e", "log.sin.0.h", "out.sin.iad.genesis", "move.iad.0", "hub.iad.0.lane"),
+    *("edge.iad.iad-1", "beat.hub.sin.0", "dir.changed", "ckpt.sin.x", "_INBOX.sin-h1-0.1"),
+    *("pa.sin.0.sin-h1-0.1", "pa.iad.0.iad-1.1", "$KV.REVOKED.a"),
+]
+
+
+def destroyed(cluster, before=None):
+    """The streams' beginnings; whatever differs from `before`."""
+    with cluster.jetstream("sin") as jetstream:
+        now = {stream: jetstream.info(stream)["created"] for stream in ALL_STREAMS}
+        for stream in ("LOG_sin_0", "LOG_iad_1", "OUT_sin_iad", "OUT_iad_sin"):
+            state = jetstream.info(stream)["state"]
+            now[stream] += f" {state['first_seq']} {state.get('num_deleted', 0)}"
+    return now if before is None else {key for key in now if now[key] != before[key]}
+
+
+def subjects_in(heard):
+    lines = [line.split() for line in heard.split(b"\r\n")]
+    return {line[1].decode() for line in lines if line[:1] in ([b"MSG"], [b"HMSG"])}
+
+
+def test_answers_to_a_breached_edge_go_to_itself_alone(cluster):
+    before = destroyed(cluster)
+    with breach(cluster, "sin-1") as link, breach(cluster, "operator", "sin-n1") as all_there_is:
+        all_there_is.subscribe(">")
+        for subject, body in EDGE_ASKS:
+            for reply in EDGE_NAMES:
+                assert b"-ERR" not in link.publish(subject, body, reply)
+            all_there_is.flush()
+        link.subscribe("_INBOX.sin-1.>")
+        assert REFUSED not in link.publish(ABSENT, b"", "_INBOX.sin-1.x")
+        wait_for(lambda: b" 404 " in link.flush() or b" 404 " in link.heard, 10, "an answer")
+        all_there_is.flush()
+        heard = subjects_in(all_there_is.heard)
+    assert {"log.sin.0.e", "out.sin.iad.0"} <= heard  # what it may publish came
+    # Others may have written what is not for JetStream meanwhile.
+    assert {
+        name for name in EDGE_NAMES if name.startswith(("$JS", "_INBOX", "pa."))
+    } & heard == set()
+    assert destroyed(cluster, before) == set()
+
+
+def test_what_an_edge_publishes_rings_its_regions_hubs(cluster):
+    with breach(cluster, "sin-1") as link, breach(cluster, "sin-h1") as hub:
+        hub.subscribe("pa.sin.0.>")
+        hub.subscribe("pa.sin_iad.0.>")
+        link.publish("log.sin.0.e", b"junk", "pa.sin.0.sin-1.1")
+        link.publish("out.sin.iad.0", b"junk", "pa.sin_iad.0.sin-1.2")
+        rung = {"pa.sin.0._.e", "pa.sin_iad.0._"}
+        wait_for(lambda: hub.flush() and rung <= subjects_in(hub.heard), 10, "the doorbells")
+
+
+def test_all_of_a_batch_comes_out_of_the_streams_account(cluster):
+    for user in ("one", "two", "three"):
+        done = cluster.meridian("token", "revoke", "--user", user, "--catalogue", cluster.catalogue)
+        assert done.returncode == 0, done.stdout + done.stderr
+    with breach(cluster, "sin-1") as link:
+        link.subscribe("_INBOX.sin-1.>")
+
+        def whole():
+            link.publish(
+                "$JS.API.DIRECT.GET.KV_REVOKED", BATCH, f"_INBOX.sin-1.{os.urandom(4).hex()}"
+            )
+            link.flush()
+            return b"204 EOB" in link.heard and link.heard.count(b"Nats-Subject: $KV.REVOKED.") >= 3
+
+        wait_for(whole, 10, "the batch and its end")
+
+
+def test_no_answer_is_waited_for_that_does_not_come(cluster):
+    """The servers keep what they wait for: one a question, and nothing of those that are over."""
+
+    def waiting():
+        state = json.loads(cluster.http("sin-n1", "/accountz?acc=MERIDIAN")[2])
+        return len(state["account_detail"].get("responses") or ())
+
+    talk_across(cluster, "waits")
+    before = waiting()
+    time.sleep(3)  # edges ask for the directory's heartbeat and revoked tokens once a second
+    assert waiting() <= before + 2
 
 
 # Somebody has a hub's key

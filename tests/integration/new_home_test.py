@@ -15,7 +15,7 @@ from lab.tokens import auth_file, token
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """Three regions whose edges require tokens; new users have no home in dub."""
-    with Cluster(regions=3, shards=1) as running:
+    with Cluster(regions=3, shards=1, secure=True) as running:
         text = running.catalogue.read_text()
         dub = "  - name: dub\n"
         assert dub in text

@@ -147,6 +147,33 @@ static void processes_of_an_edge_are_one_user_and_hear_each_what_is_its_own(void
     free(config);
 }
 
+/* Who asks says where the answer goes, and it goes there with the server's rights. */
+static void an_edge_is_alone_in_an_account(void **state)
+{
+    (void)state;
+    char *config = render_with(one, two, "/store", "/keys");
+    char *edge = strstr(config, "  EDGE_sin-e {\n");
+    assert_non_null(edge);
+    assert_null(strstr(config, "EDGE_dub-e"));
+    assert_true(strstr(config, "CN=sin-e,OU=edge") > edge);
+    assert_true(strstr(config, "CN=sin-h,OU=hub") < edge);
+    assert_null(strstr(edge, "jetstream"));
+    static const char *const imported[] = {
+        "{service: {account: MERIDIAN, subject: \"log.sin.*.e\"}}",
+        "{service: {account: MERIDIAN, subject: \"out.sin.dub.0\"}}",
+        "{service: {account: MERIDIAN, subject: \"hub.*.*.fetch\"}}",
+        "{service: {account: MERIDIAN, subject: \"beat.edge.sin.sin-e\"}}",
+        "{service: {account: MERIDIAN, subject: \"$JS.API.STREAM.MSG.GET.KV_DIRECTORY\"}}",
+        "{stream: {account: MERIDIAN, subject: \"edge.sin.sin-e\"}}"};
+    for (size_t i = 0; i < COUNT_OF(imported); i++)
+        assert_non_null(strstr(edge, imported[i]));
+    static const char *const nobodys[] = {"genesis",           "out.sin.*",   "out.sin.dub.16",
+                                          "API.STREAM.DELETE", "log.sin.*.h", "subject: \"pa."};
+    for (size_t i = 0; i < COUNT_OF(nobodys); i++)
+        assert_null(strstr(edge, nobodys[i]));
+    free(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +183,7 @@ int main(void)
         cmocka_unit_test(with_credentials_every_port_asks_for_a_certificate),
         cmocka_unit_test(users_are_those_of_the_region_and_the_operator),
         cmocka_unit_test(processes_of_an_edge_are_one_user_and_hear_each_what_is_its_own),
+        cmocka_unit_test(an_edge_is_alone_in_an_account),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

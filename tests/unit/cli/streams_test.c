@@ -98,6 +98,8 @@ static void writes_a_log_as_the_design_has_it(void **state)
                         "\"deny_delete\":true,\"deny_purge\":true,\"allow_direct\":true,"
                         "\"allow_rollup_hdrs\":false,\"mirror_direct\":false,"
                         "\"allow_msg_ttl\":false,"
+                        "\"republish\":{\"src\":\"log.sin.1.>\",\"dest\":\"pa.sin.1._.>\","
+                        "\"headers_only\":true},"
                         "\"metadata\":{\"a\":\"b\"}}");
     buffer_free(&out);
 }
@@ -168,7 +170,9 @@ static void reads_what_jetstream_writes_in_other_ways(void **state)
                               "\"max_bytes\":1048576,\"max_msgs_per_subject\":-1,"
                               "\"num_replicas\":1,\"placement\": {\"cluster\" : \"sin\"},"
                               "\"retention\":\"limits\",\"storage\":\"file\","
-                              "\"discard\":\"new\"}"),
+                              "\"discard\":\"new\",\"republish\":{\"headers_only\":true,"
+                              "\"dest\":\"pa.sin_dub.{{wildcard(1)}}._\","
+                              "\"src\":\"out.sin.dub.*\"}}"),
                          &lines),
         0);
     assert_int_equal(lines.size, 0);
@@ -185,9 +189,10 @@ static void names_each_field_that_differs(void **state)
                               "\"max_bytes\":7,\"max_msgs_per_subject\":-1,\"max_age\":5,"
                               "\"num_replicas\":1,\"deny_purge\":true,"
                               "\"retention\":\"limits\",\"storage\":\"memory\","
-                              "\"discard\":\"new\"}"),
+                              "\"discard\":\"new\",\"republish\":{\"src\":\"out.sin.dub.*\","
+                              "\"dest\":\"pa.sin_dub.{{wildcard(1)}}._\"}}"),
                          &lines),
-        6);
+        7);
     buffer_append(&lines, "", 1);
     assert_string_equal((const char *)lines.data,
                         "subjects is [\"out.sin.dub.>\",\"x\"], should be [\"out.sin.dub.>\"]\n"
@@ -195,7 +200,8 @@ static void names_each_field_that_differs(void **state)
                         "placement.cluster is absent, should be \"sin\"\n"
                         "max_age is 5, should be 0\n"
                         "max_bytes is 7, should be 1048576\n"
-                        "deny_purge is true, should be false\n");
+                        "deny_purge is true, should be false\n"
+                        "republish.headers_only is absent, should be true\n");
     buffer_free(&lines);
 }
 

@@ -56,6 +56,27 @@ static void reads_a_message(void **state)
     assert_int_equal(read_answer("{\"message\":{\"seq\":7}}").size, 0);
 }
 
+static void waits_for_the_right_one_of_two_answers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool again;
+    } cases[] = {
+        {"{\"error\":{\"code\":503,\"err_code\":10039,\"description\":\"JetStream not enabled\"}}",
+         true},
+        {"{\"error\":{\"code\":404,\"err_code\":10037}}", false},
+        {"{\"error\":{\"code\":503}}", false},
+        {"{\"message\":{\"seq\":10039}}", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct bus_message message = {.data = (const uint8_t *)cases[i].text,
+                                            .size = strlen(cases[i].text)};
+        assert_int_equal(bus_leader_answers_again(&message), cases[i].again);
+    }
+}
+
 static void tells_what_is_wrong(void **state)
 {
     (void)state;
@@ -87,6 +108,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_a_message),
+        cmocka_unit_test(waits_for_the_right_one_of_two_answers),
         cmocka_unit_test(tells_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,6 +210,54 @@ static void reads_every_status(void **state)
     assert_int_equal(get_raw(world, "LOG", "{\"seq\":1}").error, 0);
 }
 
+/* --- the doorbell --- */
+
+struct bell {
+    unsigned rung; /* bit n: position n was told */
+    unsigned bad;
+};
+
+static void on_ring(void *context, const struct bus_message *message)
+{
+    struct bell *bell = context;
+    uint64_t position;
+    if (bus_ring_read(message, &position) == 0 && position < 32)
+        bell->rung |= 1U << position;
+    else
+        bell->bad++;
+}
+
+static void hears_what_a_stream_tells_and_pubacks_of_others(void **state)
+{
+    struct world *world = *state;
+    struct bell bell = {0};
+    server_create_stream(world->loop, world->bus, "RING",
+                         "{\"name\":\"RING\",\"subjects\":[\"ring.>\"],\"republish\":{\"src\":"
+                         "\"ring.>\",\"dest\":\"bell._.>\",\"headers_only\":true}}");
+    struct bus_subscription *heard = bus_subscribe(world->bus, "bell.>", on_ring, &bell);
+    assert_non_null(heard);
+    assert_true(publish(world, "ring.a", NULL, NULL, 10).position == 1);
+    WAIT_FOR(world->loop, SOON_MS, bell.rung == 1U << 1);
+    assert_int_equal(bus_publish(world->bus, "ring.b", "bell.process.7", "x", 1), 0);
+    WAIT_FOR(world->loop, SOON_MS, bell.rung == (1U << 1 | 1U << 2));
+    assert_int_equal(bus_publish(world->bus, "bell.x", NULL, "x", 1), 0);
+    assert_int_equal(bus_publish(world->bus, "bell.x", NULL, "{\"seq\":0}", 9), 0);
+    WAIT_FOR(world->loop, SOON_MS, bell.bad == 2);
+    bus_unsubscribe(heard);
+}
+
+static void answers_go_to_inboxes_only(void **state)
+{
+    (void)state;
+    assert_true(bus_is_inbox(TEXT("_INBOX.sin-1.7.8")));
+    assert_true(bus_is_inbox(TEXT("_R_.sBsb4C.ef1Mo6"))); /* of another account */
+    static const char *const bad[] = {
+        "",           "_R_.", "_INBOX", "_R", "pa.sin.0.sin-1.7", "$JS.API.STREAM.DELETE.LOG_sin_0",
+        "log.sin.0.h"};
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_false(bus_is_inbox(text_of(bad[i])));
+}
+
 struct leader_get {
     struct bus_request request;
     bool ended;
@@ -280,6 +328,8 @@ int main(void)
         WITH_SERVER(gets_the_last_of_a_subject_from_the_leader),
         WITH_SERVER(gets_an_empty_message),
         WITH_SERVER(reads_every_status),
+        WITH_SERVER(hears_what_a_stream_tells_and_pubacks_of_others),
+        WITH_SERVER(answers_go_to_inboxes_only),
         WITH_SERVER(refuses_a_long_name),
     };
     return RUN_GROUP_WITH_SERVER(tests);

@@ -150,6 +150,9 @@ static void pins_the_subjects_of_pubacks(void **state)
     assert_name(wire_pubacks_of("dub-1"), "pa.*.*.dub-1.*");
     assert_name(wire_log_doorbell("dub", 3), "pa.dub.3.>");
     assert_name(wire_outbox_doorbell("sin", "dub", 3), "pa.sin_dub.3.>");
+    assert_name(wire_log_ring("dub", 3), "pa.dub.3._.>");
+    assert_name(wire_outbox_lanes("sin", "dub"), "out.sin.dub.*");
+    assert_name(wire_outbox_ring("sin", "dub"), "pa.sin_dub.{{wildcard(1)}}._");
 }
 
 static void pins_the_core_subjects(void **state)
