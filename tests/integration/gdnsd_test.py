@@ -233,7 +233,7 @@ def test_names_follow_drains_and_what_is_full(world):
         for client in PLACES[:3]:
             assert world.ask(client) == {world.told(client)[0]}, client
         command("undrain", "region", "dub", "--over", "0")
-        moved(world, "2.2.3.1", {"dub"}, 8, "undrain moves it back after")
+        moved(world, "2.2.3.1", {"dub"}, 3, "undrain moves it back after")
 
         async def fill():
             clients = []
