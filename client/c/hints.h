@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-enum { MERIDIAN_HINTS_MAX = 8 };
+enum { MERIDIAN_HINTS_MAX = 3 }; /* tried, before its own list is again */
 
 struct meridian_hints {                           /* zeroed: none */
     struct meridian_url urls[MERIDIAN_HINTS_MAX]; /* the best one first */

@@ -65,7 +65,7 @@ static void what_is_no_edge_is_passed_over(void **state)
     assert_string_equal(next_host(0), "");
 }
 
-static void eight_are_kept_and_no_more(void **state)
+static void so_many_are_kept_and_no_more(void **state)
 {
     (void)state;
     char many[1024] = "[";
@@ -84,7 +84,7 @@ int main(void)
         cmocka_unit_test(they_are_of_use_for_a_while),
         cmocka_unit_test(none_leads_off_tls_or_to_it),
         cmocka_unit_test(what_is_no_edge_is_passed_over),
-        cmocka_unit_test(eight_are_kept_and_no_more),
+        cmocka_unit_test(so_many_are_kept_and_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
