@@ -28,6 +28,7 @@ static void on_tick(struct loop_timer *timer)
         edge_api_revoked(edge->api);
     }
     edge_api_tick(edge->api, now_ms);
+    edge_http_waiting_tick(edge->http);
     if (now_ms - edge->slow_tick_ms >= SLOW_TICK_MS) {
         edge->slow_tick_ms = now_ms;
         edge_sessions_tick(edge->sessions, now_ms);

@@ -96,6 +96,9 @@ void edge_http_turn(struct edge_http *http);
 /* Whether there is room for one more connection without a request. At the limit the oldest gives
  * way, once it has had its second. */
 bool edge_http_may_come(struct edge_http *http);
+/* Ends connections that have sent more than a request may have, and no request: libh2o itself would
+ * keep 408 KiB of each. Call it about ten times a second. */
+void edge_http_waiting_tick(struct edge_http *http);
 /* Ends TLS handshakes that take too long. Call it about twice a second. */
 void edge_http_tls_tick(struct edge_http *http, int64_t now_ms);
 /* Connections that are still HTTP's, handshakes among them. */

@@ -27,6 +27,8 @@ void edge_http_give_up(const struct edge_http_connection *connection)
     (void)shutdown(h2o_socket_get_fd(connection->socket), SHUT_RDWR);
 }
 
+enum { HEAD_MAX = 16 * 1024 }; /* the largest body comes to it */
+
 static void on_request_over(void *data)
 {
     edge_http_wait(*(struct edge_http_connection **)data);
@@ -40,6 +42,18 @@ void edge_http_wait_no_more_for(h2o_req_t *req)
     struct edge_http_connection **over =
         h2o_mem_alloc_shared(&req->pool, sizeof *over, on_request_over);
     *over = connection;
+}
+
+void edge_http_waiting_tick(struct edge_http *http)
+{
+    const size_t most = HEAD_MAX + http->config.max_request_entity_size;
+    list_each(node, &http->waiting.list)
+    {
+        const struct edge_http_connection *connection =
+            container_of(node, struct edge_http_connection, waiting);
+        if (connection->socket->input->size > most)
+            edge_http_give_up(connection);
+    }
 }
 
 bool edge_http_may_come(struct edge_http *http)
