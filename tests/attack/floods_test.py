@@ -192,7 +192,6 @@ def test_a_head_that_is_too_large_is_refused(cluster, edge_at, what):
 
 def test_large_heads_at_once_are_bounded(cluster, edge_at, healthy, full):
     """A6, together, and none of them ends."""
-    healthy.left_mib = 600  # the allocator gives it back later
     count, request_s = (2000, 10) if full else (200, 2)
     start = b"GET /ws HTTP/1.1\r\nHost: x\r\nX-A: "
     with Crowd(edge_at) as crowd:
