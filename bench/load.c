@@ -1,11 +1,13 @@
 /* Load on edges: opens clients, lets each send to its partner at a rate, and measures.
  *
- *   load --users N --rate MESSAGES_PER_S --seconds S [--size BYTES] [--hold S] HOST:PORT...
+ *   load --users N --rate MESSAGES_PER_S --seconds S [--size BYTES] [--hold S] [--tls]
+ *        [--until connected|upgraded|welcomed] HOST:PORT...
  *
  * Users are spread over the addresses in turn; user i sends to user i + N/2, so that with an
  * even number of addresses the partner is at another one. With --rate 0 the clients only stay
  * (--hold). Open loop: a message leaves when it is due, whether or not the one before was
- * answered; but no user has more than 200 unanswered. Prints one JSON object; times in ms. Exits
+ * answered; but no user has more than 200 unanswered. With --until they go no further than that,
+ * so that other servers can be held against an edge. Prints one JSON object; times in ms. Exits
  * 1 when anything accepted was not delivered, came twice or out of order. */
 #include "load_client.h"
 
@@ -36,7 +38,11 @@ struct samples {
     size_t count, capacity;
 };
 
+enum until { UNTIL_CONNECTED, UNTIL_UPGRADED, UNTIL_WELCOMED };
+static const char *const untils[] = {"connected", "upgraded", "welcomed"};
+
 static struct {
+    enum until until;
     size_t users;
     double rate;
     double seconds;
@@ -44,7 +50,7 @@ static struct {
     size_t size;
     struct sockaddr_in to[64];
     size_t to_count;
-} options = {.users = 100, .seconds = 5, .size = 200};
+} options = {.until = UNTIL_WELCOMED, .users = 100, .seconds = 5, .size = 200};
 
 static struct user *users;
 static int epoll_fd;
@@ -154,6 +160,10 @@ static void lose(struct user *user)
 static void greet(struct user *user)
 {
     char hello[120];
+    if (options.until == UNTIL_UPGRADED) {
+        user->welcomed = true;
+        return;
+    }
     int size =
         snprintf(hello, sizeof hello,
                  "{\"t\":\"hello\",\"user\":\"load-%zu\",\"device\":\"d\",\"start\":\"head\"}",
@@ -165,10 +175,16 @@ static void on_event(struct user *user, uint32_t events)
 {
     if (user->client.state == LOAD_CLOSED)
         return;
+    if (options.until == UNTIL_CONNECTED) {
+        user->welcomed = user->welcomed || (events & EPOLLOUT) != 0;
+        return;
+    }
     if ((events & EPOLLOUT) != 0)
         user->dirty = true;
     if ((events & EPOLLIN) != 0) {
         enum load_state before = user->client.state;
+        if (before < LOAD_OPEN)
+            user->dirty = true; /* TLS may now take the handshake */
         if (load_client_read(&user->client) != 0) {
             lose(user);
             return;
@@ -279,12 +295,25 @@ static void talk(void)
     }
 }
 
+static void parse_until(const char *name)
+{
+    size_t i = 0;
+    while (i < COUNT_OF(untils) && strcmp(name, untils[i]) != 0)
+        i++;
+    if (i == COUNT_OF(untils)) {
+        fprintf(stderr, "--until %s is unknown\n", name);
+        exit(2);
+    }
+    options.until = (enum until)i;
+}
+
 static void parse(int argc, char **argv)
 {
     static const struct option longs[] = {
         {"users", required_argument, NULL, 'u'},   {"rate", required_argument, NULL, 'r'},
         {"seconds", required_argument, NULL, 's'}, {"size", required_argument, NULL, 'z'},
-        {"hold", required_argument, NULL, 'h'},    {0}};
+        {"hold", required_argument, NULL, 'h'},    {"until", required_argument, NULL, 'w'},
+        {"tls", no_argument, NULL, 't'},           {0}};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
         case 'u':
@@ -301,6 +330,12 @@ static void parse(int argc, char **argv)
             break;
         case 'h':
             options.hold = strtod(optarg, NULL);
+            break;
+        case 'w':
+            parse_until(optarg);
+            break;
+        case 't':
+            load_client_use_tls();
             break;
         default:
             exit(2);

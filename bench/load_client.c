@@ -3,6 +3,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +15,55 @@ static const char handshake[] = "GET /ws HTTP/1.1\r\nHost: load\r\nUpgrade: webs
                                 "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                                 "Sec-WebSocket-Protocol: meridian.v1\r\n\r\n";
+
+static SSL_CTX *tls; /* NULL: plain */
+
+void load_client_use_tls(void)
+{
+    (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
+    tls = SSL_CTX_new(TLS_client_method());
+    if (tls == NULL)
+        abort();
+    SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+}
+
+static void begin_tls(struct load_client *client)
+{
+    client->ssl = SSL_new(tls);
+    if (client->ssl == NULL || SSL_set_fd(client->ssl, client->fd) != 1)
+        abort();
+    SSL_set_connect_state(client->ssl);
+}
+
+/* What a call of OpenSSL has brought, as a system call says it. */
+static ssize_t as_call(struct load_client *client, int result)
+{
+    if (result > 0)
+        return result;
+    int how = SSL_get_error(client->ssl, result);
+    errno = how == SSL_ERROR_WANT_READ || how == SSL_ERROR_WANT_WRITE ? EAGAIN : ECONNRESET;
+    ERR_clear_error();
+    return how == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+
+static ssize_t put(struct load_client *client, const void *bytes, size_t size)
+{
+    if (client->ssl == NULL)
+        return send(client->fd, bytes, size, MSG_NOSIGNAL);
+    if (!SSL_is_init_finished(client->ssl)) { /* also before it is connected */
+        ssize_t done = as_call(client, SSL_do_handshake(client->ssl));
+        if (done <= 0)
+            return -1;
+    }
+    return as_call(client, SSL_write(client->ssl, bytes, (int)size));
+}
+
+static ssize_t get(struct load_client *client, void *into, size_t size)
+{
+    return client->ssl == NULL ? recv(client->fd, into, size, 0)
+                               : as_call(client, SSL_read(client->ssl, into, (int)size));
+}
 
 int load_client_open(struct load_client *client, const struct sockaddr_in *to)
 {
@@ -40,6 +92,8 @@ int load_client_open_from(struct load_client *client, const struct sockaddr_in *
         return err;
     }
     client->state = LOAD_CONNECTING;
+    if (tls != NULL)
+        begin_tls(client);
     buffer_append(&client->out, handshake, sizeof handshake - 1);
     return 0;
 }
@@ -48,6 +102,8 @@ void load_client_close(struct load_client *client)
 {
     if (client->state != LOAD_CLOSED)
         close(client->fd);
+    SSL_free(client->ssl);
+    client->ssl = NULL;
     buffer_free(&client->in);
     buffer_free(&client->out);
     client->state = LOAD_CLOSED;
@@ -78,7 +134,7 @@ void load_client_send(struct load_client *client, struct text text)
 int load_client_flush(struct load_client *client)
 {
     while (client->out.size > 0) {
-        ssize_t sent = send(client->fd, client->out.data, client->out.size, MSG_NOSIGNAL);
+        ssize_t sent = put(client, client->out.data, client->out.size);
         if (sent < 0)
             return errno == EAGAIN || errno == EINTR || errno == ENOTCONN ? 0 : -errno;
         if (client->state == LOAD_CONNECTING)
@@ -96,13 +152,13 @@ int load_client_read(struct load_client *client)
         uint8_t *room = buffer_reserve(&client->in, 16384);
         if (room == NULL)
             return -ENOMEM;
-        ssize_t got = recv(client->fd, room, 16384, 0);
+        ssize_t got = get(client, room, 16384);
         if (got == 0)
             return -ECONNRESET;
         if (got < 0)
             return errno == EAGAIN || errno == EINTR ? 0 : -errno;
         client->in.size += (size_t)got;
-        if (got < 16384)
+        if (client->ssl == NULL && got < 16384)
             return 0;
     }
 }

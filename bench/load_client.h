@@ -1,5 +1,6 @@
 /* One WebSocket client of the load tool: a non-blocking socket, the handshake, masked text
- * frames. It shares no code with the edge, so that neither hides the other's mistakes. */
+ * frames; under TLS when asked for. It shares no code with the edge, so that neither hides the
+ * other's mistakes. */
 #pragma once
 
 #include "base/buffer.h"
@@ -8,16 +9,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct ssl_st; /* SSL of OpenSSL */
+
 enum load_state { LOAD_CLOSED, LOAD_CONNECTING, LOAD_UPGRADING, LOAD_OPEN };
 
 struct load_client {
     int fd;
     enum load_state state;
     uint32_t pings; /* that came, and were answered */
+    struct ssl_st *ssl; /* NULL: plain */
     struct buffer in;
     struct buffer out;
 };
 
+/* All clients that are opened from now on speak TLS; the server may be anybody. */
+void load_client_use_tls(void);
 /* Starts to connect and queues the handshake. 0 or -errno. */
 MUST_USE int load_client_open(struct load_client *client, const struct sockaddr_in *to);
 /* The same from an address of this machine. */
