@@ -16,7 +16,7 @@ enum load_state { LOAD_CLOSED, LOAD_CONNECTING, LOAD_UPGRADING, LOAD_OPEN };
 struct load_client {
     int fd;
     enum load_state state;
-    uint32_t pings; /* that came, and were answered */
+    uint32_t pings;     /* that came, and were answered */
     struct ssl_st *ssl; /* NULL: plain */
     struct buffer in;
     struct buffer out;

@@ -76,7 +76,7 @@ OWNERS = {
     r"sqlite3\.h|libpq-fe\.h": {"lib/store"},
     r"h2o\.h|h2o/": {"edge"},
     r"libwebsockets\.h": {"client/c", "cli"},
-    r"openssl/": {"lib/auth", "lib/bus", "edge"},
+    r"openssl/": {"lib/auth", "lib/bus", "edge", "bench"},
     r"yaml\.h": {"lib/settings"},
     r"maxminddb\.h": {"lib/geo"},
     r"uthash\.h|utlist\.h|utarray\.h": {"lib/base"},
