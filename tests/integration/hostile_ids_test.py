@@ -30,7 +30,7 @@ PIECES = [
 
 # What may be seen on the bus. A user id stands in one of them only, and there in base64url.
 SUBJECTS = re.compile(
-    r"log\.sin\.[01]\.(e|h)|pa\.sin\.[01]\.sin-(1|h1-[01])\.\d+|hub\.sin\.[01]\.[a-z]+|edge\.sin\.sin-1"
+    r"log\.sin\.[01]\.(e|h)|pa\.sin\.[01]\.(_\.[eh]|sin-(1|h1-[01])\.\d+)|hub\.sin\.[01]\.[a-z]+|edge\.sin\.sin-1"
     r"|beat\.hub\.sin\.[01](\.sin-h1)?|beat\.edge\.sin\.sin-1|dir\.(claim|changed)"
     r"|\$KV\.DIRECTORY\.(beat|u\.[A-Za-z0-9_-]+)|_INBOX\.[A-Za-z0-9_-]+\.[0-9a-f]+\.[0-9a-f]+"
     r"|\$JS\.API\.DIRECT\.GET\.(LOG_sin_[01]|KV_DIRECTORY(\.\$KV\.DIRECTORY\.(beat|edge_drains|u\.[A-Za-z0-9_-]+))?)"
