@@ -23,6 +23,10 @@ enum {
     LATE_MAX = 16, /* a megabyte: an honest client has no more on its way */
 };
 
+/* An edge is to hold a plain, idle connection in 512 bytes (docs/performance.md), and this is most
+ * of them: think before you raise it. */
+_Static_assert(sizeof(struct edge_session) <= 424, "what each connection costs");
+
 void edge_session_look_in(struct edge_session *session, int64_t delay_ms)
 {
     struct edge_sessions *sessions = session->sessions;

@@ -307,6 +307,28 @@ static void homes_take_the_room_of_absent_users(void **state)
     directory_free(directory);
 }
 
+static void each_of_many_is_found_and_can_be_forgotten(void **state)
+{
+    (void)state;
+    enum { MANY = 5000 };
+    struct directory *directory = current_directory_of(MANY, 0);
+    char user[24];
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(user, sizeof user, "many-%d", i);
+        learn(directory, user, 0);
+    }
+    for (int i = 0; i < MANY; i += 2) {
+        (void)snprintf(user, sizeof user, "many-%d", i);
+        directory_forget(directory, text_of(user));
+    }
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(user, sizeof user, "many-%d", i);
+        assert_int_equal(look_up(directory, user, 0), i % 2 == 0 ? DIRECTORY_ASK : DIRECTORY_FOUND);
+    }
+    assert_int_equal(directory_size(directory), MANY / 2);
+    directory_free(directory);
+}
+
 static void the_longest_user_is_remembered(void **state)
 {
     (void)state;
@@ -340,6 +362,7 @@ int main(void)
         cmocka_unit_test(one_entry_is_enough),
         cmocka_unit_test(a_flood_of_made_up_names_leaves_the_homes),
         cmocka_unit_test(homes_take_the_room_of_absent_users),
+        cmocka_unit_test(each_of_many_is_found_and_can_be_forgotten),
         cmocka_unit_test(the_longest_user_is_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
