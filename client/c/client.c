@@ -1,14 +1,7 @@
-#include "meridian/client.h"
+#include "c/client_internal.h"
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "c/frames.h"
-#include "c/hints.h"
-#include "c/reads.h"
-#include "c/recall.h"
-#include "c/sends.h"
-#include "c/shown.h"
-#include "c/socket.h"
 #include "json/json.h"
 
 #include <errno.h>
@@ -18,9 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CURSOR_MAX = 32, PENDING_MAX = 1024, TURN_MAX_MS = 60000, IDS_MAX = 256 };
-enum { HINTS_MAX_S = 3600 };
-enum { RETRY_FIRST_MS = 50, RETRY_LAST_MS = 5000, RETRY_LATER_MS = 2000 };
+enum { PENDING_MAX = 1024 };
 /* Close codes of the protocol. */
 enum {
     CLOSE_POLICY = 1008,
@@ -28,41 +19,6 @@ enum {
     CLOSE_LATER = 4001,
     CLOSE_TOKEN = 4401,
     CLOSE_NEVER = 4403
-};
-
-enum client_state {
-    CLIENT_WAITING,    /* for the next attempt */
-    CLIENT_CONNECTING, /* until the edge's welcome */
-    CLIENT_READY,
-    CLIENT_TOKENLESS, /* its token was refused: until there is another one */
-    CLIENT_REFUSED,   /* for good */
-};
-
-struct meridian_client {
-    struct meridian_options options; /* its strings are owned */
-    struct meridian_url *edges;
-    size_t edge;                 /* the one in use or tried next */
-    struct meridian_hints hints; /* tried before them */
-    bool tls;                    /* so is the edge in use */
-    enum client_state state;
-    int64_t due_ms; /* WAITING: of the next attempt; CONNECTING: of giving it up */
-    int64_t retry_ms;
-    int64_t goaway_ms; /* what the edge has asked for; 0: nothing */
-    int64_t later_ms;  /* when it may log in, as it said; 0: it did not */
-    bool says_hello;
-    bool acknowledges;
-    char cursor[CURSOR_MAX]; /* the last one seen; empty: none */
-    char acked[CURSOR_MAX];  /* the last one acknowledged */
-    struct meridian_socket *socket;
-    struct meridian_sends sends;
-    struct meridian_reads reads;
-    struct meridian_recall recall;
-    struct meridian_shown shown;
-    struct buffer strings; /* of the frame that is being handled */
-    struct buffer body;
-    struct buffer output;
-    uint64_t id_prefix;
-    uint64_t id_count;
 };
 
 static int64_t jitter(int64_t most_ms)
@@ -83,7 +39,7 @@ static void disconnected(struct meridian_client *client, enum client_state state
     client->recall.said = false;
 }
 
-static void lose(struct meridian_client *client, int64_t retry_ms, const char *why)
+void meridian_client_lose(struct meridian_client *client, int64_t retry_ms, const char *why)
 {
     disconnected(client, CLIENT_WAITING);
     client->due_ms = clock_monotonic_ms() + retry_ms;
@@ -130,7 +86,7 @@ static void on_closed(void *context, int code, const char *why)
     } else if (code == CLOSE_POLICY || code == CLOSE_TOKEN || code == CLOSE_NEVER) {
         refuse(client, text);
     } else {
-        lose(client, next_retry_ms(client, code), text);
+        meridian_client_lose(client, next_retry_ms(client, code), text);
     }
 }
 
@@ -201,280 +157,17 @@ static void on_writable(void *context)
     }
 }
 
-static void keep_cursor(char to[CURSOR_MAX], const char *cursor)
-{
-    if (strlen(cursor) < CURSOR_MAX)
-        snprintf(to, CURSOR_MAX, "%s", cursor);
-}
-
-static void on_welcome(struct meridian_client *client, const struct meridian_frame *frame)
-{
-    const struct meridian_welcome welcome = {.region = frame->region,
-                                             .edge = frame->edge,
-                                             .home = frame->home,
-                                             .cursor = frame->cursor,
-                                             .resumed = frame->resumed};
-
-    client->state = CLIENT_READY;
-    client->retry_ms = RETRY_FIRST_MS;
-    meridian_hints_forget(&client->hints);
-    /* The mailbox may have begun a new epoch, with the same messages up to here. */
-    if (frame->resumed && client->acked[0] != '\0' && strcmp(client->acked, client->cursor) == 0)
-        keep_cursor(client->acked, frame->cursor);
-    keep_cursor(client->cursor, frame->cursor);
-    /* The last acknowledgement may have been lost with the connection. */
-    client->acknowledges = client->acked[0] != '\0' && strcmp(client->acked, frame->cursor) == 0;
-    if (client->options.on_welcome != NULL)
-        client->options.on_welcome(client->options.context, &welcome);
-    meridian_socket_want_write(client->socket);
-}
-
-/* What has a cursor was seen, and given to the caller. */
-static void on_seen(struct meridian_client *client, const char *cursor)
-{
-    if (cursor[0] == '\0')
-        return;
-    keep_cursor(client->cursor, cursor);
-    if (!client->options.acknowledges_itself)
-        (void)meridian_client_ack(client, cursor);
-}
-
-static void on_msg(struct meridian_client *client, const struct meridian_frame *frame)
-{
-    struct meridian_message message = {
-        .cursor = frame->cursor, .id = frame->id, .from = frame->from, .at_ms = frame->at_ms};
-
-    buffer_clear(&client->body);
-    buffer_append_text(&client->body, frame->body);
-    buffer_append(&client->body, "", 1);
-    if (client->body.failed) { /* not seen: it comes again on the next connection */
-        meridian_socket_close(client->socket);
-        lose(client, RETRY_LATER_MS, "memory is short");
-        return;
-    }
-    message.body = (const char *)client->body.data;
-    message.body_size = client->body.size - 1;
-    if (client->options.on_message != NULL)
-        client->options.on_message(client->options.context, &message);
-    on_seen(client, frame->cursor);
-}
-
-/* Appends the ids, each with its terminator. Returns how many; those past IDS_MAX are not told. */
-static size_t read_ids(struct text ids, struct buffer *out)
-{
-    struct json_reader reader;
-    struct json_value id;
-    size_t count = 0;
-
-    if (json_array_open(&reader, ids) < 0)
-        return 0;
-    while (count < IDS_MAX && json_array_next(&reader, &id) == 1) {
-        if (id.type != JSON_STRING || json_string_decode(id, out) < 0)
-            continue;
-        buffer_append(out, "", 1);
-        count++;
-    }
-    return count;
-}
-
-static void on_receipt(struct meridian_client *client, const struct meridian_frame *frame)
-{
-    const char *ids[IDS_MAX];
-    struct meridian_receipt receipt = {.cursor = frame->cursor,
-                                       .kind = frame->receipt,
-                                       .by = frame->by,
-                                       .of_cursor = frame->of_cursor,
-                                       .device = frame->device,
-                                       .ids = ids,
-                                       .at_ms = frame->at_ms};
-
-    buffer_clear(&client->body);
-    receipt.id_count = read_ids(frame->ids, &client->body);
-    if (client->body.failed) {
-        meridian_socket_close(client->socket);
-        lose(client, RETRY_LATER_MS, "memory is short");
-        return;
-    }
-    const char *next = (const char *)client->body.data;
-    for (size_t i = 0; i < receipt.id_count; i++, next += strlen(next) + 1)
-        ids[i] = next;
-    if (client->options.on_receipt != NULL)
-        client->options.on_receipt(client->options.context, &receipt);
-    on_seen(client, frame->cursor);
-}
-
-static void tell_result(struct meridian_client *client, struct meridian_send *send,
-                        const struct meridian_frame *frame, enum meridian_outcome outcome)
-{
-    char id[TEXT_MESSAGE_ID_MAX + 1];
-    struct meridian_result result = {.id = id,
-                                     .outcome = outcome,
-                                     .code = frame == NULL ? "" : frame->code,
-                                     .message = frame == NULL ? "" : frame->message,
-                                     .retryable = outcome == MERIDIAN_UNKNOWN,
-                                     .attempts = send->attempts};
-
-    if (outcome == MERIDIAN_REJECTED) {
-        result.retryable = frame->retryable;
-        result.retry_after_ms = frame->retry_after_ms;
-    }
-    memcpy(id, send->id, sizeof id);
-    meridian_sends_end(&client->sends, send);
-    if (client->options.on_result != NULL)
-        client->options.on_result(client->options.context, &result);
-}
-
-/* What an edge asks for; not longer than is sensible. */
-static int64_t wait_of(uint64_t asked_ms)
-{
-    return asked_ms < TURN_MAX_MS ? (int64_t)asked_ms : TURN_MAX_MS;
-}
-
-static void on_answer(struct meridian_client *client, const struct meridian_frame *frame)
-{
-    struct meridian_send *send = meridian_sends_find(&client->sends, text_of(frame->id));
-
-    if (send != NULL && frame->kind == MERIDIAN_FRAME_REJECTED &&
-        strcmp(frame->code, "rate_limited") == 0)
-        meridian_sends_again(&client->sends, send, wait_of(frame->retry_after_ms),
-                             clock_monotonic_ms());
-    else if (send != NULL) /* else a second answer, to a repeat */
-        tell_result(client, send, frame,
-                    frame->kind == MERIDIAN_FRAME_ACCEPTED ? MERIDIAN_ACCEPTED : MERIDIAN_REJECTED);
-}
-
-static void tell_history(struct meridian_client *client, const struct meridian_history *history)
-{
-    client->recall.waits = false; /* so the next page may be asked for at once */
-    if (client->options.on_history != NULL)
-        client->options.on_history(client->options.context, history);
-}
-
-static void on_history(struct meridian_client *client, const struct meridian_frame *frame)
-{
-    struct meridian_message *messages;
-    struct meridian_history history = {
-        .more = frame->more, .missing = frame->reason, .code = "", .message = ""};
-
-    if (!meridian_recall_is(&client->recall, frame->id))
-        return;
-    if (meridian_recall_read(frame->messages, &client->body, &messages, &history.count) < 0) {
-        meridian_socket_close(client->socket); /* it is asked again on the next connection */
-        lose(client, RETRY_LATER_MS, "a page of history cannot be read");
-        return;
-    }
-    history.messages = messages;
-    tell_history(client, &history);
-    free(messages);
-}
-
-/* Of an ask for history, or of a hello; the fatal ones are followed by a close. */
-static void on_error(struct meridian_client *client, const struct meridian_frame *frame)
-{
-    const struct meridian_history history = {.missing = "",
-                                             .code = frame->code,
-                                             .message = frame->message,
-                                             .retryable = frame->retryable};
-
-    client->later_ms = wait_of(frame->retry_after_ms);
-    if (meridian_recall_is(&client->recall, frame->id))
-        tell_history(client, &history);
-}
-
-static void on_resync(struct meridian_client *client, const struct meridian_frame *frame)
-{
-    keep_cursor(client->cursor, frame->cursor);
-    client->acked[0] = '\0';
-    client->acknowledges = false;
-    if (client->options.on_resync != NULL)
-        client->options.on_resync(client->options.context, frame->cursor);
-}
-
-static void on_goaway(struct meridian_client *client, const struct meridian_frame *frame)
-{
-    const uint64_t ttl_s =
-        frame->endpoints_ttl_s < HINTS_MAX_S ? frame->endpoints_ttl_s : HINTS_MAX_S;
-
-    client->goaway_ms = frame->reconnect_ms > 0 && frame->reconnect_ms < TURN_MAX_MS
-                            ? (int64_t)frame->reconnect_ms
-                            : RETRY_LATER_MS;
-    meridian_hints_take(&client->hints, frame->endpoints, client->tls,
-                        clock_monotonic_ms() + (int64_t)ttl_s * 1000);
-}
-
-static void handle(struct meridian_client *client, const struct meridian_frame *frame)
-{
-    const struct meridian_options *options = &client->options;
-
-    switch (frame->kind) {
-    case MERIDIAN_FRAME_WELCOME:
-        on_welcome(client, frame);
-        break;
-    case MERIDIAN_FRAME_ACCEPTED:
-    case MERIDIAN_FRAME_REJECTED:
-        on_answer(client, frame);
-        break;
-    case MERIDIAN_FRAME_MSG:
-        on_msg(client, frame);
-        break;
-    case MERIDIAN_FRAME_RECEIPT:
-        on_receipt(client, frame);
-        break;
-    case MERIDIAN_FRAME_ACKED:
-        if (options->on_acked != NULL)
-            options->on_acked(options->context, frame->cursor);
-        break;
-    case MERIDIAN_FRAME_GAP:
-        if (options->on_gap != NULL)
-            options->on_gap(options->context, frame->from, frame->to, frame->reason);
-        break;
-    case MERIDIAN_FRAME_RESYNC:
-        on_resync(client, frame);
-        break;
-    case MERIDIAN_FRAME_STATE:
-        /* Instead of a welcome, when the home region is not reached: it can send already. */
-        client->state = CLIENT_READY;
-        if (options->on_home != NULL)
-            options->on_home(options->context, strcmp(frame->home, "reachable") == 0);
-        break;
-    case MERIDIAN_FRAME_GOAWAY:
-        on_goaway(client, frame);
-        break;
-    case MERIDIAN_FRAME_THROTTLE:
-        meridian_sends_slow_down(&client->sends, wait_of(frame->retry_after_ms), frame->sends_per_s,
-                                 clock_monotonic_ms());
-        break;
-    case MERIDIAN_FRAME_HISTORY:
-        on_history(client, frame);
-        break;
-    case MERIDIAN_FRAME_ERROR:
-        on_error(client, frame);
-        break;
-    case MERIDIAN_FRAME_EXPIRING:
-        if (options->on_token != NULL)
-            options->on_token(options->context, frame->left_ms > 0 ? frame->left_ms : 1);
-        break;
-    case MERIDIAN_FRAME_REFRESHED:
-        meridian_shown_answered(&client->shown);
-        if (options->on_refreshed != NULL)
-            options->on_refreshed(options->context, frame->expires_at_ms);
-        break;
-    case MERIDIAN_FRAME_OTHER:
-        break;
-    }
-}
-
 static void on_frame(void *context, struct text bytes)
 {
     struct meridian_client *client = context;
     struct meridian_frame frame;
 
     if (meridian_frame_read(bytes, &client->strings, &frame) == 0) {
-        handle(client, &frame);
+        meridian_client_take(client, &frame);
         return;
     }
     meridian_socket_close(client->socket);
-    lose(client, next_retry_ms(client, 0), "the edge sent what is no frame");
+    meridian_client_lose(client, next_retry_ms(client, 0), "the edge sent what is no frame");
 }
 
 static void connect_now(struct meridian_client *client)
@@ -497,12 +190,12 @@ static void do_due(struct meridian_client *client)
     struct meridian_send *expired;
 
     while ((expired = meridian_sends_expired(&client->sends, now_ms)) != NULL)
-        tell_result(client, expired, NULL, MERIDIAN_UNKNOWN);
+        meridian_client_tell_result(client, expired, NULL, MERIDIAN_UNKNOWN);
     if (client->state == CLIENT_WAITING && now_ms >= client->due_ms) {
         connect_now(client);
     } else if (client->state == CLIENT_CONNECTING && now_ms >= client->due_ms) {
         meridian_socket_close(client->socket);
-        lose(client, next_retry_ms(client, 0), "no welcome in time");
+        meridian_client_lose(client, next_retry_ms(client, 0), "no welcome in time");
     } else if (client->state == CLIENT_READY &&
                (meridian_sends_next(&client->sends, now_ms) != NULL ||
                 meridian_shown_is_due(&client->shown, now_ms))) {
@@ -610,7 +303,7 @@ int meridian_client_ack(struct meridian_client *client, const char *cursor)
 {
     if (!meridian_is_cursor(cursor) || strlen(cursor) >= CURSOR_MAX)
         return -EINVAL;
-    keep_cursor(client->acked, cursor);
+    meridian_client_keep_cursor(client->acked, cursor);
     client->acknowledges = true;
     if (client->state == CLIENT_READY)
         meridian_socket_want_write(client->socket);
@@ -665,7 +358,7 @@ static int copy_options(struct meridian_client *client, const struct meridian_op
         *ret_tls |= client->edges[i].tls;
     }
     if (options->cursor != NULL)
-        keep_cursor(client->cursor, options->cursor);
+        meridian_client_keep_cursor(client->cursor, options->cursor);
     if (client->options.connect_ms <= 0)
         client->options.connect_ms = 5000;
     if (client->options.answer_ms <= 0)
