@@ -1,30 +1,13 @@
-#include "region-hub/hub_service.h"
+#include "region-hub/hub_service_internal.h"
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "log/log.h"
-#include "region-hub/hub_cursor.h"
 #include "region-hub/hub_home.h"
-#include "region-hub/hub_horizon.h"
 #include "region-hub/hub_who.h"
 #include "wire/beat.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-
-enum {
-    USER_DEVICES = CATALOGUE_DEVICES_MAX,
-    USER_DEVICES_MORE = 8, /* attached beyond it, until the log has dropped the stalest */
-};
-
-struct hub_service {
-    struct hub_service_settings settings;
-    uint64_t generation;
-    struct log_limit stranger_limit;
-    struct log_limit acks_limit;
-    struct log_limit broken_limit;
-};
 
 struct hub_service *hub_service_new(const struct hub_service_settings *settings)
 {
@@ -44,17 +27,6 @@ void hub_service_serve(struct hub_service *service, uint64_t generation)
     service->generation = generation;
 }
 
-static int64_t now_of(const struct hub_service *service)
-{
-    return loop_now_ms(service->settings.loop);
-}
-
-static void send(struct hub_service *service, const struct hub_edge *edge,
-                 const struct wire_entry *entry)
-{
-    hub_delivery_send(service->settings.delivery, edge, entry);
-}
-
 /* Edges stand in the catalogue: what calls itself otherwise is no edge, and fills no table. */
 static struct hub_edge *edge_of(struct hub_service *service, struct text name)
 {
@@ -67,209 +39,7 @@ static struct hub_edge *edge_of(struct hub_service *service, struct text name)
         return NULL;
     }
     return hub_presence_edge(service->settings.presence, name, text_of(region->name),
-                             now_of(service));
-}
-
-/* --- attach --- */
-
-static struct mailbox_user user_of(const struct hub_service *service, struct text name)
-{
-    struct mailbox_user user;
-    if (mailbox_find_user(hub_apply_mailbox(service->settings.apply), name, &user))
-        return user;
-    return (struct mailbox_user){.name = name, .epoch = 1, .oldest = 1}; /* nothing came yet */
-}
-
-static bool is_known(const struct mailbox_user *user, struct text device)
-{
-    struct mailbox_device found;
-    return user->internal != NULL && mailbox_find_device(user, device, &found) &&
-           found.epoch == user->epoch;
-}
-
-/* Where a device not known yet begins: what was gone before it came it does not miss. */
-static int find_first(const struct hub_service *service, const struct mailbox_user *user,
-                      struct text device, uint64_t *ret_first)
-{
-    struct hub_apply *apply = service->settings.apply;
-    *ret_first = user->oldest;
-    if (user->internal == NULL || is_known(user, device))
-        return 0;
-    uint64_t expired_rows = mailbox_state(hub_apply_mailbox(apply)).expired_rows;
-    int err = hub_horizon_first(hub_apply_view(apply), user, expired_rows, ret_first);
-    if (err != 0)
-        hub_apply_view_failed(apply, err);
-    return err;
-}
-
-/* Where deliveries to the device begin; `first` is where one that is not known does. True when it
- * is known in the log. */
-static bool choose_cursor(const struct hub_acks *acks, const struct mailbox_user *user,
-                          uint64_t first, const struct wire_attach *asked,
-                          struct hub_attach *attach)
-{
-    struct mailbox_device device;
-    const bool known =
-        is_known(user, asked->device) && mailbox_find_device(user, asked->device, &device);
-    const struct hub_cursor_of of = {
-        .epoch = user->epoch,
-        .head = user->head,
-        .base = user->base,
-        .first = first,
-        .known = known,
-        .confirmed = known ? device.seq : 0,
-        .noted = hub_acks_noted(acks, asked->user, asked->device, user->epoch)};
-    const struct hub_cursor cursor = hub_cursor_choose(&of, asked);
-    attach->epoch = user->epoch;
-    attach->confirmed = of.confirmed;
-    attach->cursor = cursor.seq;
-    attach->flags = cursor.flags;
-    return known;
-}
-
-static void answer_attach(struct hub_service *service, const struct hub_edge *edge,
-                          const struct wire_attach *asked, uint8_t code)
-{
-    const struct wire_entry entry = {
-        .kind = WIRE_ATTACHED,
-        .attached = {.request = asked->request,
-                     .user = asked->user,
-                     .device = asked->device,
-                     .attach = asked->attach,
-                     .code = code},
-    };
-    send(service, edge, &entry);
-}
-
-static void answer_attached(struct hub_service *service, const struct hub_attachment *attachment,
-                            uint64_t head)
-{
-    const struct wire_entry entry = {
-        .kind = WIRE_ATTACHED,
-        .attached = {.request = attachment->request,
-                     .user = hub_attachment_user(attachment),
-                     .device = hub_attachment_device(attachment),
-                     .attach = attachment->attach,
-                     .code = WIRE_OK,
-                     .flags = attachment->flags,
-                     .epoch = attachment->epoch,
-                     .seq = attachment->start,
-                     .head = head,
-                     .acked = attachment->confirmed},
-    };
-    send(service, attachment->edge, &entry);
-}
-
-/* A frozen mailbox takes no cursor: what is acknowledged meanwhile is reported again. */
-static bool takes_acks(const struct hub_service *service, struct text user)
-{
-    return hub_home_takes(hub_apply_mailbox(service->settings.apply), user);
-}
-
-static void check_noted(struct hub_service *service, int err)
-{
-    if (err != 0)
-        log_limited(&service->acks_limit, LOG_LEVEL_WARNING,
-                    "an ack was not noted: too many wait to be written", LOG_ERRNO(err));
-}
-
-static void attached(struct hub_service *service, const struct hub_attach_result *result,
-                     const struct mailbox_user *user, bool known, uint64_t first, bool again)
-{
-    struct hub_attachment *attachment = result->attachment;
-    if (result->replaced_edge != NULL) {
-        const struct wire_entry kick = {
-            .kind = WIRE_KICK,
-            .kick = {.user = hub_attachment_user(attachment),
-                     .device = hub_attachment_device(attachment),
-                     .attach = result->replaced,
-                     .reason = WIRE_KICK_REPLACED},
-        };
-        send(service, result->replaced_edge, &kick);
-    }
-    answer_attached(service, attachment, user->head);
-    if (!known &&
-        takes_acks(
-            service,
-            user->name)) { /* attached again: what was written is not what was acknowledged */
-        const struct hub_ack ack = {.user = hub_attachment_user(attachment),
-                                    .device = hub_attachment_device(attachment),
-                                    .epoch = attachment->epoch,
-                                    .seq = again ? first - 1 : attachment->start};
-        check_noted(service, hub_acks_begin(service->settings.acks, &ack));
-    }
-    hub_delivery_pump(service->settings.delivery, attachment);
-}
-
-/* Whether this token opens this mailbox. */
-static int admit(struct hub_service *service, struct text token, struct text user,
-                 struct text device, int64_t *ret_until_ms)
-{
-    const struct hub_admission_ask ask = {.token = token,
-                                          .user = user,
-                                          .device = device,
-                                          .wall_ms = clock_wall_ms(),
-                                          .now_ms = now_of(service)};
-    return hub_admission_judge(service->settings.admission, &ask, ret_until_ms);
-}
-
-static void on_attach(struct hub_service *service, struct hub_edge *edge,
-                      const struct wire_attach *asked)
-{
-    const struct hub_service_settings *settings = &service->settings;
-    int64_t until_ms;
-    if (!wire_is_person(asked->user) || !text_is_device_id(asked->device)) {
-        answer_attach(service, edge, asked, WIRE_REFUSED);
-        return;
-    }
-    if (hash_shard(asked->user, settings->region->shards) != settings->shard ||
-        !hub_home_serves(hub_apply_mailbox(settings->apply), asked->user)) {
-        answer_attach(service, edge, asked, WIRE_NOT_HOME);
-        return;
-    }
-    if (admit(service, asked->token, asked->user, asked->device, &until_ms) != 0) {
-        answer_attach(service, edge, asked, WIRE_UNAUTHORIZED);
-        return;
-    }
-    if (!settings->may_serve(settings->context, asked->user)) {
-        answer_attach(service, edge, asked, WIRE_BUSY);
-        return;
-    }
-    struct mailbox_user user = user_of(service, asked->user);
-    uint64_t first;
-    if (find_first(service, &user, asked->device, &first) != 0)
-        return; /* the view has failed, and the shard is given up */
-    uint16_t user_max = mailbox_state(hub_apply_mailbox(settings->apply)).config.devices_max;
-    struct hub_attach attach = {
-        .edge = edge,
-        .request = asked->request,
-        .user = asked->user,
-        .device = asked->device,
-        .attach = asked->attach,
-        .until_ms = until_ms,
-        /* 0: no config record yet */
-        .user_max = (user_max > 0 ? user_max : USER_DEVICES) + USER_DEVICES_MORE,
-    };
-    bool known = choose_cursor(settings->acks, &user, first, asked, &attach);
-    struct hub_attach_result result =
-        hub_presence_attach(settings->presence, &attach, now_of(service));
-    switch (result.outcome) {
-    case HUB_ATTACH_NEW:
-        attached(service, &result, &user, known, first, asked->attach != 0);
-        break;
-    case HUB_ATTACH_REPEAT:
-        if (asked->attach == result.attachment->attach) /* the edge has had that answer */
-            result.attachment->flags &= (uint8_t)~WIRE_ATTACHED_RESYNC;
-        answer_attached(service, result.attachment, user.head);
-        hub_delivery_pump(settings->delivery, result.attachment);
-        break;
-    case HUB_ATTACH_REFUSED:
-        answer_attach(service, edge, asked, WIRE_REFUSED);
-        break;
-    case HUB_ATTACH_FULL:
-        answer_attach(service, edge, asked, WIRE_BUSY);
-        break;
-    }
+                             hub_service_now(service));
 }
 
 /* --- what attached devices report --- */
@@ -281,7 +51,7 @@ static void tell_unattached(struct hub_service *service, const struct hub_edge *
         .kind = WIRE_UNATTACHED,
         .unattached = {.user = user, .device = device, .attach = attach},
     };
-    send(service, edge, &entry);
+    hub_service_send(service, edge, &entry);
 }
 
 static void tell_acked(struct hub_service *service, const struct hub_attachment *attachment)
@@ -294,7 +64,7 @@ static void tell_acked(struct hub_service *service, const struct hub_attachment 
                   .epoch = attachment->epoch,
                   .seq = attachment->confirmed},
     };
-    send(service, attachment->edge, &entry);
+    hub_service_send(service, attachment->edge, &entry);
 }
 
 static void on_report(struct hub_service *service, const struct hub_edge *edge,
@@ -309,16 +79,16 @@ static void on_report(struct hub_service *service, const struct hub_edge *edge,
     }
     if (report->epoch != attachment->epoch)
         return;
-    uint64_t head = user_of(service, report->user).head;
+    uint64_t head = hub_service_user(service, report->user).head;
     bool moved = hub_presence_report(settings->presence, attachment, report->received,
-                                     report->acked, head, now_of(service));
+                                     report->acked, head, hub_service_now(service));
     if (report->acked > attachment->confirmed && report->acked <= attachment->received &&
-        takes_acks(service, report->user)) {
+        hub_service_takes_acks(service, report->user)) {
         const struct hub_ack ack = {.user = report->user,
                                     .device = report->device,
                                     .epoch = report->epoch,
                                     .seq = report->acked};
-        check_noted(service, hub_acks_note(service->settings.acks, &ack));
+        hub_service_check_noted(service, hub_acks_note(service->settings.acks, &ack));
     }
     if (moved)
         hub_delivery_pump(settings->delivery, attachment);
@@ -422,7 +192,7 @@ static enum wire_answer may_tell_who(const struct hub_service *service, struct t
                                           .device = TEXT(""),
                                           .or_admin = true,
                                           .wall_ms = clock_wall_ms(),
-                                          .now_ms = now_of(service)};
+                                          .now_ms = hub_service_now(service)};
     int64_t until_ms;
     if (!wire_is_person(user) || hub_admission_judge(settings->admission, &ask, &until_ms) != 0)
         return WIRE_REFUSED;
@@ -442,7 +212,7 @@ static void answer_who(struct hub_service *service, struct text reply, struct te
     if (!bus_is_inbox(reply)) /* nobody would learn what it did */
         return;
     begin_answer(service, &bytes, &frame);
-    hub_who_answer(&who, asked, may_tell_who(service, token, asked->user), now_of(service),
+    hub_who_answer(&who, asked, may_tell_who(service, token, asked->user), hub_service_now(service),
                    clock_wall_ms(), &frame);
     publish_answer(service, reply, &bytes, &frame);
 }
@@ -453,7 +223,7 @@ static void on_history(struct hub_service *service, struct text reply, struct te
                        const struct wire_history_ask *ask)
 {
     int64_t until_ms;
-    if (admit(service, token, ask->user, TEXT(""), &until_ms) == 0)
+    if (hub_service_admit(service, token, ask->user, TEXT(""), &until_ms) == 0)
         hub_history_ask(service->settings.history, reply, ask);
     else
         hub_history_refuse(service->settings.history, reply, ask);
@@ -463,7 +233,7 @@ static void on_show(struct hub_service *service, struct hub_edge *edge, struct t
                     const struct wire_show *show)
 {
     int64_t until_ms;
-    if (admit(service, token, show->user, show->device, &until_ms) == 0)
+    if (hub_service_admit(service, token, show->user, show->device, &until_ms) == 0)
         hub_shown_ask(service->settings.shown, edge, show);
     else
         hub_shown_refuse(service->settings.shown, edge, show);
@@ -474,7 +244,7 @@ static void on_entry(struct hub_service *service, struct hub_edge *edge,
 {
     switch (entry->kind) {
     case WIRE_ATTACH:
-        on_attach(service, edge, &entry->attach);
+        hub_service_attach(service, edge, &entry->attach);
         break;
     case WIRE_DETACH:
         on_detach(service, edge, &entry->detach);
@@ -557,7 +327,7 @@ void hub_service_edge_beat(struct hub_service *service, const struct bus_message
     if (edge == NULL)
         return;
     size_t dropped =
-        hub_presence_beat(service->settings.presence, edge, beat.start, now_of(service));
+        hub_presence_beat(service->settings.presence, edge, beat.start, hub_service_now(service));
     if (dropped > 0)
         log_info("an edge has started again: its devices are not attached any more",
                  LOG_STRING("edge", edge->name), LOG_U64("dropped", dropped));
@@ -572,12 +342,12 @@ static void on_token_ended(void *context, const struct hub_attachment *attachmen
                  .attach = attachment->attach,
                  .reason = WIRE_KICK_REVOKED},
     };
-    send(context, attachment->edge, &kick);
+    hub_service_send(context, attachment->edge, &kick);
 }
 
 void hub_service_end_tokens(struct hub_service *service)
 {
-    hub_presence_end(service->settings.presence, now_of(service), on_token_ended, service);
+    hub_presence_end(service->settings.presence, hub_service_now(service), on_token_ended, service);
 }
 
 void hub_service_acked(struct hub_service *service, struct text user, struct text device,
@@ -609,6 +379,6 @@ void hub_service_dropped(struct hub_service *service, struct text user, struct t
                  .attach = attachment->attach,
                  .reason = WIRE_KICK_DROPPED},
     };
-    send(service, attachment->edge, &kick);
+    hub_service_send(service, attachment->edge, &kick);
     hub_presence_detach(settings->presence, attachment);
 }
