@@ -46,8 +46,8 @@ struct poll {
     uint64_t answered;     /* the seq of the answer's last message */
     bool server_cursor;
     bool resync;
-    struct buffer json; /* "[" and the messages so far */
-    char user[TEXT_USER_MAX];
+    struct buffer json;                                 /* "[" and the messages so far */
+    char names[TEXT_USER_MAX + sizeof POLL_DEVICE - 1]; /* user, then device */
 };
 
 static void poll_end(struct poll *poll)
@@ -173,7 +173,7 @@ static void on_poll_lost(struct edge_attach *attach, enum edge_lost lost)
     struct poll *poll = poll_of(attach);
     if (lost == EDGE_LOST_NOT_HOME)
         homes_forget(poll->api->settings.directory,
-                     (struct text){.data = poll->user, .size = attach->user_size});
+                     (struct text){.data = poll->names, .size = attach->user_size});
     if (poll->state == POLL_ANSWERED)
         return; /* it ends with its request */
     if (poll->state == POLL_LINGERING)
@@ -298,11 +298,11 @@ static struct poll *poll_new(struct edge_api *api, struct edge_request *request,
     poll->lookup.claim =
         edge_new_home(api->settings.catalogue, api->settings.near, edge_request_token(request),
                       &client, &poll->lookup.home) == 0;
-    memcpy(poll->user, user.data, user.size);
+    memcpy(poll->names, user.data, user.size);
+    memcpy(poll->names + user.size, POLL_DEVICE, sizeof POLL_DEVICE - 1);
     poll->attach.ops = &poll_attach_ops;
-    poll->attach.user = poll->user;
+    poll->attach.names = poll->names;
     poll->attach.user_size = (uint8_t)user.size;
-    poll->attach.device = POLL_DEVICE;
     poll->attach.device_size = sizeof POLL_DEVICE - 1;
     poll->due_ms = INT64_MAX;
     buffer_append_text(&poll->json, TEXT("["));

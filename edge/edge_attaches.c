@@ -11,7 +11,7 @@ enum { BUCKETS_MIN = 64 };
 
 static struct text user_of(const struct edge_attach *attach)
 {
-    return (struct text){.data = attach->user, .size = attach->user_size};
+    return (struct text){.data = attach->names, .size = attach->user_size};
 }
 
 static struct edge_attach **bucket_of(const struct edge_attaches *attaches, struct text user)
@@ -56,7 +56,7 @@ static int edge_attaches_grow(struct edge_attaches *attaches)
 
 int edge_attaches_add(struct edge_attaches *attaches, struct edge_attach *attach)
 {
-    if (attaches->count >= attaches->bucket_count && edge_attaches_grow(attaches) != 0)
+    if (attaches->count >= 2 * attaches->bucket_count && edge_attaches_grow(attaches) != 0)
         return -ENOMEM;
     struct edge_attach **bucket = bucket_of(attaches, user_of(attach));
     attach->bucket_next = *bucket;

@@ -52,13 +52,12 @@ struct edge_attach_ops {
 
 enum edge_attach_state { EDGE_DETACHED, EDGE_ATTACHING, EDGE_ATTACHED, EDGE_ATTACHING_AGAIN };
 
-/* A device that is connected here; embedded in its owner. Zeroed, then ops, user, device and flags
+/* A device that is connected here; embedded in its owner. Zeroed, then ops, names and flags
  * are set, and epoch and next where flags say WIRE_ATTACH_HAS_CURSOR. The texts stay the owner's
  * and must live until edge_home_detach(). */
 struct edge_attach {
     const struct edge_attach_ops *ops;
-    const char *user;
-    const char *device;
+    const char *names; /* the user, then the device */
     uint8_t user_size;
     uint8_t device_size;
     uint8_t state;             /* enum edge_attach_state */

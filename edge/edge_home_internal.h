@@ -72,12 +72,12 @@ struct edge_home {
 
 static inline struct text edge_home_user_of(const struct edge_attach *attach)
 {
-    return (struct text){.data = attach->user, .size = attach->user_size};
+    return (struct text){.data = attach->names, .size = attach->user_size};
 }
 
 static inline struct text edge_home_device_of(const struct edge_attach *attach)
 {
-    return (struct text){.data = attach->device, .size = attach->device_size};
+    return (struct text){.data = attach->names + attach->user_size, .size = attach->device_size};
 }
 
 static inline struct edge_home_place *edge_home_place_of(struct edge_home *home,

@@ -41,12 +41,14 @@ void edge_session_look_again(struct edge_session *session)
 
 struct text edge_session_user(const struct edge_session *session)
 {
-    return (struct text){.data = session->attach.user, .size = session->attach.user_size};
+    return (struct text){.data = session->attach.names, .size = session->attach.user_size};
 }
 
 struct text edge_session_device(const struct edge_session *session)
 {
-    return (struct text){.data = session->attach.device, .size = session->attach.device_size};
+    const struct edge_attach *attach = &session->attach;
+    return (struct text){.data = attach->names == NULL ? NULL : attach->names + attach->user_size,
+                         .size = attach->device_size};
 }
 
 const struct edge_sessions_settings *edge_session_shared(const struct edge_session *session)

@@ -119,7 +119,6 @@ struct edge_session {
     struct edge_bucket pings;
     struct list wheel;
     struct edge_place *place; /* NULL: it is not counted */
-    char *names;              /* user, then device; NULL before the hello */
     struct address client;    /* behind the balancers, if any */
     uint32_t begun_ms;        /* low bits of the time: when it came */
     uint32_t heard_ms;        /* the client's last sign of life */

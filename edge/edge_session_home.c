@@ -99,6 +99,12 @@ void edge_session_find(struct edge_session *session)
         edge_session_close(session, EDGE_CLOSE_LATER, "too many wait for the directory");
 }
 
+void edge_session_free_names(struct edge_session *session)
+{
+    free((void *)(uintptr_t)session->attach.names);
+    session->attach.names = NULL;
+}
+
 int edge_session_name(struct edge_session *session, struct text user, struct text device)
 {
     char *names = malloc(user.size + device.size + 1);
@@ -107,11 +113,9 @@ int edge_session_name(struct edge_session *session, struct text user, struct tex
     memcpy(names, user.data, user.size);
     if (device.size > 0)
         memcpy(names + user.size, device.data, device.size);
-    free(session->names);
-    session->names = names;
-    session->attach.user = names;
+    edge_session_free_names(session);
+    session->attach.names = names;
     session->attach.user_size = (uint8_t)user.size;
-    session->attach.device = names + user.size;
     session->attach.device_size = (uint8_t)device.size;
     return 0;
 }

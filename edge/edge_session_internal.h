@@ -84,5 +84,6 @@ extern const struct edge_attach_ops edge_session_attach_ops;
 void edge_session_find(struct edge_session *session);
 /* The directory is asked no more. */
 void edge_session_end_finding(struct edge_session *session);
+void edge_session_free_names(struct edge_session *session);
 /* Copies who it is. -ENOMEM. */
 MUST_USE int edge_session_name(struct edge_session *session, struct text user, struct text device);

@@ -11,7 +11,7 @@ static void session_free(struct edge_session *session)
 {
     edge_exchange_free(session->exchange);
     edge_ws_done(&session->ws); /* no sooner: edge_ws_feed() may have been on the stack */
-    free(session->names);
+    edge_session_free_names(session);
     free(session->token);
     free(session);
 }

@@ -173,7 +173,7 @@ static struct entry *add(struct directory *directory, struct text user)
         return NULL;
     memcpy(entry->user, user.data, user.size);
     entry->user_size = (uint8_t)user.size;
-    if (directory->count >= directory->bucket_count)
+    if (directory->count >= 2 * directory->bucket_count)
         grow(directory);
     chain(directory, entry);
     directory->count++;

@@ -29,7 +29,7 @@ static struct lab *lab_of_all(void)
     for (size_t device = 0; device < DEVICES; device++)
         for (size_t user = 0; user < USERS; user++) {
             struct edge_attach *attach = &lab->devices[user][device];
-            attach->user = lab->names[user];
+            attach->names = lab->names[user];
             attach->user_size = (uint8_t)strlen(lab->names[user]);
             assert_int_equal(edge_attaches_add(&lab->attaches, attach), 0);
         }

@@ -171,8 +171,8 @@ int begin(void **state)
                                                          .wake = on_wake,
                                                          .on_claimed = on_claimed,
                                                          .on_orphans = on_orphans});
-    it.attach = (struct edge_attach){
-        .ops = &ops, .user = "bob", .user_size = 3, .device = "phone", .device_size = 5};
+    it.attach =
+        (struct edge_attach){.ops = &ops, .names = "bobphone", .user_size = 3, .device_size = 5};
     return it.home == NULL ? -1 : 0;
 }
 
