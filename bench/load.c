@@ -1,13 +1,15 @@
 /* Load on edges: opens clients, lets each send to its partner at a rate, and measures.
  *
  *   load --users N --rate MESSAGES_PER_S --seconds S [--size BYTES] [--hold S] [--tls]
- *        [--until connected|upgraded|welcomed] HOST:PORT...
+ *        [--until connected|upgraded|welcomed] [--again] HOST:PORT...
  *
  * Users are spread over the addresses in turn; user i sends to user i + N/2, so that with an
  * even number of addresses the partner is at another one. With --rate 0 the clients only stay
  * (--hold). Open loop: a message leaves when it is due, whether or not the one before was
  * answered; but no user has more than 200 unanswered. With --until they go no further than that,
- * so that other servers can be held against an edge. Prints one JSON object; times in ms. Exits
+ * so that other servers can be held against an edge. With --again all close
+ * when all are open, and come back at once with their cursors; who is refused comes again after 1
+ * to 10 s, as edges say. Prints one JSON object; times in ms. Exits
  * 1 when anything accepted was not delivered, came twice or out of order. */
 #include "load_client.h"
 
@@ -31,6 +33,7 @@ struct user {
     uint32_t got; /* the number its partner's last message had */
     char cursor[40];
     uint32_t unacked;
+    int64_t again_ms; /* a refused one's next attempt */
 };
 
 struct samples {
@@ -43,6 +46,7 @@ static const char *const untils[] = {"connected", "upgraded", "welcomed"};
 
 static struct {
     enum until until;
+    bool again;
     size_t users;
     double rate;
     double seconds;
@@ -55,9 +59,10 @@ static struct {
 static struct user *users;
 static int epoll_fd;
 static struct samples accepted_us, delivered_us;
-static uint64_t sent, accepted, rejected, delivered, repeated, disordered, closed;
+static uint64_t sent, accepted, rejected, delivered, repeated, disordered, closed, refused;
 static int64_t *sent_at; /* ring of 256 send times a user */
 static char *padding;
+static uint64_t run_id; /* of the ids, or a second run would repeat those of the first */
 
 static void sample(struct samples *samples, int64_t us)
 {
@@ -90,6 +95,23 @@ static void say(struct user *user, struct text text)
     user->dirty = true;
 }
 
+static void keep_cursor(struct user *user, const char *cursor)
+{
+    size_t size = 0;
+    while (size + 1 < sizeof user->cursor && cursor[size] != '"')
+        size++;
+    memcpy(user->cursor, cursor, size);
+    user->cursor[size] = '\0';
+}
+
+static void on_welcome(struct user *user, struct text frame)
+{
+    const char *cursor = load_client_after(frame, "\"cursor\":\"");
+    if (cursor != NULL)
+        keep_cursor(user, cursor);
+    user->welcomed = true;
+}
+
 static void on_message(struct user *user, struct text frame, int64_t now)
 {
     const char *number = load_client_after(frame, "\"n\":");
@@ -105,11 +127,7 @@ static void on_message(struct user *user, struct text frame, int64_t now)
     user->got = n > user->got ? n : user->got;
     delivered++;
     sample(&delivered_us, now - strtoll(at, NULL, 10));
-    size_t size = 0;
-    while (size + 1 < sizeof user->cursor && cursor[size] != '"')
-        size++;
-    memcpy(user->cursor, cursor, size);
-    user->cursor[size] = '\0';
+    keep_cursor(user, cursor);
     user->unacked++;
 }
 
@@ -147,7 +165,7 @@ static void on_frame(struct user *user, struct text frame, int64_t now)
     else if (load_client_after(frame, "\"t\":\"rejected\"") != NULL)
         on_answer(user, frame, now, false);
     else if (load_client_after(frame, "\"t\":\"welcome\"") != NULL)
-        user->welcomed = true;
+        on_welcome(user, frame);
 }
 
 static void lose(struct user *user)
@@ -159,15 +177,17 @@ static void lose(struct user *user)
 
 static void greet(struct user *user)
 {
-    char hello[120];
+    char hello[160];
+    char start[64] = "\"start\":\"head\"";
     if (options.until == UNTIL_UPGRADED) {
         user->welcomed = true;
         return;
     }
+    if (user->cursor[0] != '\0')
+        (void)snprintf(start, sizeof start, "\"cursor\":\"%s\"", user->cursor);
     int size =
-        snprintf(hello, sizeof hello,
-                 "{\"t\":\"hello\",\"user\":\"load-%zu\",\"device\":\"d\",\"start\":\"head\"}",
-                 (size_t)(user - users));
+        snprintf(hello, sizeof hello, "{\"t\":\"hello\",\"user\":\"load-%zu\",\"device\":\"d\",%s}",
+                 (size_t)(user - users), start);
     say(user, (struct text){hello, (size_t)size});
 }
 
@@ -222,26 +242,63 @@ static size_t welcomed_users(void)
     return count;
 }
 
-/* Opens all clients, at most 200 unfinished at a time. */
-static void open_all(void)
+static void open_one(struct user *user)
+{
+    size_t index = (size_t)(user - users);
+    if (load_client_open(&user->client, &options.to[index % options.to_count]) != 0) {
+        perror("cannot connect");
+        exit(2);
+    }
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET,
+                                .data.u32 = (uint32_t)index};
+    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, user->client.fd, &event);
+}
+
+/* Opens all clients, at most so many unfinished at a time. */
+static void open_all(size_t unfinished_max)
 {
     int64_t give_up = clock_monotonic_ms() + 120000;
     for (size_t next = 0; clock_monotonic_ms() < give_up;) {
         size_t done = welcomed_users();
-        for (; next < options.users && next - done < 200; next++) {
-            struct user *user = &users[next];
-            if (load_client_open(&user->client, &options.to[next % options.to_count]) != 0) {
-                perror("cannot connect");
-                exit(2);
-            }
-            struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET,
-                                        .data.u32 = (uint32_t)next};
-            epoll_ctl(epoll_fd, EPOLL_CTL_ADD, user->client.fd, &event);
-        }
+        for (; next < options.users && next - done < unfinished_max; next++)
+            open_one(&users[next]);
         if (done + closed >= options.users)
             return;
         turn(20);
     }
+}
+
+static void open_again(struct user *user, int64_t now_ms)
+{
+    if (user->client.state != LOAD_CLOSED)
+        return;
+    if (user->again_ms == 0) {
+        user->again_ms = now_ms + 1000 + rand() % 9000;
+        refused++;
+    } else if (now_ms >= user->again_ms) {
+        user->again_ms = 0;
+        open_one(user);
+    }
+}
+
+/* All go, and all come back at once. */
+static void come_again(void)
+{
+    for (size_t i = 0; i < options.users; i++) {
+        load_client_close(&users[i].client);
+        users[i].welcomed = false;
+    }
+    int64_t start = clock_monotonic_ms();
+    for (size_t i = 0; i < options.users; i++)
+        open_one(&users[i]);
+    while (welcomed_users() < options.users && clock_monotonic_ms() < start + 120000) {
+        turn(20);
+        for (size_t i = 0; i < options.users; i++)
+            open_again(&users[i], clock_monotonic_ms());
+    }
+    printf("{\"resumed\":%zu,\"resume_s\":%.3f,\"refused\":%" PRIu64 "}\n", welcomed_users(),
+           (double)(clock_monotonic_ms() - start) / 1e3, refused);
+    fflush(stdout);
 }
 
 static void send_one(struct user *user, int64_t due)
@@ -256,7 +313,7 @@ static void send_one(struct user *user, int64_t due)
     int size = snprintf(frame, sizeof frame,
                         "{\"t\":\"send\",\"id\":\"%" PRIx64 "-%u\",\"to\":\"load-%zu\",\"body\":"
                         "{\"n\":%u,\"us\":%" PRId64 ",\"pad\":\"%s\"}}",
-                        (uint64_t)sent_at[0], n, partner, n, due, padding);
+                        run_id, n, partner, n, due, padding);
     say(user, (struct text){frame, (size_t)size});
     sent++;
     on_event(user, 0);
@@ -309,11 +366,15 @@ static void parse_until(const char *name)
 
 static void parse(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"users", required_argument, NULL, 'u'},   {"rate", required_argument, NULL, 'r'},
-        {"seconds", required_argument, NULL, 's'}, {"size", required_argument, NULL, 'z'},
-        {"hold", required_argument, NULL, 'h'},    {"until", required_argument, NULL, 'w'},
-        {"tls", no_argument, NULL, 't'},           {0}};
+    static const struct option longs[] = {{"users", required_argument, NULL, 'u'},
+                                          {"rate", required_argument, NULL, 'r'},
+                                          {"seconds", required_argument, NULL, 's'},
+                                          {"size", required_argument, NULL, 'z'},
+                                          {"hold", required_argument, NULL, 'h'},
+                                          {"until", required_argument, NULL, 'w'},
+                                          {"tls", no_argument, NULL, 't'},
+                                          {"again", no_argument, NULL, 'a'},
+                                          {0}};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
         case 'u':
@@ -333,6 +394,9 @@ static void parse(int argc, char **argv)
             break;
         case 'w':
             parse_until(optarg);
+            break;
+        case 'a':
+            options.again = true;
             break;
         case 't':
             load_client_use_tls();
@@ -357,6 +421,7 @@ static void parse(int argc, char **argv)
 int main(int argc, char **argv)
 {
     parse(argc, argv);
+    run_id = (uint64_t)clock_monotonic_us();
     struct rlimit files = {20000, 20000};
     setrlimit(RLIMIT_NOFILE, &files);
     users = calloc(options.users, sizeof *users);
@@ -368,12 +433,14 @@ int main(int argc, char **argv)
     memset(padding, 'x', options.size > 60 ? options.size - 60 : 0);
 
     int64_t start = clock_monotonic_us();
-    open_all();
+    open_all(200);
     double open_s = (double)(clock_monotonic_us() - start) / 1e6;
     size_t opened = welcomed_users();
     printf("{\"opened\":%zu,\"open_s\":%.3f}\n", opened, open_s);
     fflush(stdout);
 
+    if (options.again)
+        come_again();
     start = clock_monotonic_us();
     if (options.rate > 0)
         talk();

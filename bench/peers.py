@@ -99,26 +99,30 @@ def measure_held(pid, address, count, *arguments):
 
 
 @contextlib.contextmanager
-def edge_for(count, **settings):
-    """(process id, plain HOST:PORT, TLS HOST:PORT) of the edge of a region that admits `count` at
-    once."""
+def edge_for(count, wide=True, **settings):
+    """(process id, plain HOST:PORT, TLS HOST:PORT) of the edge of a region. `wide`: it admits
+    `count` at once, else as many as it does by default."""
     folder = pathlib.Path(tempfile.mkdtemp())
     make_certificate(folder, "127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as free:
         tls = f"127.0.0.1:{free.getsockname()[1]}"
-    wide = {
-        "limits.sessions_max": 19000,
-        "limits.strangers_max": 19000,
-        "limits.handshakes_burst": 4 * count,
-        "limits.logins_burst": 4 * count,
-        "times.hello_timeout": "60s",
+    tls_settings = {
         "tls.listen": tls,
         "tls.certificate": folder / "edge.pem",
         "tls.key": folder / "edge.key",
         "tls.handshakes_max": 2000,
     }
+    admits = {
+        "limits.sessions_max": 19000,
+        "limits.unfinished_max": 19000,
+        "limits.strangers_max": 19000,
+        "limits.handshakes_burst": 4 * count,
+        "limits.logins_burst": 4 * count,
+        "times.hello_timeout": "60s",
+    }
+    all_settings = {**tls_settings, **(admits if wide else {}), **settings}
     try:
-        with Cluster(regions=1, shards=2, edge_settings={**wide, **settings}) as cluster:
+        with Cluster(regions=1, shards=2, edge_settings=all_settings) as cluster:
             cluster.start()
             yield cluster.edges["sin-1"].pid, cluster.url["sin-1"].removeprefix("http://"), tls
     finally:

@@ -70,7 +70,7 @@ const struct setting edge_settings_table[] = {
         "Connections of clients; at the limit the listener rests until one goes."),
     U32(unfinished_max, "limits.unfinished_max", 2000, 1, 1000000,
         "Connections without a whole request; at the limit the listener rests, and one older than 1 s gives way."),
-    U32(strangers_max, "limits.strangers_max", 2000, 1, 1000000,
+    U32(strangers_max, "limits.strangers_max", 8000, 1, 1000000,
         "WebSockets without a hello; one more is answered 503."),
     U32(handshakes_per_s, "limits.handshakes_per_s", 4000, 1, 1000000,
         "WebSockets and streams that open in a second; one more is answered 503."),

@@ -80,7 +80,7 @@ def honest_requests(what):
 
 def test_websockets_without_a_hello_are_closed(cluster, edge_at, healthy, full):
     """A3: so many and no more, each for the time of a hello."""
-    count, bound, hello_s = (15000, 2000, 5) if full else (1500, 200, 2)
+    count, bound, hello_s = (15000, 8000, 5) if full else (1500, 200, 2)
     with Crowd(edge_at) as crowd:
         crowd.open(count, WEBSOCKET)
         took_s = crowd.until(lambda: crowd.open_count() == 0, 90, "all are closed")
