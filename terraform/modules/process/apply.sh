@@ -136,9 +136,18 @@ loaded_at() {
     done
 }
 
+# True when the server has each account of the new configuration: one that comes by a reload (2.15)
+# does not get what it imports.
+has_accounts() {
+    has=$(for address in $health; do curl -fs --max-time 3 "$${address%/*}/accountz"; done)
+    for account in $(sed -n 's/^ *\(EDGE_[^ ]*\) {$/\1/p' "$new/nats.conf"); do
+        case $has in *"\"$account\""*) ;; *) return 1 ;; esac
+    done
+}
+
 # True when NATS has taken its new configuration without a restart, which not everything allows.
 reloaded() {
-    before=$(loaded_at) || return 1
+    before=$(loaded_at) && has_accounts || return 1
     systemctl reload "$unit" || return 1
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         sleep 0.3
